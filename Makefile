@@ -1,0 +1,38 @@
+# Everything runs in an environment of its own, built when it is first needed.
+PYTHON ?= python3
+VENV ?= .venv
+PACKAGES := core plugins/function plugins/container plugins/sql
+BIN := $(VENV)/bin
+
+.PHONY: demo test slow lint bench clean
+
+demo: $(VENV)/.installed  ## run the example pipeline
+	$(BIN)/tasksmithy run examples/flights.py main --month 3
+
+test: $(VENV)/.installed  ## run every test but the slow ones
+	$(BIN)/python -m pytest $(ARGS)
+
+slow: $(VENV)/.installed  ## run the slow tests: real installations, long fuzz and fault runs
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(VENV)/.installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy $(addsuffix /src,$(PACKAGES)) examples
+
+bench: $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --group bench
+	$(BIN)/python benchmarks/bench_discovery.py
+	$(BIN)/python benchmarks/bench_core.py
+	$(BIN)/python benchmarks/bench_stores.py
+	$(BIN)/python benchmarks/bench_sql.py
+	$(BIN)/python benchmarks/bench_container.py
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/.installed: pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES))
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --group dev $(addprefix --editable ,$(PACKAGES))
+	touch $@

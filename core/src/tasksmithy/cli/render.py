@@ -1,0 +1,54 @@
+"""`tasksmithy render FILE [TASK ...]`: print tasks as a cluster gets them."""
+
+from __future__ import annotations
+
+import argparse
+
+
+def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """Describe the command."""
+    parser = commands.add_parser(
+        "render",
+        help="print tasks as a cluster gets them",
+        description="Print the specs of a file's tasks: a JSON array of all, or what an installed "
+        "renderer makes of each.",
+    )
+    parser.add_argument("file", help="Python file that defines the tasks")
+    parser.add_argument("tasks", nargs="*", metavar="TASK", help="which tasks; all, if not given")
+    parser.add_argument(
+        "--format", default="json", help="json, or the name of an installed renderer"
+    )
+    parser.add_argument("--deployment-version", default="", help="version of the deployment")
+    parser.add_argument("--project", help="project that the deployment goes to")
+    parser.add_argument("--domain", help="domain that the deployment goes to")
+    parser.set_defaults(execute=execute)
+
+
+def execute(args: argparse.Namespace) -> int:
+    """Print the specs to standard output."""
+    import sys
+
+    from tasksmithy.active import registry_in_use
+    from tasksmithy.discovery import RENDERERS
+    from tasksmithy.runtime.run import init
+    from tasksmithy.serialization import SerializationContext, serialize
+    from tasksmithy.source import find_task, load_file, tasks_in
+    from tasksmithy.spec import to_json
+
+    init()
+    module = load_file(args.file)
+    tasks = tasks_in(module)
+    chosen = [find_task(module, name) for name in args.tasks] or [tasks[n] for n in sorted(tasks)]
+    sctx = SerializationContext(
+        version=args.deployment_version, project=args.project, domain=args.domain
+    )
+    specs = [serialize(task, sctx) for task in chosen]
+    if args.format == "json":
+        print(to_json([spec.to_dict() for spec in specs]))
+        return 0
+    renderer = registry_in_use.get().load(RENDERERS, args.format)
+    for spec in specs:
+        rendered = renderer(spec)
+        sys.stdout.flush()
+        sys.stdout.buffer.write(rendered if isinstance(rendered, bytes) else rendered.encode())
+    return 0

@@ -1,0 +1,30 @@
+"""Plain text tables."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+
+def aligned(table: Sequence[Sequence[str]]) -> str:
+    """The rows, one a line, with their columns below each other."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    )
+
+
+def moment(seconds: float | None) -> str:
+    """Seconds since the epoch as the local date and time; "-" where there are none."""
+    return "-" if seconds is None else time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(seconds))
+
+
+def size(number: int) -> str:
+    """A number of bytes, as a person reads it."""
+    amount = float(number)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if amount < 1024:
+            return f"{amount:.1f} {unit}".replace(".0 ", " ")
+        amount /= 1024
+    return f"{amount:.1f} TiB"

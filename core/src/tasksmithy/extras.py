@@ -1,0 +1,19 @@
+"""Task types beyond the function, under the names of Flyte 2's `flyte.extras`."""
+
+from __future__ import annotations
+
+from tasksmithy.active import registry_in_use
+from tasksmithy.registry import Registry
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from tasksmithy_container import ContainerTask as ContainerTask
+
+__all__ = ["ContainerTask"]
+
+
+def __getattr__(name: str) -> object:
+    if name == "ContainerTask":
+        registry: Registry = registry_in_use.get()
+        return registry.template("raw-container")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

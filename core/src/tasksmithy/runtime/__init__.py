@@ -1,0 +1,1 @@
+"""The local run: tasks on this machine, without a server."""

@@ -1,0 +1,189 @@
+"""The attempts of one task: the first, and the retries that its strategy allows, each in time."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from tasksmithy.context import RunContext, entered
+from tasksmithy.errors import (
+    InputError,
+    NonRecoverableError,
+    PluginError,
+    TaskExitError,
+    TaskTimeoutError,
+)
+from tasksmithy.retry import RetryStrategy
+from tasksmithy.runtime.capacity import Capacity
+from tasksmithy.runtime.family import Family, family
+from tasksmithy.runtime.observer import NOBODY, Observer
+from tasksmithy.secret import Secret
+from tasksmithy.task import TaskTemplate, perform
+from tasksmithy.timeout import Timeout
+
+Made = tuple[int, float, float, str | None]
+"""An attempt: its number, when it started and ended (seconds since the epoch), what it raised."""
+
+
+class Attempts:
+    """All attempts of one execution of a task.
+
+    Args:
+        task: the task.
+        inputs: its inputs.
+        context: the context of the attempts, but for their number.
+        capacity: the limits of the run.
+        observer: is told of each attempt that another one follows.
+    """
+
+    def __init__(
+        self,
+        task: TaskTemplate[..., Any],
+        inputs: Mapping[str, Any],
+        context: RunContext,
+        capacity: Capacity,
+        observer: Observer = NOBODY,
+    ) -> None:
+        self._task = task
+        self._inputs = inputs
+        self._context = context
+        self._capacity = capacity
+        self._observer = observer
+        # A task keeps its fields in these forms, whatever shorthand it was given.
+        self._retries = cast("RetryStrategy", task.retries)
+        self._timeout = cast("Timeout", task.timeout)
+        self._max_runtime = self._timeout.runtime_seconds
+        self.made: list[Made] = []
+
+    async def result(
+        self, secrets: Mapping[Secret, str] | None = None, env_vars: Mapping[str, str] | None = None
+    ) -> Any:
+        """The result of the first attempt that succeeds.
+
+        Args:
+            secrets: the values of the task's secrets.
+            env_vars: environment variables beside the task's own.
+
+        Raises:
+            TaskTimeoutError: a bound on the time is reached; only `max_runtime` is retried.
+            Exception: what the last attempt raised, as the type it was raised as, with a note of
+                the task, the attempt and the run.
+        """
+        if secrets or env_vars:
+            own = {**self._context.env_vars, **(env_vars or {})}
+            self._context = replace(self._context, secrets=secrets or {}, env_vars=own)
+        if self._timeout.deadline is None:
+            return await self._tries()
+        deadline = self._timeout.deadline_seconds(datetime.now(UTC))
+        async with _bounded(self._task.name, "deadline", deadline):
+            return await self._tries()
+
+    async def _tries(self) -> Any:
+        number = 1
+        while True:
+            try:
+                return await self._placed(number)
+            except Exception as error:
+                if number > self._retries.count or not _is_recoverable(error):
+                    error.add_note(
+                        f"in task {self._task.name!r}, attempt {number} of "
+                        f"{self._retries.count + 1}, run {self._context.run_id}"
+                    )
+                    raise
+                with entered(self._context):  # whose log it belongs to
+                    self._context.logger.warning(
+                        "attempt %d of %d failed: %r", number, self._retries.count + 1, error
+                    )
+                self._observer.retried(self._context, number, error)
+            if self._retries.backoff is not None:
+                await asyncio.sleep(self._retries.backoff.delay(number))
+            number += 1
+
+    async def _placed(self, number: int) -> Any:
+        """An attempt in its place among those that run at once, if they are limited."""
+        if not self._capacity.is_limited:
+            return await self._attempt(number)
+        place = self._capacity.of(self._task)
+        async with _bounded(self._task.name, "max_queued_time", self._timeout.queued_seconds):
+            await place.__aenter__()
+        try:
+            return await self._attempt(number)
+        finally:
+            await place.__aexit__(None, None, None)
+
+    async def _attempt(self, number: int) -> Any:
+        context = replace(self._context, attempt=number)
+        started = time.time()
+        problem: str | None = None
+        try:
+            if self._max_runtime is None:
+                return await self._perform(context)
+            async with _bounded(self._task.name, "max_runtime", self._max_runtime):
+                return await self._perform(context)
+        except SystemExit as error:
+            problem = f"sys.exit({error.code!r})"
+            raise TaskExitError(
+                f"task {self._task.name!r} called {problem}; a task raises or returns"
+            ) from error
+        except BaseException as error:
+            problem = repr(error)
+            raise
+        finally:
+            self.made.append((number, started, time.time(), problem))
+
+    async def _perform(self, context: RunContext) -> Any:
+        own = Family()
+        token = family.set(own)
+        try:
+            return await self._perform_somewhere(context)
+        finally:
+            family.reset(token)
+            await own.end()
+
+    def _needs_process(self) -> bool:
+        """Whether the task is a sync function that may have to be ended, or has an environment.
+
+        A thread cannot be ended, and threads share one environment.
+        """
+        task = self._task
+        return task._call_as_synchronous and bool(  # noqa: SLF001 - the field's name is the API's
+            task.env_vars or task.secrets or self._max_runtime or self._timeout.deadline is not None
+        )
+
+    async def _perform_somewhere(self, context: RunContext) -> Any:
+        if self._needs_process():
+            # What a function in a process needs is of no use to the others.
+            from tasksmithy.runtime.process import perform_in_process
+            from tasksmithy.runtime.secrets import environment
+
+            env_vars = {**environment(context.secrets), **context.env_vars}
+            return await perform_in_process(self._task, self._inputs, context, env_vars)
+        return await perform(self._task, dict(self._inputs), context)
+
+
+def _is_recoverable(error: Exception) -> bool:
+    """Whether another attempt can help: not where the call or the installation is wrong."""
+    if isinstance(error, TaskTimeoutError):
+        return error.limit == "max_runtime"
+    return not isinstance(error, (NonRecoverableError, InputError, PluginError))
+
+
+@asynccontextmanager
+async def _bounded(task: str, limit: str, seconds: float | None) -> AsyncIterator[None]:
+    """End the body after `seconds`, with an error that says which limit of the task it was."""
+    if seconds is None:
+        yield
+        return
+    bound = asyncio.timeout(max(seconds, 0))
+    try:
+        async with bound:
+            yield
+    except TimeoutError as error:
+        if bound.expired() and not isinstance(error, TaskTimeoutError):
+            raise TaskTimeoutError(task, limit, seconds) from None
+        raise

@@ -1,0 +1,117 @@
+"""map(): a task over many inputs, a bounded number of them at once, the results in order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
+from typing import Any, Generic, TypeVar
+
+from tasksmithy import checks
+from tasksmithy.context import current, group
+from tasksmithy.errors import FieldError, InputError
+from tasksmithy.task import TaskTemplate
+from tasksmithy.threads import wait_for
+
+T = TypeVar("T")
+
+USUAL_CONCURRENCY = 100
+
+
+class TaskMap(Generic[T]):
+    """The results of `map`, in the order of the inputs: for `for`, and for `async for`."""
+
+    def __init__(
+        self,
+        task: TaskTemplate[..., Any],
+        inputs: Iterable[tuple[Any, ...]],
+        concurrency: int,
+        group_name: str,
+        *,
+        return_exceptions: bool,
+    ) -> None:
+        self._task = task
+        self._inputs = inputs
+        self._concurrency = concurrency
+        self._group_name = group_name
+        self._return_exceptions = return_exceptions
+
+    async def __aiter__(self) -> AsyncIterator[T]:
+        """Start calls as results are taken, never more at once than the concurrency."""
+        calls: deque[asyncio.Task[Any]] = deque()
+        try:
+            for args in self._inputs:
+                calls.append(self._call(args))
+                if len(calls) == self._concurrency:
+                    yield await self._settled(calls.popleft())
+            while calls:
+                yield await self._settled(calls.popleft())
+        finally:
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+
+    def __iter__(self) -> Iterator[T]:
+        """As `__aiter__`, for a sync task; outside a run, the calls come one after another."""
+        if not current():
+            for args in self._inputs:
+                yield wait_for(self._settled(self._task.aio(*args)))
+            return
+        results = aiter(self)
+        try:
+            while (result := wait_for(_next_of(results))) is not _END:
+                yield result
+        finally:
+            wait_for(results.aclose())  # type: ignore[attr-defined]
+
+    def _call(self, args: tuple[Any, ...]) -> asyncio.Task[Any]:
+        with group(self._group_name or self._task.short_name):
+            return asyncio.create_task(self._task.aio(*args))
+
+    async def _settled(self, call: Awaitable[Any]) -> Any:
+        try:
+            return await call
+        except Exception as error:
+            if not self._return_exceptions:
+                raise
+            return error
+
+
+_END: Any = object()
+
+
+async def _next_of(results: AsyncIterator[T]) -> T:
+    return await anext(results, _END)
+
+
+def map(  # noqa: A001 - the name is the API's
+    task: TaskTemplate[..., Any],
+    *inputs: Iterable[Any],
+    concurrency: int = USUAL_CONCURRENCY,
+    group_name: str = "",
+    return_exceptions: bool = False,
+) -> TaskMap[Any]:
+    """Call a task for each of many inputs, a bounded number at once; the results keep the order.
+
+    Only the calls in flight are held: inputs are taken as results are. Iterate with `async for` in
+    an async task and with `for` in a sync one.
+
+    Args:
+        task: the task.
+        inputs: an iterable for each of its first inputs, as for the builtin `map`.
+        concurrency: how many calls are in flight at the most.
+        group_name: the group of the calls; the task's short name, if not given.
+        return_exceptions: whether an error is a result in its place. If not, the first one ends the
+            iteration and the calls in flight.
+
+    Raises:
+        InputError: the concurrency is no positive integer, or there are no inputs.
+    """
+    try:
+        checks.integer("concurrency", concurrency, 1)
+    except FieldError as error:
+        raise InputError(task.name, f"map: {error}") from None
+    if not inputs:
+        raise InputError(task.name, "map: give at least one iterable of inputs")
+    calls = zip(*inputs, strict=True) if len(inputs) > 1 else ((value,) for value in inputs[0])
+    return TaskMap(task, calls, concurrency, group_name, return_exceptions=return_exceptions)

@@ -1,0 +1,251 @@
+"""Database: one SQLite file that several processes and threads share, and that may turn out bad."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple, TypeVar
+from weakref import WeakSet
+
+from tasksmithy.errors import StoreError
+
+T = TypeVar("T")
+
+BUSY_SECONDS = 10.0
+"""How long a process waits for another one's transaction; each takes milliseconds."""
+
+_BAD_FILE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
+
+# A value may also be too large for SQLite, or a text not Unicode.
+_FAILURES = (sqlite3.Error, OSError, OverflowError, UnicodeEncodeError)
+
+
+class Schema(NamedTuple):
+    """What a database holds.
+
+    Attributes:
+        holds: what that is, for messages ("the cache").
+        mark: the file's `application_id`. Tables that change get another mark and another file
+            name, so that two versions of tasksmithy never disturb each other.
+        tables: the SQL that makes the tables.
+    """
+
+    holds: str
+    mark: int
+    tables: str
+
+
+class Database:
+    """One SQLite file, opened when it is first used.
+
+    Every commit survives `kill -9` of its process at any moment; the last ones may not survive a
+    power cut, which leaves the file whole.
+
+    A file that is corrupt, or that is not of this schema, is moved aside with a warning that names
+    it, and a new one takes its place.
+
+    Args:
+        file: where it is; its folder is made when it is needed.
+        schema: what it holds.
+    """
+
+    def __init__(self, file: Path, schema: Schema) -> None:
+        self.file = file.absolute()  # a task may change the working directory
+        self._schema = schema
+        self._lock = threading.Lock()
+        self._connection: sqlite3.Connection | None = None
+        self._opened: tuple[int, int] | None = None
+        self._unusable: str | None = None
+        self._warned = False
+        _databases.add(self)
+
+    def use(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        """What `work` returns; threads take turns. Each statement is a transaction of its own.
+
+        `work` is called again where the file had to be replaced.
+
+        Raises:
+            StoreError: the file cannot be used: a full disk, a folder that is read-only, ...
+        """
+        with self._lock:
+            if self._unusable is not None:
+                raise StoreError(self._schema.holds, self.file, self._unusable)
+            try:
+                return self._use(work)
+            except _FAILURES as error:
+                raise StoreError(self._schema.holds, self.file, str(error)) from error
+
+    def read(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        """As `use`, but `otherwise` where there is no file yet; it is not made."""
+        return self.use(work) if self._connection or self.file.exists() else otherwise
+
+    def attempt(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        """As `use`, but `otherwise` and, the first time, a warning where that is an error."""
+        try:
+            return self.use(work)
+        except StoreError as error:
+            self.warn(error)
+            return otherwise
+
+    def warn(self, error: StoreError) -> None:
+        """Say once that the run goes on without what this holds."""
+        if not self._warned:
+            self._warned = True
+            _log(f"{error}; the run goes on without it")
+
+    def close(self) -> None:
+        """Let go of the file. The next use opens it again."""
+        with self._lock:
+            self._close()
+
+    def forget(self) -> None:
+        """Start anew in a forked child, where what the parent had open must not be touched."""
+        self._lock = threading.Lock()
+        if self._connection is not None:
+            _of_the_parent.append(self._connection)  # deleting it would close it
+        self._connection = None
+
+    def _use(self, work: Callable[[sqlite3.Connection], T]) -> T:
+        connection = self._connection or self._open()
+        try:
+            return work(connection)
+        except sqlite3.DatabaseError as error:
+            if not _is_bad(error) and not self._is_replaced():
+                raise
+            self._close()
+            return work(self._open(bad=error if _is_bad(error) else None))
+
+    def _open(self, bad: sqlite3.DatabaseError | None = None) -> sqlite3.Connection:
+        """Connect; `bad` is what made the file that was open until now unusable."""
+        try:
+            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            # Only one process at a time makes the tables, turns WAL on or moves a file aside.
+            with _locked_folder(self.file.parent):
+                if bad is not None and not self._is_replaced():
+                    self._move_aside(bad)
+                try:
+                    self._connection = self._connected()
+                except sqlite3.DatabaseError as error:
+                    if not _is_bad(error):
+                        raise
+                    self._move_aside(error)
+                    self._connection = self._connected()
+                self._opened = _identity(self.file)
+        except (sqlite3.Error, OSError) as error:
+            self._unusable = str(error)  # not to be tried again for every result
+            raise
+        return self._connection
+
+    def _connected(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(
+            self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
+        try:
+            is_new = self._is_new(connection)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = NORMAL")
+            if is_new:
+                with transaction(connection):
+                    for statement in self._schema.tables.split(";"):
+                        connection.execute(statement)
+                    connection.execute(f"PRAGMA application_id = {self._schema.mark}")
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _is_new(self, connection: sqlite3.Connection) -> bool:
+        (mark,) = connection.execute("PRAGMA application_id").fetchone()
+        (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+        if tables and mark != self._schema.mark:
+            raise _ForeignFileError("it is a database of something else")
+        return not tables
+
+    def _close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _is_replaced(self) -> bool:
+        """Whether the file that was opened is no longer the one of that name."""
+        return self._opened is not None and _identity(self.file) != self._opened
+
+    def _move_aside(self, error: sqlite3.DatabaseError) -> None:
+        names = (Path(f"{self.file}.aside-{number}") for number in itertools.count(1))
+        aside = next(name for name in names if not name.exists())
+        # The database goes last: killed in between, the next process finds it and goes on here.
+        for suffix in ("-wal", "-shm", ""):
+            part = Path(f"{self.file}{suffix}")
+            if part.exists():
+                part.rename(f"{aside}{suffix}")
+        _log(
+            f"{self.file} cannot be used for {self._schema.holds}: {error}. It is now {aside}, "
+            "and a new one takes its place"
+        )
+
+
+class _ForeignFileError(sqlite3.DatabaseError):
+    """A database that is whole, but of something else."""
+
+
+@contextmanager
+def transaction(connection: sqlite3.Connection) -> Iterator[None]:
+    """All of the body's statements, or none."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:  # some errors have rolled it back already
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _is_bad(error: sqlite3.DatabaseError) -> bool:
+    """Whether an error says that the file itself is no good; it may come without a code."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest is detail
+    return code in _BAD_FILE or isinstance(error, _ForeignFileError)
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+@contextmanager
+def _locked_folder(folder: Path) -> Iterator[None]:
+    import fcntl  # where there is none, tasksmithy can still be imported
+
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _log(message: str) -> None:
+    import logging  # only on the way to a warning
+
+    logging.getLogger("tasksmithy.store").warning(message)
+
+
+# A connection must not be used, nor closed, on the other side of a fork.
+_databases: WeakSet[Database] = WeakSet()
+_of_the_parent: list[sqlite3.Connection] = []
+
+
+def _after_fork() -> None:
+    for database in _databases:
+        database.forget()
+
+
+os.register_at_fork(after_in_child=_after_fork)

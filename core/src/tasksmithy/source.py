@@ -1,0 +1,113 @@
+"""Tasks in a file or a module: how a command line, or a container, finds what it is to run."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tasksmithy.environment import TaskEnvironment
+from tasksmithy.errors import SourceError, TasksmithyError, near_misses
+from tasksmithy.task import TaskTemplate
+
+_OWN = str(Path(__file__).parent)
+
+Tasks = Mapping[str, TaskTemplate[..., Any]]
+
+
+def load_file(file: str | Path) -> ModuleType:
+    """Import a Python file as a module of its own name, with its folder importable.
+
+    Raises:
+        SourceError: there is no such file, or it does not import; chained to the cause.
+    """
+    path = Path(file).resolve()
+    if not path.is_file():
+        raise SourceError(f"{file}: there is no such file")
+    if path.suffix != ".py":
+        raise SourceError(f"{file}: give a Python file (.py)")
+    folder, name = str(path.parent), path.stem
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    known = sys.modules.get(name)
+    if known is not None and getattr(known, "__file__", None) == str(path):
+        return known
+    if known is not None or name in sys.stdlib_module_names:
+        name = f"tasksmithy_source_{name}"  # never in the place of another module
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise SourceError(f"{file}: Python cannot import it")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        raise _not_importable(str(file), path, error) from error
+    return module
+
+
+def load_module(name: str) -> ModuleType:
+    """Import a module by its name.
+
+    Raises:
+        SourceError: there is no such module, or it does not import; chained to the cause.
+    """
+    try:
+        return importlib.import_module(name)
+    except BaseException as error:
+        raise _not_importable(name, None, error) from error
+
+
+def _not_importable(name: str, path: Path | None, error: BaseException) -> BaseException:
+    if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+        return error
+    where = name
+    trace = error.__traceback__
+    while trace is not None:
+        file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
+        if not file.startswith("<frozen") and not file.startswith(_OWN):
+            # The file that was asked for is told as it was asked for.
+            where = f"{name if file == str(path) else file}, line {line}"
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        where = f"{name if error.filename == str(path) else error.filename}, line {error.lineno}"
+        error = SyntaxError(error.msg)
+    problem = (
+        str(error) if isinstance(error, TasksmithyError) else f"{type(error).__name__}: {error}"
+    )
+    return SourceError(f"{where}: {problem}")
+
+
+def tasks_in(module: ModuleType) -> Tasks:
+    """The tasks that a module defines or holds, by name, and those of its environments."""
+    tasks: dict[str, TaskTemplate[..., Any]] = {}
+    for value in list(vars(module).values()):
+        if isinstance(value, TaskEnvironment):
+            tasks |= value.tasks
+        elif isinstance(value, TaskTemplate):
+            tasks[value.name] = value
+    return tasks
+
+
+def find_task(module: ModuleType, name: str) -> TaskTemplate[..., Any]:
+    """A task of a module, by the name of the task or of the variable that holds it.
+
+    Raises:
+        SourceError: there is no such task; the message names those that there are.
+    """
+    tasks = tasks_in(module)
+    held = vars(module).get(name)
+    found = tasks.get(name) or (held if isinstance(held, TaskTemplate) else None)
+    if found is None:
+        short = {task.rpartition(".")[2] for task in tasks}
+        known = ", ".join(sorted(tasks)) or "none"
+        raise SourceError(
+            f"{module.__file__ or module.__name__} has no task {name!r}"
+            f"{near_misses(name, short | tasks.keys())} (tasks: {known})"
+        )
+    return found

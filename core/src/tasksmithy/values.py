@@ -1,0 +1,170 @@
+"""Values that go into tasks: whether one fits its type, and how text becomes one.
+
+Builtin scalars and plain classes are handled here. What needs more is handed to pydantic, which is
+imported only then.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tasksmithy.errors import InputError, shorten
+from tasksmithy.interface import NativeInterface, type_name
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
+
+_SCALARS = (str, int, float, bool, bytes)
+_NOT_FROM_JSON = "needs_python_object"  # pydantic's name for the problem
+_TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+def check_inputs(task: str, interface: NativeInterface, inputs: Mapping[str, Any]) -> None:
+    """Check that every input fits its declared type.
+
+    Raises:
+        InputError: one does not; it names the input, the type and the value.
+    """
+    for name, value in inputs.items():
+        kind = interface.inputs[name][0]
+        if type(value) is kind or kind is Any or (problem := _misfit(kind, value)) is None:
+            continue
+        raise InputError(
+            task,
+            f"input {name!r} is {type_name(kind)}, and {shorten(value)} of type "
+            f"{type_name(type(value))} was given{problem}",
+        )
+
+
+def from_text(task: str, name: str, kind: Any, text: str) -> Any:
+    """The value that `text` stands for, as someone types it on a command line.
+
+    Lists, mappings and models are given as JSON; dates, paths, enums and such as their usual text.
+
+    Raises:
+        InputError: the text does not stand for a value of the type.
+    """
+    try:
+        if kind is str or kind is Any:
+            return text
+        if kind is bool:
+            return _TRUTHS[text.lower()]
+        if kind in (int, float):
+            return kind(text)
+        return _parsed(_adapter(kind), text)
+    except (ValueError, KeyError) as error:
+        detail = "" if kind in _SCALARS else _first_line(error)
+        raise InputError(
+            task, f"input {name!r} is {type_name(kind)}, and {shorten(text)} is not one{detail}"
+        ) from None
+
+
+def _parsed(adapter: TypeAdapter[Any], text: str) -> Any:
+    """The value that text stands for, as JSON or as such."""
+    try:
+        return adapter.validate_json(text, strict=True)  # strict: in JSON, true is no number
+    except ValueError as error:
+        try:
+            return adapter.validate_python(text)
+        except ValueError:
+            if _problems(error)[0]["type"] in ("json_invalid", _NOT_FROM_JSON):
+                raise
+            raise error from None  # as JSON it is read, and tells what is wrong inside
+
+
+def _misfit(kind: Any, value: Any) -> str | None:
+    """Why `value` is no `kind`, as the end of a sentence; None where it is one."""
+    if kind in _SCALARS:
+        # As type checkers have it, an int is a float; but a bool is no number.
+        fits = isinstance(value, (int, float) if kind is float else kind)
+        return None if fits and not isinstance(value, bool) else ""
+    try:
+        if isinstance(kind, type):  # pydantic would take a mapping for a model
+            return None if isinstance(value, kind) else ""
+    except TypeError:
+        # A Protocol that is not runtime_checkable leaves nothing to check; a TypedDict does.
+        if getattr(kind, "_is_protocol", False):
+            return None
+    try:
+        _adapter(kind).validate_python(value, strict=True)
+    except ValueError as error:
+        return _first_line(error)
+    return None
+
+
+def _problems(error: Exception) -> list[Any]:
+    """What pydantic says is wrong; nothing for an error that is not its own."""
+    problems = getattr(error, "errors", None)
+    return problems(include_url=False) if problems is not None else []
+
+
+def _first_line(error: Exception) -> str:
+    problems = _problems(error)
+    if not problems:
+        return f" ({error})"
+    first = problems[0]
+    if first["type"] == _NOT_FROM_JSON:
+        return " (no text stands for one)"
+    where = ".".join(str(part) for part in first["loc"])
+    return f" ({where + ': ' if where else ''}{first['msg']})"
+
+
+def _adapter(kind: Any) -> TypeAdapter[Any]:
+    """pydantic's adapter of a type.
+
+    Raises:
+        ValueError: pydantic cannot handle the type.
+    """
+    try:
+        hash(kind)
+    except TypeError:  # Annotated with a list or the like
+        return _new_adapter(kind)
+    return _kept_adapter(kind)
+
+
+def _new_adapter(kind: Any) -> TypeAdapter[Any]:
+    # See the module's docstring.
+    from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+    from pydantic_core import SchemaError
+
+    try:
+        try:
+            return TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True))
+        except PydanticUserError:  # a model brings a configuration of its own
+            return TypeAdapter(kind)
+    except PydanticUserError as error:
+        raise ValueError(error.message.partition("\n")[0]) from None
+    except SchemaError:
+        raise ValueError("whose values cannot be checked") from None
+
+
+_kept_adapter = functools.lru_cache(maxsize=1024)(_new_adapter)
+
+
+def from_json(task: str, name: str, kind: Any, value: Any) -> Any:
+    """The value of the input `name` that a JSON value stands for.
+
+    Raises:
+        InputError: it does not stand for a value of the type.
+    """
+    try:
+        if type(value) is kind:
+            return value
+        # Strict: in JSON, true is no number and "5" neither.
+        return _adapter(kind).validate_json(json.dumps(value), strict=True)
+    except ValueError as error:
+        raise InputError(
+            task,
+            f"input {name!r} is {type_name(kind)}, and {shorten(value)} is not one"
+            f"{_first_line(error)}",
+        ) from None
+
+
+def to_jsonable(kind: Any, value: Any) -> Any:
+    """A value of type `kind` as JSON values."""
+    if type(value) in (str, int, float, bool, type(None)):
+        return value
+    return _adapter(kind).dump_python(value, mode="json")

@@ -1,0 +1,256 @@
+"""The cache of a run: what hits it, what misses it, what never gets into it."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasksmithy import (
+    Cache,
+    NativeInterface,
+    Registry,
+    Secret,
+    TaskEnvironment,
+    TaskTemplate,
+    TaskType,
+    current,
+    hookimpl,
+    with_runcontext,
+)
+from tasksmithy.runtime.run import Runner
+
+env = TaskEnvironment(name="t")
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    return with_runcontext(cache_dir=tmp_path)
+
+
+class Counted:
+    """Makes tasks of one name and source that count their calls."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def task(self, cache: Any, **fields: Any) -> TaskTemplate[..., Any]:
+        calls = self.calls
+
+        async def square(n: int, note: str = "") -> int:
+            # Through a module, as what a function closes over is part of its version.
+            sys.modules[__name__].__dict__["_count"](n)
+            return n * n
+
+        globals()["_count"] = calls.append
+        return env.task(cache=cache, **fields)(square)
+
+
+@pytest.fixture
+def counted() -> Counted:
+    return Counted()
+
+
+def test_a_second_call_with_the_same_inputs_does_not_run(runner: Runner, counted: Counted) -> None:
+    task = counted.task("auto")
+    assert [runner.run(task, n=3), runner.run(task, n=3)] == [9, 9]
+    assert counted.calls == [3]
+
+
+def test_other_inputs_run(runner: Runner, counted: Counted) -> None:
+    task = counted.task("auto")
+    assert [runner.run(task, n=3), runner.run(task, n=4)] == [9, 16]
+    assert counted.calls == [3, 4]
+
+
+def test_an_input_by_default_is_the_same_as_one_given(runner: Runner, counted: Counted) -> None:
+    task = counted.task("auto")
+    runner.run(task, n=3)
+    runner.run(task, n=3, note="")
+    assert counted.calls == [3]
+
+
+def test_without_a_cache_policy_every_call_runs(runner: Runner, counted: Counted) -> None:
+    task = counted.task("disable")
+    runner.run(task, n=3)
+    runner.run(task, n=3)
+    assert counted.calls == [3, 3]
+
+
+def test_override_runs_and_is_hit_afterwards_by_auto(runner: Runner, counted: Counted) -> None:
+    runner.run(counted.task("auto"), n=3)
+    runner.run(counted.task("override"), n=3)
+    assert counted.calls == [3, 3]
+    runner.run(counted.task("auto"), n=3)
+    assert counted.calls == [3, 3]
+
+
+def test_another_salt_misses(runner: Runner, counted: Counted) -> None:
+    runner.run(counted.task(Cache(salt="a")), n=3)
+    runner.run(counted.task(Cache(salt="b")), n=3)
+    assert counted.calls == [3, 3]
+
+
+def test_another_version_misses_and_the_same_hits(runner: Runner, counted: Counted) -> None:
+    for version in ("1", "2", "1"):
+        runner.run(counted.task(Cache(version_override=version)), n=3)
+    assert counted.calls == [3, 3]
+
+
+def test_an_ignored_input_is_no_part_of_the_key(runner: Runner, counted: Counted) -> None:
+    task = counted.task(Cache(ignored_inputs="note"))
+    runner.run(task, n=3, note="a")
+    runner.run(task, n=3, note="b")
+    assert counted.calls == [3]
+
+
+def test_a_result_older_than_max_age_is_made_anew(runner: Runner, counted: Counted) -> None:
+    runner.run(counted.task("auto"), n=3)
+    time.sleep(0.05)
+    runner.run(counted.task(Cache(max_age=3600)), n=3)
+    assert counted.calls == [3]
+    runner.run(counted.task(Cache(max_age=0.01)), n=3)
+    assert counted.calls == [3, 3]
+
+
+def test_another_task_with_the_same_code_misses(runner: Runner, counted: Counted) -> None:
+    runner.run(counted.task("auto"), n=3)
+    other = TaskEnvironment(name="other").task(cache="auto")(counted.task("auto").func)  # type: ignore[attr-defined]
+    runner.run(other, n=3)
+    assert counted.calls == [3, 3]
+
+
+def test_what_a_function_closes_over_is_part_of_the_key(runner: Runner) -> None:
+    def adding(amount: int) -> TaskTemplate[..., Any]:
+        async def add(n: int) -> int:
+            return n + amount
+
+        return env.task(cache="auto")(add)
+
+    assert [runner.run(adding(1), n=1), runner.run(adding(2), n=1)] == [2, 3]
+
+
+def test_a_failure_is_not_kept(runner: Runner) -> None:
+    calls: list[int] = []
+
+    @env.task(cache=Cache(version_override="1"))
+    async def flaky() -> int:
+        calls.append(1)
+        if len(calls) == 1:
+            raise ValueError("no")
+        return len(calls)
+
+    with pytest.raises(ValueError, match="no"):
+        runner.run(flaky)
+    assert runner.run(flaky) == 2
+
+
+def test_one_of_many_equal_calls_runs_where_the_cache_serializes_them(runner: Runner) -> None:
+    calls: list[int] = []
+
+    @env.task(cache=Cache(serialize=True, version_override="1"))
+    async def slow(n: int) -> int:
+        calls.append(n)
+        await asyncio.sleep(0.02)
+        return n
+
+    @env.task
+    async def parent() -> list[int]:
+        return await asyncio.gather(*(slow(7) for _ in range(20)))
+
+    assert runner.run(parent) == [7] * 20
+    assert calls == [7]
+
+
+SERIALIZED = """
+import asyncio, sys, time
+from pathlib import Path
+from tasksmithy import Cache, TaskEnvironment, with_runcontext
+
+env = TaskEnvironment(name="s")
+
+@env.task(cache=Cache(serialize=True))
+async def slow(n: int) -> int:
+    with open(sys.argv[1] + "/calls", "a") as file:
+        file.write("x")
+    await asyncio.sleep(0.5)
+    return n
+
+print(with_runcontext(cache_dir=Path(sys.argv[1])).run(slow, n=5))
+"""
+
+
+def test_the_same_call_from_two_processes_runs_once_where_it_is_serialized(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SERIALIZED)
+    processes = [
+        subprocess.Popen([sys.executable, script, tmp_path], stdout=subprocess.PIPE)
+        for _ in range(2)
+    ]
+    assert [process.communicate(timeout=60)[0] for process in processes] == [b"5\n", b"5\n"]
+    assert (tmp_path / "calls").read_text() == "x"
+
+
+def test_another_process_hits_what_this_kind_of_run_has_kept(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(SERIALIZED)
+    for _ in range(2):
+        subprocess.run([sys.executable, script, tmp_path], check=True, capture_output=True)
+    assert (tmp_path / "calls").read_text() == "x"
+
+
+def test_a_task_type_says_by_its_cache_version_what_misses(runner: Runner) -> None:
+    versions = iter(["1", "1", "2"])
+    calls: list[int] = []
+
+    class Versioned(TaskType):
+        task_type = "versioned"
+
+        @hookimpl
+        def cache_version(self) -> str:
+            return next(versions)
+
+        @hookimpl
+        async def execute(self) -> None:
+            calls.append(1)
+
+    task: TaskTemplate[..., Any] = TaskTemplate(
+        name="v", task_type="versioned", interface=NativeInterface(), cache="auto"
+    )
+    with Registry([], task_types=[Versioned]).entered():
+        for _ in range(3):
+            runner.run(task)
+    assert len(calls) == 2
+
+
+def test_a_result_that_holds_a_secret_is_not_kept(
+    runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "open-sesame")
+    calls: list[int] = []
+
+    @env.task(cache=Cache(version_override="1"), secrets=Secret("token"))
+    async def leaky() -> list[str]:
+        calls.append(1)
+        return list(current().secrets.values())
+
+    assert [runner.run(leaky), runner.run(leaky)] == [["open-sesame"], ["open-sesame"]]
+    assert len(calls) == 2
+
+
+def test_an_input_that_cannot_be_a_key_is_told_with_what_to_do(runner: Runner) -> None:
+    @env.task(cache="auto")
+    async def call(func: Callable[[], int], n: int) -> int:
+        return func()
+
+    from tasksmithy.errors import ValueEncodingError
+
+    with pytest.raises(ValueEncodingError) as raised:
+        runner.run(call, func=(n for n in [1]).__next__, n=1)
+    assert "Cache(ignored_inputs='func')" in "".join(raised.value.__notes__)

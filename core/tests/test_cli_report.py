@@ -1,0 +1,307 @@
+"""`tasksmithy run` while it goes on, and `runs report`, as a person and as a machine use them."""
+
+from __future__ import annotations
+
+import json
+import os
+import pty
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PIPELINE = """
+import asyncio
+from tasksmithy import NonRecoverableError, Secret, TaskEnvironment, current, report
+
+env = TaskEnvironment(name="demo")
+
+
+@env.task(retries=2)
+async def flaky(n: int) -> int:
+    if current().attempt == 1:
+        raise OSError("busy")
+    current().logger.info("did %d", n)
+    return n
+
+
+@env.task
+async def calm(n: int) -> int:
+    return (await flaky(n)) + 1
+
+
+@env.task(report=True)
+async def reported() -> str:
+    report.tab("Main").text("a tab")
+    return "text"
+
+
+@env.task
+async def broken(secret: str = "") -> None:
+    raise NonRecoverableError(f"the disk {secret} is\\non fire\\x1b[31m")
+
+
+@env.task(secrets=[Secret("TOKEN")])
+async def calls_broken() -> None:
+    (value,) = current().secrets.values()
+    await broken(value)
+
+
+@env.task
+async def calls_many_broken(n: int) -> int:
+    done = await asyncio.gather(*[broken() for _ in range(n)], return_exceptions=True)
+    return len(done)
+
+
+@env.task
+async def sleeps(seconds: float) -> int:
+    for line in range(3):
+        print(f"printed {line}", flush=True)
+        await asyncio.sleep(seconds / 3)
+    return 42
+"""
+
+NO_RICH = """
+import sys
+sys.modules["rich"] = None
+from tasksmithy.cli import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Path:
+    file = tmp_path / "pipeline.py"
+    file.write_text(PIPELINE)
+    return file
+
+
+def tasksmithy(folder: Path, *words: object, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tasksmithy", *map(str, words)],
+        capture_output=True,
+        text=True,
+        cwd=folder,
+        env=os.environ | {"XDG_STATE_HOME": str(folder / "state")} | environ,
+        timeout=120,
+    )
+
+
+def run(file: Path, *words: object, **environ: str) -> subprocess.CompletedProcess[str]:
+    """`tasksmithy run` with the file in the place of `FILE` among the words."""
+    return tasksmithy(
+        file.parent, "run", *(file if word == "FILE" else word for word in words), **environ
+    )
+
+
+def on_a_terminal(file: Path, *words: str, program: tuple[str, ...] = ("-m", "tasksmithy")) -> str:
+    """What a run puts on the terminal that its standard error is; its output goes to a file."""
+    ours, theirs = pty.openpty()
+    with (file.parent / "out").open("w") as out:
+        process = subprocess.Popen(
+            [sys.executable, *program, "run", str(file), *words],
+            stdout=out,
+            stderr=theirs,
+            stdin=subprocess.DEVNULL,
+            env=os.environ
+            | {"XDG_STATE_HOME": str(file.parent / "state"), "TERM": "xterm", "COLUMNS": "100"},
+        )
+    os.close(theirs)
+    seen = b""
+    while True:
+        try:
+            piece = os.read(ours, 65536)
+        except OSError:  # the other side is closed
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(ours)
+    assert process.wait(60) == 0
+    return seen.decode()
+
+
+def events(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.stderr.splitlines()]
+
+
+# Lines
+
+
+def test_a_run_tells_its_retries_and_ends_with_a_line_that_counts_its_tasks(
+    pipeline: Path,
+) -> None:
+    done = run(pipeline, "FILE", "calm", "--n", 1)
+    assert done.stdout == "2\n"
+    retry, summary = done.stderr.splitlines()
+    assert retry == "WARNING tasksmithy.task.demo.flaky: attempt 1 of 3 failed: OSError('busy')"
+    assert summary.startswith("run r")
+    assert ": 2 succeeded, 1 retry in " in summary
+
+
+def test_a_failure_is_told_once_in_one_line_without_secrets_and_control_characters(
+    pipeline: Path,
+) -> None:
+    done = run(pipeline, "FILE", "calls_broken", TOKEN="hunter22")
+    _, told, summary = done.stderr.splitlines()[:3]  # after the warning about async and secrets
+    assert told == (
+        "failed: demo.broken: NonRecoverableError('the disk *** is\\non fire\\x1b[31m')"
+    )
+    assert ": 2 failed in " in summary
+    assert "hunter22" not in done.stderr
+
+
+def test_of_a_long_error_no_part_of_a_secret_is_left(pipeline: Path) -> None:
+    token = "".join(map(str, range(200)))
+    done = run(pipeline, "FILE", "calls_broken", TOKEN=token)
+    assert "failed: demo.broken: NonRecoverableError('the disk *** is" in done.stderr
+
+
+def test_many_failures_are_no_flood(pipeline: Path) -> None:
+    done = run(pipeline, "FILE", "calls_many_broken", "--n", 500)
+    lines = done.stderr.splitlines()
+    assert len([line for line in lines if line.startswith("failed: ")]) == 10
+    assert lines[10] == "more failures are counted and not told one by one"
+    assert ": 1 succeeded, 500 failed in " in lines[11]
+
+
+def test_a_run_with_a_report_says_how_to_see_it(pipeline: Path) -> None:
+    done = run(pipeline, "FILE", "reported")
+    run_id = done.stderr.split()[1].rstrip(":")
+    assert done.stderr.splitlines()[-1] == f"its report: tasksmithy runs report {run_id}"
+
+
+def test_a_run_without_a_report_does_not(pipeline: Path) -> None:
+    assert "report" not in run(pipeline, "FILE", "flaky", "--n", 1).stderr
+
+
+def test_quiet_tells_nothing(pipeline: Path) -> None:
+    done = run(pipeline, "--quiet", "FILE", "calm", "--n", 1)
+    assert (done.stdout, done.stderr) == ("2\n", "")
+
+
+def test_what_tasks_log_below_a_warning_is_not_told(pipeline: Path) -> None:
+    assert "did 1" not in run(pipeline, "FILE", "flaky", "--n", 1).stderr
+
+
+# For machines
+
+
+def test_json_tells_every_event_in_a_line_and_the_result_as_json(pipeline: Path) -> None:
+    done = run(pipeline, "--json", "FILE", "calm", "--n", 1)
+    assert json.loads(done.stdout) == 2
+    told = [(each["event"], each.get("task")) for each in events(done)]
+    assert told == [
+        ("started", "demo.calm"),
+        ("started", "demo.flaky"),
+        ("log", None),
+        ("retried", "demo.flaky"),
+        ("ended", "demo.flaky"),
+        ("ended", "demo.calm"),
+        ("run", None),
+    ]
+
+
+def test_events_of_one_execution_have_one_key(pipeline: Path) -> None:
+    keys = [each["key"] for each in events(run(pipeline, "--json", "FILE", "flaky", "--n", 1))
+            if "key" in each]  # fmt: skip
+    assert len(keys) == 3
+    assert len(set(keys)) == 1
+
+
+def test_json_counts_the_tasks_of_the_run(pipeline: Path) -> None:
+    *_, last = events(run(pipeline, "--json", "FILE", "calm", "--n", 1))
+    assert (last["event"], last["succeeded"], last["retries"]) == ("run", 2, 1)
+
+
+def test_json_tells_failures_and_the_error_without_secrets(pipeline: Path) -> None:
+    done = run(pipeline, "--json", "FILE", "calls_broken", TOKEN="hunter22")
+    assert (done.returncode, done.stdout) == (1, "")
+    told = events(done)
+    assert [(e["task"], e["status"]) for e in told if e["event"] == "failed"] == [
+        ("demo.broken", "failed"),
+        ("demo.calls_broken", "failed"),
+    ]
+    assert told[-1]["event"] == "error"
+    assert told[-1]["type"] == "NonRecoverableError"
+    assert "hunter22" not in done.stderr
+
+
+def test_json_gives_text_as_a_json_string(pipeline: Path) -> None:
+    assert run(pipeline, "--json", "FILE", "reported").stdout == '"text"\n'
+
+
+# On a terminal
+
+
+def test_a_terminal_shows_what_runs_and_is_left_with_the_summary(pipeline: Path) -> None:
+    seen = on_a_terminal(pipeline, "sleeps", "--seconds", "1.5")
+    assert "1 running" in seen
+    assert "demo.sleeps" in seen
+    assert "0:01" in seen
+    left = seen.rpartition("\x1b")[2]  # what comes after the last movement of the cursor
+    assert ": 1 succeeded in " in left
+
+
+def test_a_terminal_is_drawn_on_at_most_ten_times_a_second(pipeline: Path) -> None:
+    began = time.monotonic()
+    seen = on_a_terminal(pipeline, "sleeps", "--seconds", "2")
+    frames = seen.count("1 running")
+    assert 1 < frames <= 10 * (time.monotonic() - began)
+
+
+def test_the_display_leaves_what_goes_to_a_file_alone(pipeline: Path) -> None:
+    seen = on_a_terminal(pipeline, "sleeps", "--seconds", "1.5")
+    assert (pipeline.parent / "out").read_text() == "printed 0\nprinted 1\nprinted 2\n42\n"
+    assert "printed" not in seen
+
+
+def test_the_cursor_is_visible_again_after_the_run(pipeline: Path) -> None:
+    seen = on_a_terminal(pipeline, "sleeps", "--seconds", "1")
+    assert "\x1b[?25l" in seen
+    assert seen.rfind("\x1b[?25h") > seen.rfind("\x1b[?25l")
+
+
+def test_a_short_run_draws_nothing(pipeline: Path) -> None:
+    assert "\x1b" not in on_a_terminal(pipeline, "reported")
+
+
+def test_without_rich_a_terminal_gets_lines(pipeline: Path) -> None:
+    seen = on_a_terminal(pipeline, "sleeps", "--seconds", "0.6", program=("-c", NO_RICH))
+    assert "\x1b" not in seen
+    assert ": 1 succeeded in " in seen
+
+
+# The report
+
+
+def test_report_writes_a_page_and_prints_where_it_is(pipeline: Path) -> None:
+    run(pipeline, "FILE", "reported")
+    done = tasksmithy(pipeline.parent, "runs", "report", "r", "--output", "page.html")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "page.html\n", "")
+    text = (pipeline.parent / "page.html").read_text()
+    assert text.startswith("<!doctype html>")
+    assert "a tab" in text
+
+
+def test_without_a_name_the_page_is_named_after_the_run(pipeline: Path) -> None:
+    run_id = run(pipeline, "FILE", "reported").stderr.split()[1].rstrip(":")
+    done = tasksmithy(pipeline.parent, "runs", "report", "r")
+    assert done.stdout == f"{run_id}.html\n"
+    assert (pipeline.parent / f"{run_id}.html").is_file()
+
+
+def test_the_report_has_what_tasks_log_also_where_it_is_not_told(pipeline: Path) -> None:
+    run(pipeline, "FILE", "flaky", "--n", 7)
+    tasksmithy(pipeline.parent, "runs", "report", "r", "--output", "page.html")
+    assert "INFO did 7" in (pipeline.parent / "page.html").read_text()
+
+
+def test_the_report_of_an_unknown_run_is_an_error_and_no_file(pipeline: Path) -> None:
+    done = tasksmithy(pipeline.parent, "runs", "report", "nope", "--output", "page.html")
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert not (pipeline.parent / "page.html").exists()

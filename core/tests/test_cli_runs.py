@@ -1,0 +1,177 @@
+"""`tasksmithy runs`, as a person uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tasksmithy import __version__
+from tasksmithy.codec import Encoded
+from tasksmithy.runtime.records import AttemptRecord, RunStore, TaskRecord, TaskStatus
+
+ROOT, SUM, CACHED, LOST = (
+    TaskRecord("rab1", "0", None, "demo.main", "python", "", "failed", 1.0, 1.0, 3.5,
+               attempts=(AttemptRecord(1, 1.0, 3.5, "ValueError: no"),),
+               inputs="n=3", error="ValueError: no"),
+    TaskRecord("rab1", "0/1", "0", "demo.sum", "python", "months", "succeeded", 1.5, 2.0, 3.0,
+               attempts=(AttemptRecord(1, 2.0, 2.25, "OSError: busy"),
+                         AttemptRecord(2, 2.5, 3.0, None)),
+               inputs="a=1", output=Encoded("json", b"42")),
+    TaskRecord("rab1", "0/1/1", "0/1", "demo.add", "python", "", "cached", 2.0, None, 2.0),
+    TaskRecord("rab1", "9/1", "9", "demo.lost", "python", "", "cancelled", 0.5, None, 2.0),
+)  # fmt: skip
+"""A failed root, its child, the child's child, and one whose caller has no record."""
+
+
+def tasksmithy(*words: object, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tasksmithy", *map(str, words)]
+    return subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | environ, timeout=60
+    )
+
+
+def printed(done: subprocess.CompletedProcess[str]) -> str:
+    """What a command printed that did what was asked."""
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture
+def recorded(tmp_path: Path) -> Path:
+    """Two runs: one that succeeded, and one that failed."""
+
+    async def finish(store: RunStore) -> None:
+        await asyncio.gather(*map(store.finished, (CACHED, SUM, ROOT, LOST)))
+
+    with closing(RunStore(tmp_path)) as store:
+        store.begin("rcd2", file=None, task="demo.first", inputs="")
+        store.end("rcd2", "succeeded")
+        store.begin("rab1", file="pipeline.py", task="demo.main", inputs="n=3")
+        asyncio.run(finish(store))
+        store.end("rab1", "failed")
+    return tmp_path
+
+
+def test_list_shows_the_latest_run_first(recorded: Path) -> None:
+    head, *rows = printed(tasksmithy("runs", "list", "--runs-dir", recorded)).splitlines()
+    assert head.split() == ["RUN", "STATUS", "TASK", "STARTED", "SECONDS"]
+    assert [row.split()[:3] for row in rows] == [
+        ["rab1", "failed", "demo.main"],
+        ["rcd2", "succeeded", "demo.first"],
+    ]
+
+
+def test_list_prints_json(recorded: Path) -> None:
+    latest, first = json.loads(
+        printed(tasksmithy("runs", "list", "--json", "--runs-dir", recorded))
+    )
+    assert (latest["id"], latest["file"], latest["inputs"]) == ("rab1", "pipeline.py", "n=3")
+    assert (first["id"], first["file"], first["version"]) == ("rcd2", None, __version__)
+    assert latest["started"] <= latest["ended"]
+
+
+def test_list_of_no_runs_says_so_and_makes_no_file(tmp_path: Path) -> None:
+    done = tasksmithy("runs", "list", "--runs-dir", tmp_path / "none")
+    assert printed(done) == "no runs are recorded\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_users_records_are_the_default(tmp_path: Path) -> None:
+    done = tasksmithy("runs", "show", "r1", XDG_STATE_HOME=str(tmp_path), HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert f"is recorded in {tmp_path}" in done.stderr
+
+
+def test_a_run_whose_process_was_killed_is_dead(tmp_path: Path) -> None:
+    script = (
+        "import os, sys; from pathlib import Path; from tasksmithy.runtime.records import RunStore;"
+        "RunStore(Path(sys.argv[1])).begin('rdead', file=None, task='t', inputs='');"
+        "os.kill(os.getpid(), 9)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
+    out = printed(tasksmithy("runs", "list", "--runs-dir", tmp_path))
+    assert out.splitlines()[1].split()[:2] == ["rdead", "dead"]
+    assert out.splitlines()[1].endswith("-")
+
+
+def test_show_prints_the_facts_of_a_run_and_its_call_tree(recorded: Path) -> None:
+    facts, table, *errors = printed(tasksmithy("runs", "show", "ra", "--runs-dir", recorded)).split(
+        "\n\n"
+    )
+    assert [line.split(maxsplit=1) for line in facts.splitlines()[:4]] == [
+        ["run", "rab1"],
+        ["task", "demo.main of pipeline.py"],
+        ["inputs", "n=3"],
+        ["status", "failed"],
+    ]
+    assert table.splitlines() == [
+        "TASK          STATUS     ATTEMPTS  SECONDS  INPUTS",
+        "demo.lost     cancelled  0         -",
+        "demo.main     failed     1         2.500    n=3",
+        "  demo.sum    succeeded  2         1.000    a=1",
+        "    demo.add  cached     0         -",
+    ]
+    assert errors == ["demo.main: ValueError: no\n"]
+
+
+def test_show_prints_json(recorded: Path) -> None:
+    run = json.loads(printed(tasksmithy("runs", "show", "rab1", "--json", "--runs-dir", recorded)))
+    assert (run["id"], run["status"], run["unrecorded"]) == ("rab1", "failed", 0)
+    keys = [task["key"] for task in run["tasks"]]
+    assert keys == ["9/1", "0", "0/1", "0/1/1"]
+    summing = run["tasks"][2]
+    assert summing["attempts"] == [
+        {"number": 1, "started": 2.0, "ended": 2.25, "error": "OSError: busy"},
+        {"number": 2, "started": 2.5, "ended": 3.0, "error": None},
+    ]
+    assert summing["output"] == {"format": "json", "bytes": 2}
+    assert run["tasks"][0]["output"] is None
+    assert (summing["parent"], summing["group"], summing["inputs"]) == ("0", "months", "a=1")
+
+
+def test_show_of_a_deep_call_tree_ends(tmp_path: Path) -> None:
+    status: TaskStatus = "succeeded"
+
+    async def finish(store: RunStore) -> None:
+        chain = (
+            TaskRecord("r", str(n), str(n - 1), "t", "python", "", status, n, n, n)
+            for n in range(1, 1500)
+        )
+        await asyncio.gather(*map(store.finished, chain))
+
+    with closing(RunStore(tmp_path)) as store:
+        store.begin("r", file=None, task="t", inputs="")
+        asyncio.run(finish(store))
+        store.end("r", "succeeded")
+    out = printed(tasksmithy("runs", "show", "r", "--runs-dir", tmp_path))
+    assert out.count("\n" + "  " * 1498 + "t") == 1
+
+
+def test_an_unknown_run_is_one_message(recorded: Path) -> None:
+    done = tasksmithy("runs", "show", "rx", "--runs-dir", recorded)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        f"error: no run 'rx' is recorded in {recorded}/runs-1.db; "
+        "`tasksmithy runs list` shows which there are\n"
+    )
+
+
+def test_a_beginning_that_several_runs_share_is_one_message(recorded: Path) -> None:
+    done = tasksmithy("runs", "show", "r", "--runs-dir", recorded)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: 2 runs begin with 'r' (rab1, rcd2): give more of the id\n"
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "r"]])
+def test_records_that_cannot_be_read_are_one_message(words: list[str], tmp_path: Path) -> None:
+    (tmp_path / "runs-1.db").mkdir()
+    done = tasksmithy("runs", *words, "--runs-dir", tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"error: the record of runs in {tmp_path}/runs-1.db cannot be ")

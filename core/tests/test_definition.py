@@ -1,0 +1,376 @@
+"""Definitions: keyword-only, frozen, checked at once, with errors that name task and field."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import pickle
+import warnings
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+
+from tasksmithy import (
+    Cache,
+    DefinitionError,
+    EnvironmentDefinitionError,
+    FieldError,
+    NativeInterface,
+    Resources,
+    TaskDefinitionError,
+    TaskEnvironment,
+    TaskTemplate,
+)
+from tasksmithy.definition import FIRST_SPELLINGS, UNSET
+
+INTERFACE = NativeInterface.from_types({"n": int}, {"o0": int})
+
+
+class Job(TaskTemplate, task_type="job"):
+    """A task type with fields of its own, one of them required."""
+
+    command: str
+    cores: int = 1
+
+
+class CheckedJob(TaskTemplate, task_type="checked-job"):
+    """A task type that checks and settles a field of its own."""
+
+    cores: int = 1
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.cores < 1:
+            raise FieldError("cores", self.cores, "at least one core")
+        self._settle(cores=int(self.cores))
+
+
+def job(**fields: Any) -> Any:
+    return Job(**{"name": "t.job", "interface": INTERFACE, "command": "ls", **fields})
+
+
+def refusal(**fields: Any) -> TaskDefinitionError:
+    with pytest.raises(TaskDefinitionError) as caught:
+        job(**fields)
+    return caught.value
+
+
+# Errors
+
+
+def test_the_error_names_the_task_the_field_the_value_and_what_is_allowed() -> None:
+    error = refusal(retries=-1)
+    facts = (error.owner, error.field, error.value)
+    assert facts == ("t.job", "retries", -1)
+    assert error.allowed == "an integer of at least 0, or a RetryStrategy"
+    assert str(error) == (
+        "task 't.job': retries=-1 is not allowed: give an integer of at least 0, or a RetryStrategy"
+    )
+
+
+def test_the_error_names_the_field_inside_a_nested_value() -> None:
+    assert refusal(resources=Resources(memory="lots")).field == "resources.memory"
+
+
+def test_a_definition_error_is_a_value_error() -> None:
+    assert isinstance(refusal(retries=-1), ValueError)
+    assert isinstance(refusal(retries=-1), DefinitionError)
+
+
+def test_the_error_has_no_field_error_in_its_traceback() -> None:
+    error = refusal(retries=-1)
+    assert error.__suppress_context__
+
+
+def test_an_unknown_field_is_refused_with_its_near_miss() -> None:
+    error = refusal(retires=2)
+    assert (error.field, error.value) == ("retires", 2)
+    assert str(error) == (
+        "task 't.job': retires=2 is not allowed: give a field of Job; did you mean 'retries'?"
+    )
+
+
+def test_an_unknown_field_is_refused_with_the_near_miss_of_a_subclass_field() -> None:
+    assert "did you mean 'command'?" in str(refusal(comand="ls"))
+
+
+def test_an_unknown_field_without_a_near_miss_is_refused_all_the_same() -> None:
+    error = refusal(zzz=1)
+    assert (error.field, error.allowed) == ("zzz", "a field of Job")
+
+
+def test_positional_arguments_are_refused() -> None:
+    with pytest.raises(TaskDefinitionError) as caught:
+        Job("t.job", INTERFACE, command="ls")  # type: ignore[call-arg,misc]
+    assert caught.value.field == "arguments"
+    assert "every field by its name" in str(caught.value)
+
+
+@pytest.mark.parametrize("missing", ["name", "interface", "command"])
+def test_a_missing_field_is_named(missing: str) -> None:
+    fields: dict[str, Any] = {"name": "t.job", "interface": INTERFACE, "command": "ls"}
+    del fields[missing]
+    with pytest.raises(TaskDefinitionError) as caught:
+        Job(**fields)
+    assert caught.value.field == missing
+    assert "Job has no default for it" in str(caught.value)
+
+
+def test_an_unknown_field_comes_before_a_missing_one_that_it_may_be_meant_for() -> None:
+    with pytest.raises(TaskDefinitionError, match="did you mean 'command'"):
+        Job(name="t.job", interface=INTERFACE, comand="ls")  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("name", ["", "  ", None, 5, b"job", ["job"]])
+def test_a_name_is_a_string_that_is_not_empty(name: object) -> None:
+    error = refusal(name=name)
+    assert (error.field, error.value) == ("name", name)
+    assert "a string that is not empty" in str(error)
+
+
+def test_the_error_of_a_nameless_task_shows_what_was_given_as_name() -> None:
+    assert str(refusal(name=5)).startswith("task '5': name=5 is not allowed")
+
+
+def test_an_environment_has_an_error_of_its_own() -> None:
+    with pytest.raises(EnvironmentDefinitionError) as caught:
+        TaskEnvironment(name="etl", imagee="x")  # type: ignore[call-arg]
+    assert str(caught.value) == (
+        "environment 'etl': imagee='x' is not allowed: give a field of TaskEnvironment; "
+        "did you mean 'image'?"
+    )
+
+
+# Subclasses
+
+
+def test_a_subclass_adds_fields_without_a_decorator() -> None:
+    assert (job().command, job().cores, job(cores=4).cores) == ("ls", 1, 4)
+    assert {"command", "cores"} == Job.field_names - TaskTemplate.field_names
+
+
+def test_the_class_line_names_the_task_type() -> None:
+    assert Job.task_type == "job"
+    assert job().task_type == "job"
+
+
+def test_the_class_body_names_the_task_type_as_the_default_of_its_field() -> None:
+    class Query(TaskTemplate):
+        task_type: str = "query"
+
+    assert Query.task_type == "query"
+    assert Query(name="q", interface=INTERFACE).task_type == "query"
+
+
+def test_the_class_body_names_the_task_type_without_an_annotation() -> None:
+    class Query(TaskTemplate):
+        task_type = "query"
+
+    assert Query(name="q", interface=INTERFACE).task_type == "query"
+
+
+def test_a_subclass_gives_an_inherited_field_another_default_without_an_annotation() -> None:
+    class Steady(Job):
+        retries = 3
+
+    steady: Any = Steady(name="s", interface=INTERFACE, command="ls")
+    assert steady.retries.count == 3
+
+
+def test_a_class_attribute_that_is_no_field_stays_one_of_the_class() -> None:
+    class Tagged(Job):
+        tag: ClassVar[str] = "x"
+        other = "y"
+
+    assert Tagged.field_names == Job.field_names
+
+
+def test_a_subclass_inherits_the_task_type_of_its_base() -> None:
+    class Nightly(Job):
+        hour: int = 3
+
+    assert Nightly(name="n", interface=INTERFACE, command="ls").task_type == "job"
+
+
+def test_a_subclass_of_a_subclass_names_another_task_type() -> None:
+    class Nightly(Job, task_type="nightly"):
+        hour: int = 3
+
+    nightly = Nightly(name="n", interface=INTERFACE, command="ls", cores=2)
+    assert (nightly.task_type, nightly.cores, job().task_type) == ("nightly", 2, "job")
+
+
+def test_a_field_error_of_a_subclass_becomes_an_error_that_names_the_task() -> None:
+    with pytest.raises(TaskDefinitionError) as caught:
+        CheckedJob(name="t.checked", interface=INTERFACE, cores=0)
+    assert str(caught.value) == ("task 't.checked': cores=0 is not allowed: give at least one core")
+
+
+def test_a_subclass_settles_fields_while_it_is_defined() -> None:
+    cores: Any = 2.0
+    assert type(CheckedJob(name="t", interface=INTERFACE, cores=cores).cores) is int
+
+
+def test_another_exception_of_a_subclass_is_left_as_it_is() -> None:
+    class Broken(TaskTemplate, task_type="broken"):
+        def __post_init__(self) -> None:
+            raise RuntimeError("no disk")
+
+    with pytest.raises(RuntimeError, match="no disk"):
+        Broken(name="t", interface=INTERFACE)
+
+
+def test_a_subclass_with_a_constructor_of_its_own_keeps_it() -> None:
+    class Small(Job):
+        def __init__(self, command: str) -> None:
+            super().__init__(name="small", interface=INTERFACE, command=command)
+
+    assert Small("ls").command == "ls"
+    with pytest.raises(TaskDefinitionError):
+        Small(command=5).override(retries=-1)  # type: ignore[arg-type]
+
+
+# The first public spellings
+
+FIRST = {"friendly_name": "Job", "interruptable": True, "env": {"A": "1"}}
+
+
+def this_line() -> int:
+    frame = inspect.currentframe()
+    assert frame is not None
+    assert frame.f_back is not None
+    return frame.f_back.f_lineno
+
+
+def test_the_table_of_first_spellings_is_complete() -> None:
+    assert FIRST_SPELLINGS.keys() == FIRST.keys()
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_a_first_spelling_is_the_field_of_today_with_a_warning(first: str) -> None:
+    current = FIRST_SPELLINGS[first]
+    with pytest.warns(DeprecationWarning, match=f"'{first}'.*write '{current}'"):
+        task = job(**{first: FIRST[first]})
+    assert getattr(task, current) == FIRST[first]
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_override_accepts_a_first_spelling_with_a_warning(first: str) -> None:
+    current = FIRST_SPELLINGS[first]
+    with pytest.warns(DeprecationWarning, match=f"'{first}'.*write '{current}'"):
+        task = job().override(**{first: FIRST[first]})
+    assert getattr(task, current) == FIRST[first]
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_both_spellings_together_are_refused(first: str) -> None:
+    error = refusal(**{first: FIRST[first], FIRST_SPELLINGS[first]: FIRST[first]})
+    assert error.field == first
+    assert f"{FIRST_SPELLINGS[first]!r} alone" in str(error)
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_override_refuses_both_spellings_together(first: str) -> None:
+    with pytest.raises(TaskDefinitionError) as caught:
+        job().override(**{first: FIRST[first], FIRST_SPELLINGS[first]: FIRST[first]})
+    assert caught.value.field == first
+
+
+def test_the_warning_of_a_constructor_points_at_the_line_that_calls_it() -> None:
+    line = this_line() + 2
+    with pytest.warns(DeprecationWarning, match="'env'") as caught:
+        Job(name="t", interface=INTERFACE, command="ls", env={})  # type: ignore[call-arg]
+    assert [(Path(w.filename), w.lineno) for w in caught] == [(Path(__file__), line)]
+
+
+def test_the_warning_of_an_override_points_at_the_line_that_calls_it() -> None:
+    line = this_line() + 2
+    with pytest.warns(DeprecationWarning, match="'env'") as caught:
+        job().override(env={})
+    assert [(Path(w.filename), w.lineno) for w in caught] == [(Path(__file__), line)]
+
+
+def test_the_spellings_of_today_warn_of_nothing() -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        job(short_name="Job", interruptible=True, env_vars={"A": "1"}).override(short_name="j")
+
+
+def test_a_field_of_a_subclass_is_no_first_spelling_of_another() -> None:
+    class Boxed(Job):
+        env: str = "box"
+
+    boxed = Boxed(name="b", interface=INTERFACE, command="ls", env="crate")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        changed: Any = boxed.override(env="chest")
+    assert (changed.env, changed.env_vars) == ("chest", None)
+
+
+# Plain, frozen data
+
+
+def test_a_task_cannot_be_changed() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        job().retries = 3
+
+
+def test_equal_fields_make_equal_tasks_with_equal_hashes() -> None:
+    one, other = job(env_vars={"A": "1"}), job(env_vars={"A": "1"})
+    assert one == other
+    assert hash(one) == hash(other)
+
+
+@pytest.mark.parametrize("changes", [{"name": "x"}, {"cores": 2}, {"retries": 1}])
+def test_another_field_makes_another_task(changes: dict[str, Any]) -> None:
+    assert job() != job(**changes)
+
+
+def test_tasks_of_two_classes_are_never_equal() -> None:
+    class Twin(Job):
+        pass
+
+    twin = Twin(name="t.job", interface=INTERFACE, command="ls")
+    assert twin != job()
+
+
+def test_a_task_can_be_hashed_whatever_its_fields_hold() -> None:
+    assert len({job(env_vars={"A": "1"}), job(env_vars={"A": "2"})}) == 2
+
+
+def test_a_shorthand_and_what_it_stands_for_make_equal_tasks() -> None:
+    assert job(cache="auto") == job(cache=Cache("auto"))
+
+
+def test_the_repr_names_the_class_the_task_and_its_type() -> None:
+    assert repr(job()) == "Job(name='t.job', task_type='job')"
+
+
+def test_a_task_survives_a_round_trip_through_pickle() -> None:
+    task = job(
+        env_vars={"A": "1"}, retries=2, secrets="key", resources=Resources(cpu=(1, 2)), timeout=5
+    )
+    again = pickle.loads(pickle.dumps(task))
+    assert again == task
+    assert hash(again) == hash(task)
+
+
+def test_an_unpickled_task_has_lost_its_environment_and_kept_its_name() -> None:
+    task = job()
+    env = TaskEnvironment.from_task("etl", task)
+    assert task.parent_env() is env
+    again = pickle.loads(pickle.dumps(task))
+    assert again.parent_env is None
+    assert again.parent_env_name == "etl"
+    assert again == task
+
+
+def test_an_input_without_a_default_has_none_after_a_round_trip() -> None:
+    again = pickle.loads(pickle.dumps(job()))
+    assert again.interface.required_inputs() == ["n"]
+
+
+def test_unset_is_one_object_that_says_its_name() -> None:
+    assert repr(UNSET) == "UNSET"
+    assert pickle.loads(pickle.dumps(UNSET)) is UNSET

@@ -1,0 +1,247 @@
+"""Recorded runs, and going on with them: what has a result is not run again."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasksmithy import TaskEnvironment, with_runcontext
+from tasksmithy.errors import ResumeError, UnknownRunError
+from tasksmithy.runtime.records import RunStore
+
+env = TaskEnvironment(name="t")
+
+
+def only_run(folder: Path) -> Any:
+    store = RunStore(folder)
+    [run] = store.runs()
+    details = store.show(run.id)
+    store.close()
+    return details
+
+
+@env.task
+async def square(n: int) -> int:
+    return n * n
+
+
+@env.task
+async def sum_of_squares(n: int) -> int:
+    return sum(await asyncio.gather(*(square(i) for i in range(n))))
+
+
+def test_a_run_is_not_recorded_unless_it_is_asked_for(tmp_path: Path) -> None:
+    with_runcontext(runs_dir=tmp_path).run(square, n=2)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_recorded_run_has_a_record_of_each_execution(tmp_path: Path) -> None:
+    with_runcontext(runs_dir=tmp_path, record=True).run(sum_of_squares, n=2)
+    run, tasks = only_run(tmp_path)
+    assert (run.task, run.status) == ("t.sum_of_squares", "succeeded")
+    assert sorted((task.task, task.inputs) for task in tasks) == [
+        ("t.square", "n=0"),
+        ("t.square", "n=1"),
+        ("t.sum_of_squares", "n=2"),
+    ]
+    [root] = [task for task in tasks if task.parent is None]
+    assert {task.parent for task in tasks} == {None, root.key}
+
+
+def test_a_record_tells_the_attempts_and_their_errors(tmp_path: Path) -> None:
+    @env.task(retries=1)
+    async def broken() -> None:
+        raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        with_runcontext(runs_dir=tmp_path, record=True).run(broken)
+    run, [task] = only_run(tmp_path)
+    assert (run.status, task.status) == ("failed", "failed")
+    assert [(each.number, each.error) for each in task.attempts] == [
+        (1, "ValueError('no')"),
+        (2, "ValueError('no')"),
+    ]
+
+
+class Pipeline:
+    """A pipeline that fails at its end, until it is mended; it counts the calls of its steps."""
+
+    def __init__(self) -> None:
+        self.calls: list[Any] = []
+        self.mended = False
+
+        @env.task
+        async def step(n: int) -> int:
+            self.calls.append(n)
+            return n * 10
+
+        @env.task
+        def sync_step(n: int) -> int:
+            self.calls.append(f"sync {n}")
+            return n
+
+        @env.task
+        async def main() -> int:
+            parts = await asyncio.gather(step(1), step(2), step(1))
+            last = sync_step(3)
+            if not self.mended:
+                raise RuntimeError("not yet")
+            return sum(parts) + last
+
+        self.main = main
+
+
+def failed_run(pipeline: Pipeline, folder: Path) -> str:
+    with pytest.raises(RuntimeError, match="not yet"):
+        with_runcontext(runs_dir=folder, record=True).run(pipeline.main)
+    run_id: str = only_run(folder).run.id
+    return run_id
+
+
+def test_a_resumed_run_does_not_run_a_finished_task_again(tmp_path: Path) -> None:
+    pipeline = Pipeline()
+    run_id = failed_run(pipeline, tmp_path)
+    before = list(pipeline.calls)
+    pipeline.mended = True
+    assert with_runcontext(runs_dir=tmp_path, resume=run_id).run(pipeline.main) == 43
+    assert pipeline.calls == before
+
+
+def test_a_resumed_run_keeps_its_id_and_its_record(tmp_path: Path) -> None:
+    pipeline = Pipeline()
+    run_id = failed_run(pipeline, tmp_path)
+    pipeline.mended = True
+    with_runcontext(runs_dir=tmp_path, resume=run_id).run(pipeline.main)
+    run, tasks = only_run(tmp_path)
+    assert (run.id, run.status) == (run_id, "succeeded")
+    assert sorted(task.status for task in tasks) == ["resumed"] * 4 + ["succeeded"]
+
+
+def test_a_failed_task_runs_again_in_a_resumed_run(tmp_path: Path) -> None:
+    pipeline = Pipeline()
+    run_id = failed_run(pipeline, tmp_path)
+    with pytest.raises(RuntimeError, match="not yet"):
+        with_runcontext(runs_dir=tmp_path, resume=run_id).run(pipeline.main)
+
+
+def test_a_finished_run_gives_its_result_again(tmp_path: Path) -> None:
+    with_runcontext(runs_dir=tmp_path, record=True).run(sum_of_squares, n=3)
+    run_id = only_run(tmp_path).run.id
+    assert with_runcontext(runs_dir=tmp_path, resume=run_id).run(sum_of_squares, n=3) == 5
+
+
+def test_a_resumed_root_with_other_inputs_is_another_call(tmp_path: Path) -> None:
+    with_runcontext(runs_dir=tmp_path, record=True).run(sum_of_squares, n=3)
+    run_id = only_run(tmp_path).run.id
+    assert with_runcontext(runs_dir=tmp_path, resume=run_id).run(sum_of_squares, n=4) == 14
+
+
+def test_a_retried_attempt_makes_its_calls_anew(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    @env.task
+    async def step(n: int) -> int:
+        calls.append(n)
+        return n
+
+    @env.task(retries=1)
+    async def main() -> int:
+        result = await step(1)
+        if len(calls) == 1:
+            raise ValueError("once more")
+        return result
+
+    assert with_runcontext(runs_dir=tmp_path, record=True).run(main) == 1
+    assert calls == [1, 1]
+
+
+def test_a_run_that_is_not_there_cannot_be_resumed(tmp_path: Path) -> None:
+    with pytest.raises(UnknownRunError, match="r123"):
+        with_runcontext(runs_dir=tmp_path, resume="r123").run(square, n=2)
+
+
+def test_a_run_of_another_task_cannot_be_resumed(tmp_path: Path) -> None:
+    with_runcontext(runs_dir=tmp_path, record=True).run(square, n=2)
+    run_id = only_run(tmp_path).run.id
+    with pytest.raises(ResumeError, match=r"is one of task 't\.square'"):
+        with_runcontext(runs_dir=tmp_path, resume=run_id).run(sum_of_squares, n=2)
+
+
+def test_a_cached_result_is_recorded_as_that(tmp_path: Path) -> None:
+    @env.task(cache="auto")
+    async def kept() -> int:
+        return 1
+
+    for _ in range(2):
+        with_runcontext(runs_dir=tmp_path, cache_dir=tmp_path, record=True).run(kept)
+    store = RunStore(tmp_path)
+    assert [store.show(run.id).tasks[0].status for run in store.runs()] == ["cached", "succeeded"]
+    store.close()
+
+
+PIPELINE = """
+import asyncio
+from pathlib import Path
+from tasksmithy import TaskEnvironment
+
+env = TaskEnvironment(name="p")
+here = Path(__file__).parent
+
+
+@env.task
+async def step(n: int) -> int:
+    with (here / "calls").open("a") as file:
+        file.write(f"{n} ")
+    return n
+
+
+@env.task
+async def main(n: int, note: str = "") -> int:
+    total = sum(await asyncio.gather(*(step(i) for i in range(n))))
+    if not (here / "mended").exists():
+        raise RuntimeError("not yet")
+    return total
+"""
+
+
+def tasksmithy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "tasksmithy", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        env=os.environ | {"XDG_STATE_HOME": str(folder)},
+    )
+
+
+def test_the_command_line_records_and_resumes_with_the_inputs_of_the_record(tmp_path: Path) -> None:
+    file = tmp_path / "pipeline.py"
+    file.write_text(PIPELINE)
+    failed = tasksmithy(tmp_path, "run", str(file), "main", "--n", "4", "--note", "two words")
+    assert failed.returncode == 1
+    [run] = json.loads(tasksmithy(tmp_path, "runs", "list", "--json").stdout)
+    assert (run["status"], run["inputs"]) == ("failed", "--n 4 --note 'two words'")
+    (tmp_path / "mended").touch()
+    resumed = tasksmithy(tmp_path, "run", "--resume", run["id"][:6])
+    assert (resumed.stdout, resumed.returncode) == ("6\n", 0), resumed.stderr
+    assert sorted((tmp_path / "calls").read_text().split()) == ["0", "1", "2", "3"]
+
+
+def test_the_command_line_refuses_to_resume_what_is_not_there(tmp_path: Path) -> None:
+    result = tasksmithy(tmp_path, "run", "--resume", "r9")
+    assert result.returncode == 2
+    assert result.stderr.startswith("error: ")
+
+
+def test_the_command_line_refuses_a_file_beside_resume(tmp_path: Path) -> None:
+    result = tasksmithy(tmp_path, "run", "--resume", "r9", "file.py")
+    assert result.returncode == 2
+    assert "--resume has the file and the inputs from the record" in result.stderr

@@ -1,0 +1,457 @@
+"""A local run: results, children, retries, the errors that a caller sees."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import traceback
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tasksmithy import (
+    Backoff,
+    InputError,
+    NativeInterface,
+    NonRecoverableError,
+    NotExecutableError,
+    Registry,
+    RetryStrategy,
+    TaskEnvironment,
+    TaskTemplate,
+    TaskType,
+    arun,
+    current,
+    hookimpl,
+    in_thread,
+    init,
+    is_initialized,
+    run,
+)
+from tasksmithy.active import registry_in_use
+
+env = TaskEnvironment(name="t")
+
+
+class FlakyError(Exception):
+    """Raised by the tasks of these tests."""
+
+
+@env.task
+async def double(n: int) -> int:
+    return 2 * n
+
+
+@env.task
+def half(n: int) -> float:
+    return n / 2
+
+
+def test_run_returns_the_result_of_an_async_task() -> None:
+    assert run(double, 4) == 8
+
+
+def test_run_returns_the_result_of_a_sync_task() -> None:
+    assert run(half, n=4) == 2.0
+
+
+def test_arun_returns_the_result_once_awaited() -> None:
+    async def main() -> int:
+        return await arun(double, n=4)
+
+    assert asyncio.run(main()) == 8
+
+
+def test_run_works_where_an_event_loop_turns_already_as_in_a_notebook() -> None:
+    async def cell() -> int:
+        return run(double, n=4)
+
+    assert asyncio.run(cell()) == 8
+
+
+def test_a_sync_task_runs_in_a_thread_of_its_own() -> None:
+    @env.task
+    def thread() -> str:
+        return threading.current_thread().name
+
+    assert run(thread) != threading.current_thread().name
+
+
+def test_children_that_a_parent_gathers_run_side_by_side() -> None:
+    together = asyncio.Barrier(3)
+
+    @env.task
+    async def child() -> bool:
+        # Only children that run at once all come to the barrier.
+        await asyncio.wait_for(together.wait(), timeout=20)
+        return True
+
+    @env.task
+    async def parent() -> list[bool]:
+        return await asyncio.gather(child(), child(), child())
+
+    assert run(parent) == [True, True, True]
+
+
+def test_sync_children_that_a_parent_gathers_run_side_by_side() -> None:
+    together = threading.Barrier(3)
+
+    @env.task
+    def child() -> bool:
+        together.wait(timeout=20)
+        return True
+
+    @env.task
+    async def parent() -> list[bool]:
+        return await asyncio.gather(child.aio(), child.aio(), child.aio())
+
+    assert run(parent) == [True, True, True]
+
+
+def test_a_sync_task_calls_a_sync_task_and_gets_its_result() -> None:
+    @env.task
+    def parent(n: int) -> float:
+        return half(n) + half(n + 2)
+
+    assert run(parent, n=2) == 3.0
+
+
+def test_a_sync_task_may_run_an_async_one_and_wait_for_it() -> None:
+    @env.task
+    def parent(n: int) -> int:
+        return run(double, n)
+
+    assert run(parent, n=2) == 4
+
+
+def test_an_async_task_may_call_a_sync_one_without_await() -> None:
+    @env.task
+    async def parent(n: int) -> float:
+        return half(n)
+
+    assert run(parent, n=2) == 1.0
+
+
+def test_sync_tasks_that_call_each_other_200_deep_do_not_starve() -> None:
+    @env.task
+    def down(n: int) -> int:
+        return 0 if n == 0 else 1 + down(n - 1)
+
+    assert run(down, n=200) == 200
+
+
+def test_sync_and_async_tasks_that_call_each_other_in_turn_do_not_deadlock() -> None:
+    @env.task
+    def blocking(n: int) -> int:
+        return 0 if n == 0 else 1 + run(turning, n - 1)
+
+    @env.task
+    async def turning(n: int) -> int:
+        return 0 if n == 0 else 1 + blocking(n - 1)
+
+    assert run(blocking, n=20) == 20
+
+
+def test_a_child_belongs_to_the_run_of_its_parent() -> None:
+    @env.task
+    async def run_id() -> str:
+        return current().run_id
+
+    @env.task
+    async def parent() -> tuple[str, str]:
+        return current().run_id, await run_id()
+
+    mine, childs = run(parent)
+    assert mine == childs != ""
+
+
+def test_two_runs_have_different_ids() -> None:
+    @env.task
+    async def run_id() -> str:
+        return current().run_id
+
+    assert run(run_id) != run(run_id)
+
+
+def test_the_context_names_the_task_and_its_attempt() -> None:
+    @env.task
+    async def where() -> tuple[str, int]:
+        return current().task, current().attempt
+
+    assert run(where) == ("t.where", 1)
+
+
+def test_the_context_is_falsy_outside_a_run() -> None:
+    assert not current()
+
+
+def test_the_context_reaches_a_sync_task() -> None:
+    @env.task
+    def where() -> str:
+        return current().task
+
+    assert run(where) == "t.where"
+
+
+def failing(times: int, error: type[Exception] = FlakyError) -> Any:
+    """A function that fails as often as said, and then returns the number of its calls."""
+    calls: list[int] = []
+
+    async def flaky() -> int:
+        calls.append(1)
+        if len(calls) <= times:
+            raise error(f"call {len(calls)}")
+        return len(calls)
+
+    return flaky
+
+
+def test_a_failed_attempt_is_followed_by_as_many_retries_as_declared() -> None:
+    assert run(env.task(retries=2)(failing(times=2))) == 3
+
+
+def test_the_last_error_is_raised_when_the_retries_are_used_up() -> None:
+    with pytest.raises(FlakyError, match="call 3"):
+        run(env.task(retries=2)(failing(times=5)))
+
+
+def test_without_retries_there_is_one_attempt() -> None:
+    with pytest.raises(FlakyError, match="call 1"):
+        run(env.task(failing(times=1)))
+
+
+def test_an_override_of_the_retries_counts() -> None:
+    assert run(env.task(failing(times=1)).override(retries=1)) == 2
+
+
+def test_a_non_recoverable_error_ends_the_retries() -> None:
+    with pytest.raises(NonRecoverableError, match="call 1"):
+        run(env.task(retries=5)(failing(times=5, error=NonRecoverableError)))
+
+
+def test_each_attempt_has_its_number_in_the_context() -> None:
+    attempts: list[int] = []
+
+    @env.task(retries=2)
+    async def flaky() -> None:
+        attempts.append(current().attempt)
+        raise FlakyError
+
+    with pytest.raises(FlakyError):
+        run(flaky)
+    assert attempts == [1, 2, 3]
+
+
+def test_the_loop_is_free_while_a_retry_waits_for_its_backoff() -> None:
+    order: list[str] = []
+
+    @env.task
+    async def beside() -> None:
+        order.append("beside")
+
+    @env.task(retries=RetryStrategy(count=1, backoff=Backoff(base=0.2)))
+    async def flaky() -> None:
+        order.append(f"attempt {current().attempt}")
+        if current().attempt == 1:
+            raise FlakyError
+
+    @env.task
+    async def parent() -> None:
+        waiting = asyncio.create_task(flaky())
+        await asyncio.sleep(0)
+        while order != ["attempt 1"]:
+            await asyncio.sleep(0)
+        await beside()
+        await waiting
+
+    run(parent)
+    assert order == ["attempt 1", "beside", "attempt 2"]
+
+
+def test_a_failed_attempt_that_is_retried_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING, logger="tasksmithy"):
+        run(env.task(retries=1)(failing(times=1)))
+    [record] = caplog.records
+    assert record.name == "tasksmithy.task.t.flaky"
+    assert record.getMessage() == "attempt 1 of 2 failed: FlakyError('call 1')"
+
+
+def test_a_parent_catches_the_error_of_its_child_as_the_type_it_was_raised_as() -> None:
+    @env.task
+    async def child() -> None:
+        raise FlakyError("no")
+
+    @env.task
+    async def parent() -> str:
+        try:
+            await child()
+        except FlakyError as error:
+            return f"caught {error}"
+        return "nothing"
+
+    assert run(parent) == "caught no"
+
+
+def test_a_sync_parent_catches_the_error_of_its_child() -> None:
+    @env.task
+    def child() -> None:
+        raise FlakyError("no")
+
+    @env.task
+    def parent() -> str:
+        try:
+            child()
+        except FlakyError as error:
+            return f"caught {error}"
+        return "nothing"
+
+    assert run(parent) == "caught no"
+
+
+def test_an_error_carries_a_note_with_the_task_the_attempt_and_the_run() -> None:
+    @env.task(retries=1)
+    async def broken() -> None:
+        raise FlakyError(current().run_id)
+
+    with pytest.raises(FlakyError) as raised:
+        run(broken)
+    assert raised.value.__notes__ == [f"in task 't.broken', attempt 2 of 2, run {raised.value}"]
+
+
+def test_the_traceback_of_an_error_shows_the_line_that_raised_it() -> None:
+    @env.task
+    def broken() -> None:
+        raise FlakyError("here")
+
+    with pytest.raises(FlakyError) as raised:
+        run(broken)
+    assert 'raise FlakyError("here")' in "".join(traceback.format_exception(raised.value))
+
+
+def test_a_failing_child_leaves_its_siblings_alone_if_the_parent_catches_the_error() -> None:
+    @env.task
+    async def child(n: int) -> int:
+        if n == 1:
+            raise FlakyError
+        await asyncio.sleep(0.01)
+        return n
+
+    @env.task
+    async def parent() -> list[Any]:
+        return await asyncio.gather(*(child(n) for n in range(3)), return_exceptions=True)
+
+    first, second, third = run(parent)
+    assert (first, third) == (0, 2)
+    assert isinstance(second, FlakyError)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({}, "task 't.double': input 'n' is missing (inputs: n: int)"),
+        ({"n": 1, "m": 2}, "task 't.double': there is no input 'm' (inputs: n: int)"),
+        ({"n": "1"}, "task 't.double': input 'n' is int, and '1' of type str was given"),
+        ({"n": True}, "task 't.double': input 'n' is int, and True of type bool was given"),
+    ],
+)
+def test_inputs_that_do_not_fit_are_refused(inputs: dict[str, Any], message: str) -> None:
+    with pytest.raises(InputError) as raised:
+        run(double, **inputs)
+    assert str(raised.value).startswith(message)
+
+
+def test_inputs_of_a_child_are_checked_too() -> None:
+    @env.task
+    async def parent() -> None:
+        await double("2")  # type: ignore[arg-type]
+
+    with pytest.raises(InputError, match=r"'t.double'"):
+        run(parent)
+
+
+def test_an_input_is_handed_over_as_the_object_it_is() -> None:
+    given = [1, 2]
+
+    @env.task
+    async def same(values: list[int]) -> bool:
+        return values is given
+
+    assert run(same, values=given)
+
+
+def test_a_reference_to_a_task_elsewhere_is_not_run() -> None:
+    with pytest.raises(NotExecutableError, match=r"'t.double' is a reference"):
+        run(double.override(ref=True))
+
+
+def test_a_task_type_without_local_execution_says_so() -> None:
+    class Remote(TaskType):
+        task_type = "remote"
+
+    task: TaskTemplate[..., Any] = TaskTemplate(
+        name="far", task_type="remote", interface=NativeInterface()
+    )
+    with (
+        Registry([], task_types=[Remote]).entered(),
+        pytest.raises(NotExecutableError, match=r"task 'far' cannot run here: task type 'remote'"),
+    ):
+        run(task)
+
+
+def test_a_task_type_of_ones_own_runs_and_has_children() -> None:
+    class Twice(TaskType):
+        task_type = "twice"
+
+        @hookimpl
+        async def execute(self, inputs: Any) -> Any:
+            return await double(inputs["n"]) + await in_thread(lambda: 1)
+
+    task: TaskTemplate[..., Any] = TaskTemplate(
+        name="t", task_type="twice", interface=NativeInterface.from_types({"n": int})
+    )
+    registry = Registry(task_types=[Twice])
+    with registry.entered():
+        assert run(task, n=3) == 7
+
+
+@pytest.fixture
+def fresh_process_registry() -> Iterator[None]:
+    before = registry_in_use._process
+    registry_in_use._process = None
+    yield
+    registry_in_use._process = before
+
+
+@pytest.mark.usefixtures("fresh_process_registry")
+def test_a_process_is_initialized_by_init() -> None:
+    assert not is_initialized()
+    init()
+    assert is_initialized()
+
+
+@pytest.mark.usefixtures("fresh_process_registry")
+def test_a_process_is_initialized_by_its_first_run() -> None:
+    assert not is_initialized()
+    run(double, n=1)
+    assert is_initialized()
+
+
+@pytest.mark.usefixtures("fresh_process_registry")
+def test_init_takes_a_registry_of_ones_own() -> None:
+    registry = Registry([])
+    init(registry=registry)
+    assert registry_in_use.get() is registry
+
+
+def test_an_input_may_be_called_self() -> None:
+    @env.task
+    async def child(self: int) -> int:
+        return self
+
+    @env.task
+    async def parent() -> int:
+        return await child(self=1) + await child.aio(self=2)
+
+    assert run(parent) == 3

@@ -1,0 +1,391 @@
+"""Values: whether one fits its type, and what text and JSON stand for."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import Path
+from typing import Annotated, Any, Literal, Optional, Protocol
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+from tasksmithy import InputError, NativeInterface
+from tasksmithy.values import check_inputs, from_json, from_text, to_jsonable
+
+
+class Colour(Enum):
+    """An enum with values of two types."""
+
+    RED = "red"
+    THREE = 3
+
+
+@dataclass
+class Flight:
+    """A dataclass, with another inside."""
+
+    carrier: str
+    delay: int = 0
+    stops: list[Stop] = field(default_factory=list)
+
+
+@dataclass
+class Stop:
+    """A stop on the way."""
+
+    airport: str
+
+
+class Seat(BaseModel):
+    """A pydantic model."""
+
+    row: int
+    letter: str = "A"
+
+
+class Row(TypedDict):
+    """A typed dictionary."""
+
+    row: int
+
+
+class Named(Protocol):
+    """A protocol that cannot be checked at run time."""
+
+    def name(self) -> str: ...
+
+
+class Plain:
+    """A class that nothing is known of."""
+
+
+def checked(kind: Any, value: Any) -> None:
+    check_inputs("t.main", NativeInterface.from_types({"x": kind}), {"x": value})
+
+
+# Whether a value fits
+
+FITTING: list[tuple[Any, Any]] = [
+    (int, 1),
+    (int, 10**30),
+    (float, 1.5),
+    (float, 1),
+    (str, ""),
+    (bool, False),
+    (bytes, b""),
+    (Any, object()),
+    (int | None, None),
+    (Optional[int], 1),  # noqa: UP045 - the other spelling
+    (int | str, "a"),
+    (list, [object()]),
+    (list[int], [1, 2]),
+    (list[float], [1, 2.5]),
+    (dict[str, list[int]], {"a": [1]}),
+    (tuple[int, str], (1, "a")),
+    (tuple[int, ...], ()),
+    (set[int], {1}),
+    (Literal["a", "b"], "b"),
+    (datetime, datetime(2024, 1, 1, tzinfo=UTC)),
+    (Path, Path("a")),
+    (Colour, Colour.RED),
+    (Flight, Flight("AA")),
+    (list[Flight], [Flight("AA")]),
+    (Seat, Seat(row=1)),
+    (list[Seat], [Seat(row=1)]),
+    (Row, {"row": 1}),
+    (Plain, Plain()),
+    (list[Plain], [Plain()]),
+    (Annotated[int, Field(gt=0)], 1),
+    (Annotated[int, ["a list has no hash"]], 1),
+    (Named, Plain()),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), FITTING)
+def test_a_value_of_its_type_fits(kind: Any, value: Any) -> None:
+    checked(kind, value)
+
+
+REFUSED: list[tuple[Any, Any]] = [
+    (int, "1"),
+    (int, 1.0),
+    (int, None),
+    (int, True),
+    (float, True),
+    (float, "1"),
+    (str, 1),
+    (str, b"a"),
+    (bool, 1),
+    (bytes, "a"),
+    (int | None, True),
+    (int | None, "1"),
+    (list[int], [True]),
+    (list[int], (1, 2)),
+    (list[int], ["1"]),
+    (dict[str, int], {1: 1}),
+    (tuple[int, str], (1, "a", "b")),
+    (Literal["a"], "b"),
+    (datetime, "2024-01-01"),
+    (Path, "a"),
+    (Colour, "red"),
+    (Flight, {"carrier": "AA"}),
+    (list[Flight], [{"carrier": "AA"}]),
+    (Seat, {"row": 1}),
+    (Row, {"row": "1"}),
+    (Row, {}),
+    (Row, 1),
+    (Plain, object()),
+    (list[Plain], [1]),
+    (Annotated[int, Field(gt=0)], 0),
+    (Annotated[int, ["a list has no hash"]], "1"),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), REFUSED)
+def test_a_value_of_another_type_is_refused(kind: Any, value: Any) -> None:
+    with pytest.raises(InputError):
+        checked(kind, value)
+
+
+def test_the_error_names_task_input_type_and_value() -> None:
+    with pytest.raises(InputError) as caught:
+        checked(int, "1")
+    assert str(caught.value) == "task 't.main': input 'x' is int, and '1' of type str was given"
+
+
+def test_the_error_says_where_inside_a_value_it_is_wrong() -> None:
+    with pytest.raises(InputError, match=r"\(1: Input should be a valid integer\)"):
+        checked(list[int], [1, "2"])
+
+
+def test_a_type_that_cannot_be_checked_is_an_input_error_that_says_so() -> None:
+    with pytest.raises(InputError, match="whose values cannot be checked"):
+        checked(list[Named], [Plain()])
+
+
+def test_a_value_is_checked_and_never_changed() -> None:
+    value = [1, 2]
+    inputs = {"x": value}
+    check_inputs("t", NativeInterface.from_types({"x": list[float]}), inputs)
+    assert inputs["x"] is value
+    assert [type(item) for item in value] == [int, int]
+
+
+def test_builtin_scalars_and_plain_classes_need_no_pydantic() -> None:
+    program = """
+import sys
+from tasksmithy import NativeInterface
+from tasksmithy.values import check_inputs, from_text
+class Plain: ...
+for kind, value in ((int, 1), (float, 1), (str, "a"), (bool, True), (Plain, Plain())):
+    check_inputs("t", NativeInterface.from_types({"x": kind}), {"x": value})
+for kind, text in ((int, "1"), (float, "1"), (str, "a"), (bool, "yes")):
+    from_text("t", "x", kind, text)
+print("pydantic" in sys.modules)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], check=True, capture_output=True, text=True
+    )
+    assert done.stdout == "False\n"
+
+
+# What text stands for
+
+TEXTS: list[tuple[Any, str, Any]] = [
+    (str, "5", "5"),
+    (str, '"quoted"', '"quoted"'),
+    (Any, "5", "5"),
+    (int, "5", 5),
+    (int, "-5", -5),
+    (float, "1", 1.0),
+    (float, "1e3", 1000.0),
+    (bool, "true", True),
+    (bool, "NO", False),
+    (bool, "1", True),
+    (bytes, "abc", b"abc"),
+    (int | None, "5", 5),
+    (int | None, "null", None),
+    (str | None, "5", "5"),
+    (bool | None, "yes", True),
+    (int | str, "5", 5),
+    (int | str, "five", "five"),
+    (list[int], "[1, 2]", [1, 2]),
+    (list[str], '["a"]', ["a"]),
+    (dict[str, float], '{"a": 1}', {"a": 1.0}),
+    (tuple[int, str], '[1, "a"]', (1, "a")),
+    (Literal["a", "b"], "a", "a"),
+    (Literal[1, 2], "2", 2),
+    (datetime, "2024-01-02T03:04:05Z", datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)),
+    (date, "2024-01-02", date(2024, 1, 2)),
+    (timedelta, "PT90S", timedelta(seconds=90)),
+    (Decimal, "1.10", Decimal("1.10")),
+    (UUID, "00000000-0000-0000-0000-000000000005", UUID(int=5)),
+    (Path, "a/b.csv", Path("a/b.csv")),
+    (Colour, "red", Colour.RED),
+    (Colour, "3", Colour.THREE),
+    (Flight, '{"carrier": "AA"}', Flight("AA")),
+    (
+        Flight,
+        '{"carrier": "AA", "stops": [{"airport": "JFK"}]}',
+        Flight("AA", stops=[Stop("JFK")]),
+    ),
+    (Seat, '{"row": 3}', Seat(row=3)),
+    (Row, '{"row": 3}', {"row": 3}),
+]
+
+
+@pytest.mark.parametrize(("kind", "text", "value"), TEXTS)
+def test_text_stands_for_a_value(kind: Any, text: str, value: Any) -> None:
+    found = from_text("t.main", "x", kind, text)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "detail"),
+    [
+        (int, "true", ""),
+        (int, "1.5", ""),
+        (int, "", ""),
+        (float, "lots", ""),
+        (bool, "maybe", ""),
+        (int | None, "true", " (Input should be a valid integer)"),
+        (list[int], "1,2", " (Input should be a valid list)"),
+        (list[int], "[true]", " (0: Input should be a valid integer)"),
+        (list[int], '[1, "x"]', " (1: Input should be a valid integer)"),
+        (Colour, "green", " (Input should be 'red' or 3)"),
+        (Literal["a", "b"], "c", " (Input should be 'a' or 'b')"),
+        (Flight, '{"delay": 1}', " (carrier: Field required)"),
+        (Flight, '{"carrier": "AA", "delay": true}', " (delay: Input should be a valid integer)"),
+        (Seat, '{"row": "x"}', " (row: Input should be a valid integer)"),
+        (Plain, "{}", " (Input should be an instance of Plain)"),
+    ],
+)
+def test_text_that_stands_for_none_is_an_input_error_that_says_why(
+    kind: Any, text: str, detail: str
+) -> None:
+    with pytest.raises(InputError) as caught:
+        from_text("t.main", "x", kind, text)
+    assert str(caught.value).startswith("task 't.main': input 'x' is ")
+    assert str(caught.value).endswith(f"{text!r} is not one{detail}")
+
+
+# What JSON stands for
+
+JSONS: list[tuple[Any, Any, Any]] = [
+    (int, 5, 5),
+    (float, 5, 5.0),
+    (str, "5", "5"),
+    (bool, True, True),
+    (Any, {"a": [1]}, {"a": [1]}),
+    (int | None, None, None),
+    (tuple[int, str], [1, "a"], (1, "a")),
+    (set[int], [1, 1], {1}),
+    (dict[int, str], {"1": "a"}, {1: "a"}),
+    (datetime, "2024-01-02T03:04:05Z", datetime(2024, 1, 2, 3, 4, 5, tzinfo=UTC)),
+    (Path, "a", Path("a")),
+    (Colour, "red", Colour.RED),
+    (Flight, {"carrier": "AA"}, Flight("AA")),
+    (Seat, {"row": 1}, Seat(row=1)),
+]
+
+
+@pytest.mark.parametrize(("kind", "given", "value"), JSONS)
+def test_a_json_value_stands_for_a_value(kind: Any, given: Any, value: Any) -> None:
+    found = from_json("t.main", "x", kind, given)
+    assert found == value
+    assert type(found) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("kind", "given"),
+    [
+        (int, True),
+        (int, "5"),
+        (int, None),
+        (float, False),
+        (bool, 1),
+        (str, 5),
+        (int | None, True),
+        (list[int], [True]),
+        (list[int], {"a": 1}),
+        (Flight, {"carrier": 5}),
+        (Seat, {}),
+        (datetime, "soon"),
+        (Plain, {}),
+    ],
+)
+def test_a_json_value_of_another_type_is_an_input_error(kind: Any, given: Any) -> None:
+    with pytest.raises(InputError, match=r"input 'x' is .* is not one"):
+        from_json("t.main", "x", kind, given)
+
+
+# Round trips
+
+DAYS = st.datetimes(timezones=st.just(UTC))
+FLIGHTS = st.builds(
+    Flight, st.text(), st.integers(), st.lists(st.builds(Stop, st.text()), max_size=2)
+)
+TYPES: list[tuple[Any, st.SearchStrategy[Any]]] = [
+    (int, st.integers()),
+    (float, st.floats(allow_nan=False, allow_infinity=False)),
+    (str, st.text()),
+    (bool, st.booleans()),
+    (int | None, st.none() | st.integers()),
+    (list[float], st.lists(st.floats(allow_nan=False, allow_infinity=False))),
+    (dict[str, list[int]], st.dictionaries(st.text(), st.lists(st.integers()))),
+    (tuple[int, bool], st.tuples(st.integers(), st.booleans())),
+    (set[str], st.sets(st.text())),
+    (datetime, DAYS),
+    (date, st.dates()),
+    (timedelta, st.timedeltas(timedelta(-(10**5)), timedelta(10**5))),
+    (UUID, st.uuids()),
+    (Colour, st.sampled_from(Colour)),
+    (Path, st.sampled_from([Path("a"), Path("/a/b"), Path()])),
+    (Flight, FLIGHTS),
+    (list[Flight], st.lists(FLIGHTS, max_size=2)),
+    (Seat, st.builds(Seat, row=st.integers(), letter=st.text())),
+]
+ROUND_TRIPS = st.sampled_from(TYPES).flatmap(lambda pair: st.tuples(st.just(pair[0]), pair[1]))
+
+
+@given(ROUND_TRIPS)
+def test_a_value_is_the_same_after_a_round_trip_through_json(pair: tuple[Any, Any]) -> None:
+    kind, value = pair
+    text = json.dumps(to_jsonable(kind, value), allow_nan=False)
+    again = from_json("t", "x", kind, json.loads(text))
+    assert again == value
+    checked(kind, again)
+
+
+@given(ROUND_TRIPS)
+def test_a_value_is_the_same_after_a_round_trip_through_the_text_of_its_json(
+    pair: tuple[Any, Any],
+) -> None:
+    kind, value = pair
+    plain = to_jsonable(kind, value)
+    text = plain if isinstance(plain, str) else json.dumps(plain)
+    assert from_text("t", "x", kind, text) == value
+
+
+@pytest.mark.parametrize("value", [1, 1.5, "a", True, None])
+def test_a_scalar_is_its_own_json(value: Any) -> None:
+    assert to_jsonable(Any, value) is value
+
+
+def test_what_is_declared_as_any_becomes_json_by_what_it_is() -> None:
+    assert to_jsonable(Any, [Flight("AA"), Colour.RED, Path("a")]) == [
+        {"carrier": "AA", "delay": 0, "stops": []},
+        "red",
+        "a",
+    ]

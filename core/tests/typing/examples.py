@@ -1,0 +1,156 @@
+"""What a type checker sees of tasks. Never run; `test_typing.py` has mypy read it.
+
+A comment `# R: type` says what `reveal_type` shows on its line, `# E: code` which error is there.
+A line without such a comment has neither.
+"""
+
+from collections.abc import Callable
+from typing import Any, reveal_type
+
+from tasksmithy import (
+    NativeInterface,
+    Resources,
+    TaskEnvironment,
+    TaskTemplate,
+    TaskType,
+    arun,
+    hookimpl,
+    run,
+    serialize,
+)
+from tasksmithy.extend import AsyncFunctionTaskTemplate, TaskPluginRegistry
+from tasksmithy_sql import SQLTask
+
+env = TaskEnvironment(name="typed")
+
+
+@env.task
+async def greet(number: int, greeting: str = "hello") -> str:
+    return f"{greeting} {number}"
+
+
+@env.task(retries=2, resources=Resources(cpu=1))
+def half(number: int) -> float:
+    return number / 2
+
+
+@env.task()
+def nothing() -> None: ...
+
+
+# The decorator keeps the signature.
+
+half(3)
+half("3")  # E: arg-type
+half()  # E: call-arg
+half(3, 4)  # E: call-arg
+half(numbre=3)  # E: call-arg
+nothing(1)  # E: call-arg
+greet.forward("3")  # E: arg-type
+half.aio("3")  # E: arg-type
+run(half, "3")  # E: call-overload
+run(greet, number=1, greting="hi")  # E: call-overload
+
+
+@env.task(retires=2)  # E: call-overload
+def misspelt() -> None: ...
+
+
+@env.task(retries="two")  # E: call-overload
+def mistaken() -> None: ...
+
+
+# A sync task is called without await, an async one with it.
+
+reveal_type(half(3))  # R: float
+reveal_type(half.forward(3))  # R: float
+reveal_type(run(half, 3))  # R: float
+reveal_type(run(greet, 3))  # R: str
+reveal_type(run(greet, number=3, greeting="hi"))  # R: str
+
+
+async def calls() -> None:
+    reveal_type(await greet(3))  # R: str
+    reveal_type(await greet.forward(3))  # R: str
+    reveal_type(await greet.aio(3))  # R: str
+    reveal_type(await half.aio(3))  # R: float
+    reveal_type(await arun(half, 3))  # R: float
+    reveal_type(await arun(greet, 3))  # R: str
+    await half(3)  # E: misc
+    await greet("3")  # E: arg-type
+    await arun(greet, "3")  # E: call-overload
+    text: int = await greet(3)  # E: assignment
+    half(len(str(text)))
+
+
+# override keeps it too.
+
+reveal_type(half.override(retries=3)(3))  # R: float
+half.override(retries=3)("3")  # E: arg-type
+half.override(retries="three")  # E: arg-type
+half.override(env_vars={"A": 1})  # E: dict-item
+
+
+# Fields are seen, also those of a task type.
+
+query = SQLTask(name="q", query="select 1")
+quary = query.quary  # E: attr-defined
+reveal_type(query.name)  # R: str
+reveal_type(query.debuggable)  # R: bool
+SQLTask(name="q", query=5)  # E: arg-type
+SQLTask(name="q", quary="select 1")  # E: call-arg
+SQLTask(query="select 1")  # E: call-arg
+SQLTask(name="q", query="select 1", retries="two")  # E: arg-type
+SQLTask("q", "select 1")  # E: call-arg
+query.query = "select 2"  # E: misc
+
+
+class ShellTask(TaskTemplate[..., Any], task_type="shell"):
+    script: str
+    strict: bool = True
+
+
+shell = ShellTask(name="s", interface=NativeInterface(), script="ls")
+reveal_type(shell.script)  # R: str
+reveal_type(shell.strict)  # R: bool
+ShellTask(name="s", interface=NativeInterface(), script=5)  # E: arg-type
+ShellTask(name="s", interface=NativeInterface())  # E: call-arg
+ShellTask(name="s", script="ls")  # E: call-arg
+ShellTask(name="s", interface=NativeInterface(), script="ls", shell="sh")  # E: call-arg
+shell.strict = False  # E: misc
+
+
+class NamedTask(ShellTask, task_type="named"):
+    label: str = ""
+
+
+named = NamedTask(name="s", interface=NativeInterface(), script="ls", label="a")
+reveal_type(named.label)  # R: str
+
+
+class ShellTaskType(TaskType):
+    template = ShellTask
+
+    @hookimpl
+    async def execute(self, task: ShellTask) -> str:
+        return task.script
+
+    @hookimpl
+    def sql(self, task: ShellTask) -> str:
+        return task.scirpt  # E: attr-defined
+
+
+# The rest of the public names.
+
+
+def double(number: int) -> int:
+    return 2 * number
+
+
+func: Callable[[int], int] = double
+task = AsyncFunctionTaskTemplate(name="t", interface=NativeInterface(), func=func)
+reveal_type(task(3))  # R: int
+reveal_type(serialize(task).name)  # R: str
+AsyncFunctionTaskTemplate(name="t", interface=NativeInterface(), func=5)  # E: arg-type
+TaskPluginRegistry.register(int, ShellTask)
+TaskPluginRegistry.register(int, int)  # E: arg-type

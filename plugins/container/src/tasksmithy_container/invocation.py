@@ -1,0 +1,117 @@
+"""The arguments of `run`: everything that a task declares, as an engine's command line has it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+
+from tasksmithy.context import RunContext
+from tasksmithy.quantity import NANOS, Quantity
+from tasksmithy.resources import Device, Resources
+from tasksmithy_container.engine import Engine
+from tasksmithy_container.inputs import Mount
+from tasksmithy_container.scratch import Scratch
+from tasksmithy_container.task import ContainerTask
+
+
+def run_arguments(
+    engine: Engine,
+    task: ContainerTask,
+    ctx: RunContext,
+    scratch: Scratch,
+    mounts: Sequence[Mount],
+    secrets: Sequence[str],
+) -> list[str]:
+    """The client's arguments, up to the image, without what `disk_arguments` gives.
+
+    Args:
+        engine: the engine.
+        task: the task.
+        ctx: the attempt, for labels.
+        scratch: its directories.
+        mounts: what the container sees beside its input and output directory.
+        secrets: names of environment variables that the client has and hands on: their values
+            are on no command line.
+    """
+    folders = [
+        Mount(scratch.inputs, str(task.input_data_dir)),
+        Mount(scratch.outputs, str(task.output_data_dir), read_only=False),
+    ]
+    labels = {"run": ctx.run_id, "task": task.name, "attempt": str(ctx.attempt)}
+    return [
+        "run",
+        f"--name={scratch.name}",
+        f"--cidfile={scratch.container_id}",
+        "--pull=never",
+        "--log-driver=none",  # the lines are read as they come; a file of them would fill the disk
+        "--security-opt=label=disable",  # where there is SELinux, mounts are not readable otherwise
+        *(["--rm"] if engine.removes_by_itself else []),
+        *_user(engine),
+        *(f"--label=tasksmithy.{name}={value}" for name, value in labels.items()),
+        *(_mount(mount) for mount in (*folders, *mounts)),
+        *(f"--env={name}={value}" for name, value in (task.env_vars or {}).items()),
+        *(f"--env={name}" for name in secrets),
+        *(resource_arguments(engine, task.resources) if task.resources is not None else ()),
+    ]
+
+
+def _user(engine: Engine) -> list[str]:
+    """What makes the files that the container writes the user's own."""
+    user = f"--user={os.getuid()}:{os.getgid()}"
+    if not engine.rootless:
+        return [user]
+    return ["--userns=keep-id", user] if engine.kind == "podman" else ["--user=0:0"]
+
+
+def _mount(mount: Mount) -> str:
+    access = ",readonly" if mount.read_only else ""
+    return f"--mount=type=bind,source={mount.source},target={mount.target}{access}"
+
+
+def resource_arguments(engine: Engine, resources: Resources) -> Iterator[str]:
+    """The limits: of a pair (request, limit) both, of a single value the value.
+
+    A cluster finds room for a request. One machine has nothing to find, so what is asked for is
+    what there is.
+    """
+    request, limit = resources.cpu_range()
+    cores = _number(limit or request)
+    # More cores than there are limit nothing, and docker refuses them.
+    if cores is not None and cores < (os.cpu_count() or 1):
+        yield f"--cpus={cores:g}"
+    if limit is not None:
+        yield f"--cpu-shares={max(2, round(1024 * (_number(request) or 0)))}"
+    request, limit = resources.memory_range()
+    if memory := _number(limit or request):
+        # The same with swap: a limit that swap makes larger is none.
+        yield from (f"--memory={memory:.0f}b", f"--memory-swap={memory:.0f}b")
+    if limit is not None:
+        yield f"--memory-reservation={_number(request):.0f}b"
+    if shm := resources.shm_size():
+        size = _machine_memory() if shm == "auto" else round(_number(shm) or 0)
+        yield f"--shm-size={size}b"
+    device = resources.device()
+    if device is not None and can_hand_over(device):
+        if engine.kind == "docker":
+            yield f"--gpus={device.quantity}"
+        else:  # by the names that the container device interface gives them
+            yield from (f"--device=nvidia.com/gpu={index}" for index in range(device.quantity))
+
+
+def can_hand_over(device: Device) -> bool:
+    """Whether an engine can give such a device to a container: whole NVIDIA GPUs, by number."""
+    return device.device_class == "GPU" and device.partition is None
+
+
+def disk_arguments(resources: Resources | None) -> list[str]:
+    """The limit of the disk, which only some engines can keep: it depends on their storage."""
+    size = resources.disk_size() if resources is not None else None
+    return [f"--storage-opt=size={_number(size):.0f}"] if size else []
+
+
+def _number(quantity: str | None) -> float | None:
+    return None if quantity is None else Quantity.parse(quantity).nanos / NANOS
+
+
+def _machine_memory() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")

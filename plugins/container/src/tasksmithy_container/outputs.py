@@ -1,0 +1,90 @@
+"""Outputs as a container leaves them: a file or a directory for each, under its name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import stat
+from pathlib import Path
+from typing import Any
+
+from tasksmithy.errors import InputError, shorten
+from tasksmithy.files import Dir, File
+from tasksmithy.interface import type_name
+from tasksmithy.values import from_text
+from tasksmithy_container.conversion import is_optional, required
+from tasksmithy_container.errors import OutputError
+from tasksmithy_container.scratch import Scratch
+from tasksmithy_container.task import ContainerTask
+
+_SHOWN = 20  # names of what is there instead of an output
+
+
+def read_outputs(task: ContainerTask, scratch: Scratch) -> Any:
+    """The result: the value of the only output, or a tuple of all, or None where there is none.
+
+    A text is taken byte for byte; of other types the white space around it does not count. A
+    `File` or `Dir` is moved to where it outlives the attempt.
+
+    Raises:
+        OutputError: an output is missing, unreadable, or no value of its type.
+    """
+    values = tuple(
+        _read(task, name, kind, scratch) for name, kind in task.interface.outputs.items()
+    )
+    return values[0] if len(values) == 1 else values or None
+
+
+def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
+    path = scratch.outputs / name
+    there = f"{task.output_data_dir}/{name}"
+    try:
+        status = path.lstat()
+    except FileNotFoundError:
+        if is_optional(kind):
+            return None
+        problem = f"was not written to {there}; {_listing(task, scratch)}"
+        raise OutputError(task.name, name, problem) from None
+    kind = required(kind)
+    # Nothing else: a link could lead anywhere on this machine, a pipe could be waited for forever.
+    wanted, is_wanted = ("directory", stat.S_ISDIR) if kind is Dir else ("file", stat.S_ISREG)
+    if not is_wanted(status.st_mode):
+        problem = f"is {type_name(kind)}, and {there} is no {wanted}; {_listing(task, scratch)}"
+        raise OutputError(task.name, name, problem)
+    try:
+        if kind in (File, Dir):
+            return kind(str(_kept(path, scratch.name)))
+        if status.st_size > task.max_inline_io_bytes:
+            problem = (
+                f"has {status.st_size} bytes, more than max_inline_io_bytes "
+                f"({task.max_inline_io_bytes}); make it a File, or raise the bound"
+            )
+            raise OutputError(task.name, name, problem)
+        text = path.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        problem = f"is {type_name(kind)}, and {there} is not UTF-8 ({error}); make it a File"
+        raise OutputError(task.name, name, problem) from None
+    except (OSError, shutil.Error) as error:
+        problem = f"cannot be read from {there}: {error}"
+        raise OutputError(task.name, name, problem) from None
+    if kind is str:
+        return text
+    try:
+        return from_text(task.name, name, kind, text.strip())
+    except InputError as error:
+        problem = f"is {type_name(kind)}, and {there} holds {shorten(text)}, which is not one"
+        raise OutputError(task.name, name, problem) from error
+
+
+def _listing(task: ContainerTask, scratch: Scratch) -> str:
+    names = sorted(path.name for path in scratch.outputs.iterdir())
+    shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
+    return f"there was in {task.output_data_dir}: {shown or 'nothing'}"
+
+
+def _kept(path: Path, attempt: str) -> Path:
+    """Move an output to the user's state directory, where it stays."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
+    folder = Path(state, "tasksmithy", "outputs", attempt)
+    folder.mkdir(parents=True, exist_ok=True)
+    return Path(shutil.move(path, folder / path.name))

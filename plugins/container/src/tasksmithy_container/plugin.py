@@ -1,0 +1,67 @@
+"""ContainerTaskType: what the core asks of tasks that are containers."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from tasksmithy.context import RunContext
+from tasksmithy.hookspecs import hookimpl
+from tasksmithy.pod import PodTemplate
+from tasksmithy.spec import DataLoadingConfig
+from tasksmithy.tasktype import TaskType
+from tasksmithy_container.run import run_container
+from tasksmithy_container.task import ContainerTask
+
+
+class ContainerTaskType(TaskType):
+    """Task type `raw-container`."""
+
+    template = ContainerTask
+    heeds = frozenset({"image", "resources", "env_vars", "secrets"})
+
+    @hookimpl
+    async def execute(self, task: ContainerTask, inputs: Mapping[str, Any], ctx: RunContext) -> Any:
+        """Run the container."""
+        return await run_container(task, inputs, ctx)
+
+    @hookimpl
+    def container_args(self, task: ContainerTask) -> list[str]:
+        """The command and its arguments, with their templates, which the cluster fills in."""
+        return list(task.words)
+
+    @hookimpl
+    def data_loading_config(self, task: ContainerTask) -> DataLoadingConfig:
+        """Where inputs and outputs are, and the format of the file of all inputs."""
+        return DataLoadingConfig(
+            input_path=str(task.input_data_dir),
+            output_path=str(task.output_data_dir),
+            format=task.metadata_format,
+        )
+
+    @hookimpl
+    def config(self, task: ContainerTask) -> dict[str, str]:
+        """With a pod template, which of its containers is this one."""
+        template = task.pod_template
+        if not isinstance(template, PodTemplate):
+            return {}
+        return {"primary_container_name": template.primary_container_name}
+
+    @hookimpl
+    def custom_config(self, task: ContainerTask) -> dict[str, Any]:
+        """The container, as its task has it."""
+        return {
+            "image": task.image_uri,
+            "command": list(task.command),
+            "arguments": list(task.arguments or ()),
+            "image_pull_policy": task.image_pull_policy,
+            "file_input_layout": task.file_input_layout,
+        }
+
+    @hookimpl
+    def cache_version(self, task: ContainerTask) -> str:
+        """A digest of the image, the command and its arguments."""
+        identity = [task.image_uri, list(task.command), list(task.arguments or ())]
+        return hashlib.sha256(json.dumps(identity).encode()).hexdigest()

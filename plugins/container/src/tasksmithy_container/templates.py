@@ -1,0 +1,73 @@
+"""Templates: the words of a command, in which `{{.inputs.x}}` stands for the input x."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Collection, Mapping, Sequence
+
+from tasksmithy.errors import FieldError, InputError, near_misses
+
+_REFERENCE = re.compile(r"\{\{\s*\.inputs\.([^\s{}]*)\s*\}\}")
+
+
+def words(field: str, value: object) -> tuple[str, ...]:
+    """The words of a command or of arguments, a list of strings.
+
+    Raises:
+        FieldError: it is something else.
+    """
+    if not isinstance(value, list | tuple):
+        raise FieldError(field, value, "a list of strings")
+    for index, word in enumerate(value):
+        if not isinstance(word, str) or "\0" in word:
+            raise FieldError(f"{field}[{index}]", word, "a string without NUL")
+    return tuple(value)
+
+
+def split(field: str, text: str) -> tuple[str, ...]:
+    """The words of a text, as a POSIX shell would split it; nothing is expanded or run.
+
+    Raises:
+        FieldError: a quotation is not closed.
+    """
+    # White space inside a reference must not split it.
+    text = _REFERENCE.sub(r"{{.inputs.\1}}", text)
+    try:
+        return words(field, shlex.split(text))
+    except ValueError as error:
+        problem = f"words as a shell would split them ({error})"
+        raise FieldError(field, text, problem) from None
+
+
+def check_references(field: str, given: Sequence[str], inputs: Collection[str]) -> None:
+    """Check that every reference names an input.
+
+    Raises:
+        FieldError: one does not; it has the near misses.
+    """
+    for word in given:
+        for name in _REFERENCE.findall(word):
+            if name not in inputs:
+                known = f"inputs: {', '.join(inputs)}" if inputs else "the task has no inputs"
+                allowed = f"references to inputs ({known}){near_misses(name, inputs)}"
+                raise FieldError(field, f"{{{{.inputs.{name}}}}}", allowed)
+
+
+def filled(task: str, given: Sequence[str], texts: Mapping[str, str]) -> list[str]:
+    """The words with the inputs' texts in the place of references; each stays one word.
+
+    What comes in by an input is not looked at again, whatever marks it has.
+
+    Raises:
+        InputError: a text that is referred to has a NUL.
+    """
+
+    def text(reference: re.Match[str]) -> str:
+        name = reference[1]
+        if "\0" in texts[name]:
+            problem = f"input {name!r} has a NUL, which no command line can hold: use its file"
+            raise InputError(task, problem)
+        return texts[name]
+
+    return [_REFERENCE.sub(text, word) for word in given]

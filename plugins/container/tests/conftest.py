@@ -1,0 +1,189 @@
+"""A container engine for the tests: podman by itself, and a Docker API socket that it serves.
+
+Where there is none, the tests that need one are skipped; where CI is set they fail instead.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+IMAGE = f"localhost/tasksmithy-test-busybox-{os.getpid()}:1"  # other tests may run beside these
+ENGINES = ("podman", "docker")
+
+
+def _unusable(reason: str) -> None:
+    message = f"{reason}; .ci/podman installs what these tests need"
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+def podman(*arguments: str, **options: Any) -> str:
+    """What podman prints, which must succeed."""
+    done = subprocess.run(["podman", *arguments], capture_output=True, check=False, **options)
+    assert done.returncode == 0, done.stderr.decode()
+    return done.stdout.decode().strip()
+
+
+@pytest.fixture(scope="session")
+def image() -> Iterator[str]:
+    """An image with busybox, made from the program on this machine."""
+    busybox = shutil.which("busybox")
+    if busybox is None or shutil.which("podman") is None:
+        _unusable("podman or busybox is not on PATH")
+        raise AssertionError
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(busybox, "bin/busybox")
+        applets = subprocess.run([busybox, "--list"], capture_output=True, check=True, text=True)
+        for applet in set(applets.stdout.split()) - {"busybox"}:
+            link = tarfile.TarInfo(f"bin/{applet}")
+            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
+            tar.addfile(link)
+    podman("import", "--quiet", "-", IMAGE, input=archive.getvalue())
+    works = subprocess.run(["podman", "run", "--rm", IMAGE, "true"], capture_output=True)
+    if works.returncode:
+        _unusable(f"podman cannot run a container: {works.stderr.decode()}")
+    yield IMAGE
+    podman("rmi", "--force", IMAGE)
+
+
+@pytest.fixture(scope="session")
+def registry(image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A registry on this machine that has one image; its value is the image's reference."""
+    folder = tmp_path_factory.mktemp("registry")
+    podman("save", "--quiet", "--format=oci-dir", f"--output={folder}/image", image)
+    index = json.loads((folder / "image/index.json").read_text())
+    manifest = index["manifests"][0]
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            name, kind = manifest["digest"], manifest["mediaType"]
+            if "/blobs/" in self.path:
+                name, kind = self.path.rpartition("/")[2], "application/octet-stream"
+            elif "/manifests/" in self.path and "/busybox/" not in self.path:
+                self.send_error(404)
+                return
+            data = b"{}"
+            if self.path != "/v2/":
+                # An oci-dir of podman's has its blobs beside the index, or in a folder.
+                places = (folder / "image/blobs/sha256", folder / "image")
+                files = [place / name.removeprefix("sha256:") for place in places]
+                data = next(file for file in files if file.exists()).read_bytes()
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(data)))
+            self.send_header("Docker-Content-Digest", name)
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(data)
+
+        do_HEAD = do_GET  # noqa: N815 - http.server's name
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    host = f"127.0.0.1:{server.server_port}"
+    configuration = folder / "registries.conf"
+    configuration.write_text(f'[[registry]]\nlocation = "{host}"\ninsecure = true\n')
+    os.environ["CONTAINERS_REGISTRIES_CONF"] = str(configuration)
+    yield f"{host}/busybox:1"
+    del os.environ["CONTAINERS_REGISTRIES_CONF"]
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def docker_socket(
+    image: str, registry: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
+    """A Docker API socket that podman serves; its value is for DOCKER_HOST."""
+    if shutil.which("docker") is None:
+        _unusable("the docker client is not on PATH")
+    host = f"unix://{tmp_path_factory.mktemp('docker')}/api.sock"
+    service = subprocess.Popen(
+        ["podman", "system", "service", "--time=0", host], stderr=subprocess.DEVNULL
+    )
+    patience = time.monotonic() + 30
+    while subprocess.run(["docker", "--host", host, "info"], capture_output=True).returncode:
+        assert time.monotonic() < patience, "podman serves no Docker API"
+        time.sleep(0.1)
+    yield host
+    service.terminate()
+    service.wait()
+
+
+@pytest.fixture(params=ENGINES)
+def engine(
+    request: pytest.FixtureRequest,
+    image: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[str]:
+    """Each engine in turn. Afterwards nothing is left of any container."""
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    monkeypatch.delenv("DOCKER_CONTEXT", raising=False)
+    if request.param == "podman":
+        monkeypatch.setenv("TASKSMITHY_CONTAINER_ENGINE", "podman")
+    else:
+        monkeypatch.delenv("TASKSMITHY_CONTAINER_ENGINE", raising=False)
+        monkeypatch.setenv("DOCKER_HOST", request.getfixturevalue("docker_socket"))
+    scratch = tmp_path_factory.mktemp("scratch")
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    monkeypatch.setenv("TMPDIR", str(scratch))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
+    yield request.param
+    assert leftovers() == set()
+
+
+@pytest.fixture
+def left() -> Callable[[], set[str]]:
+    """What is left of containers at the moment."""
+    return leftovers
+
+
+def leftovers() -> set[str]:
+    """Containers, volumes, processes and directories of container tasks that stay.
+
+    The engine's own processes for a container end a moment after it, and other tests may have
+    containers at the same time, so what counts is what is there all the time.
+    """
+    patience = time.monotonic() + 5
+    found = _found()
+    while found and time.monotonic() < patience:
+        time.sleep(0.05)
+        found &= _found()
+    return found
+
+
+def _found() -> set[str]:
+    containers = podman("ps", "--all", "--quiet", "--filter=label=tasksmithy.task").split()
+    external = podman("ps", "--all", "--external", "--quiet", "--filter=name=tasksmithy-").split()
+    volumes = podman("volume", "ls", "--quiet").split()
+    processes = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            command = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        except OSError:  # it has ended meanwhile
+            continue
+        if "tasksmithy-" in command and ("conmon" in command or "--cidfile" in command):
+            processes.append(command)
+    folders = [*Path(tempfile.gettempdir()).glob("tasksmithy-container-*/*")]
+    folders += Path("/dev/shm").glob("tasksmithy-*")
+    return {*containers, *external, *volumes, *processes, *map(str, folders)}

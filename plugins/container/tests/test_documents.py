@@ -1,0 +1,66 @@
+"""What is shown to readers runs: the README's programs, and the example."""
+
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[3]
+README = Path(__file__).parents[1] / "README.md"
+BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
+SHOWN = "docker.io/library/busybox:1"
+
+
+@pytest.fixture
+def shown(image: str, engine: str) -> Iterator[None]:
+    """The image that the README names, which is the tests' own where there is none of the name."""
+    is_here = subprocess.run(["podman", "image", "exists", SHOWN], check=False).returncode == 0
+    if not is_here:
+        subprocess.run(["podman", "tag", image, SHOWN], check=True)
+    yield
+    if not is_here:
+        subprocess.run(["podman", "untag", image, SHOWN], check=True)
+
+
+@pytest.mark.usefixtures("shown")
+@pytest.mark.parametrize("block", BLOCKS)
+def test_the_programs_of_the_readme_run(block: str, tmp_path: Path) -> None:
+    subprocess.run([sys.executable, "-W", "error", "-c", block], cwd=tmp_path, check=True)
+
+
+def example(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    program = Path(sys.executable).with_name("tasksmithy")
+    return subprocess.run(
+        [str(program), "run", "examples/container.py", "main", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_the_example_has_its_container_counted(image: str, engine: str) -> None:
+    done = example("--image", image, "--text", "one two three")
+    assert done.returncode == 0, done.stderr
+    assert "3 words" in done.stdout
+
+
+def test_the_example_goes_on_without_an_engine(tmp_path: Path) -> None:
+    environment = {"PATH": str(tmp_path), "TASKSMITHY_CONTAINER_ENGINE": "", "DOCKER_HOST": ""}
+    done = example("--text", "one two three", **environment)
+    assert done.returncode == 0, done.stderr
+    assert "without its container step" in done.stderr
+    assert "nobody counted" in done.stdout
+
+
+@pytest.mark.slow
+def test_the_benchmark_runs(engine: str) -> None:
+    program = [sys.executable, "benchmarks/bench_container.py", "--repetitions", "1"]
+    done = subprocess.run(program, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("ContainerTask") == 2

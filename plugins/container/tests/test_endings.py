@@ -1,0 +1,257 @@
+"""Every way in which a container ends: what is said, and that nothing is left of it."""
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tasksmithy import run
+from tasksmithy_container import ContainerError, ContainerTask, EngineError
+from tasksmithy_container.engine import STOP_SECONDS
+
+# As the first process of a container, a shell hears the signal to stop only with a trap.
+POLITE = "trap 'exit 0' TERM; sleep 100 & wait"
+STUBBORN = "sleep 100"
+
+
+def script_task(image: str, script: str, **fields: Any) -> Any:
+    return ContainerTask(name="t", image=image, command=["sh", "-c", script], **fields)
+
+
+def podman(*arguments: str, **options: Any) -> str:
+    return podman_bytes(*arguments, **options).decode().strip()
+
+
+def podman_bytes(*arguments: str, **options: Any) -> bytes:
+    done = subprocess.run(["podman", *arguments], stdout=subprocess.PIPE, check=True, **options)
+    return done.stdout
+
+
+def running(image: str) -> list[str]:
+    """The containers of tasks with an image that run."""
+    filters = ("--filter=label=tasksmithy.task", f"--filter=ancestor={image}")
+    return podman("ps", "--quiet", *filters).split()
+
+
+async def until_it_runs(image: str) -> None:
+    while not await asyncio.to_thread(running, image):
+        await asyncio.sleep(0.05)
+
+
+# By itself
+
+
+@pytest.mark.parametrize("code", [1, 3, 125, 126, 127, 255])
+def test_an_exit_code_is_an_error_with_everything_that_is_known(
+    image: str, engine: str, code: int
+) -> None:
+    task = script_task(image, f"echo 'no \"luck\"' >&2; exit {code}")
+    with pytest.raises(ContainerError) as caught:
+        run(task)
+    error = caught.value
+    assert (error.task, error.image, error.code, error.started) == ("t", image, code, True)
+    assert error.stderr == 'no "luck"'
+    assert error.command.startswith("sh -c 'echo")
+    for part in (f"exit code {code}", image, "sh -c", 'no "luck"'):
+        assert part in str(error)
+
+
+def test_only_the_last_lines_of_stderr_are_in_the_error(image: str, engine: str) -> None:
+    with pytest.raises(ContainerError) as caught:
+        run(script_task(image, "seq 1000 >&2; exit 1", local_logs=False))
+    assert caught.value.stderr.split() == [str(number) for number in range(981, 1001)]
+
+
+def test_a_failed_container_is_run_again_as_declared(
+    image: str, engine: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.raises(ContainerError):
+        run(script_task(image, "exit 3", retries=2))
+    attempts = [record.message for record in caplog.records if "failed" in record.message]
+    assert len(attempts) >= 2
+
+
+def test_a_command_that_is_not_in_the_image_is_said_to_be(image: str, engine: str) -> None:
+    with pytest.raises(ContainerError, match="the command is no program that the image has") as e:
+        run(ContainerTask(name="t", image=image, command=["no-such-program"]))
+    assert not e.value.started
+    assert "no-such-program" in str(e.value)
+
+
+def test_a_directory_that_cannot_be_mounted_is_the_engines_refusal(image: str, engine: str) -> None:
+    task = script_task(image, "true", output_data_dir="/proc/outputs")
+    with pytest.raises((EngineError, ContainerError), match="task 't'"):
+        run(task)
+
+
+def test_a_temporary_directory_that_cannot_be_used_is_said(
+    image: str, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", "/proc")
+    with pytest.raises(EngineError, match="Set TMPDIR"):
+        run(script_task(image, "true"))
+    monkeypatch.setattr("tempfile.tempdir", os.environ["TMPDIR"])
+
+
+def test_directories_that_nobody_may_enter_are_removed_too(image: str, engine: str) -> None:
+    run(
+        script_task(
+            image, "mkdir -p /var/outputs/d/e; touch /var/outputs/d/f; chmod 0 /var/outputs/d"
+        )
+    )
+
+
+def test_the_volumes_of_an_image_are_removed_too(image: str, engine: str) -> None:
+    with_volume = image.replace("busybox", "volume")
+    made = podman("create", image, "true")
+    archive = podman_bytes("export", made)
+    podman("rm", made)
+    podman("import", "--quiet", "--change=VOLUME /data", "-", with_volume, input=archive)
+    try:
+        run(script_task(with_volume, "touch /data/x"))
+    finally:
+        podman("rmi", with_volume)
+
+
+# From outside
+
+
+def test_a_cancelled_container_is_told_to_stop(image: str, engine: str) -> None:
+    async def main() -> float:
+        run_it = asyncio.create_task(script_task(image, POLITE).aio())
+        await until_it_runs(image)
+        await asyncio.sleep(0.3)
+        start = time.monotonic()
+        run_it.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run_it
+        return time.monotonic() - start
+
+    assert asyncio.run(main()) < STOP_SECONDS
+
+
+def test_a_container_that_does_not_stop_is_killed(image: str, engine: str) -> None:
+    async def main() -> float:
+        run_it = asyncio.create_task(script_task(image, STUBBORN).aio())
+        await until_it_runs(image)
+        await asyncio.sleep(0.3)
+        start = time.monotonic()
+        run_it.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run_it
+        return time.monotonic() - start
+
+    assert STOP_SECONDS - 0.5 < asyncio.run(main()) < STOP_SECONDS + 5
+
+
+def test_a_timeout_ends_the_container(image: str, engine: str) -> None:
+    with pytest.raises(TimeoutError):
+        run(script_task(image, POLITE, timeout=2))
+
+
+@pytest.mark.parametrize("moment", [0, 0.01, 0.03, 0.08, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5])
+def test_a_cancellation_at_any_moment_leaves_nothing(
+    image: str, engine: str, moment: float
+) -> None:
+    async def main() -> None:
+        task = script_task(image, POLITE)
+        run_it = asyncio.create_task(task.aio())
+        await asyncio.sleep(moment)
+        run_it.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run_it
+        assert not [other for other in asyncio.all_tasks() if other is not asyncio.current_task()]
+
+    asyncio.run(main())
+
+
+@pytest.mark.slow
+def test_many_cancellations_at_random_moments_leave_nothing(image: str, engine: str) -> None:
+    moments = random.Random(4)
+
+    async def one() -> None:
+        run_it = asyncio.create_task(script_task(image, POLITE).aio())
+        await asyncio.sleep(moments.uniform(0, 1.2))
+        run_it.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run_it
+
+    async def main() -> None:
+        await script_task(image, "true").aio()
+        for _ in range(15):
+            await asyncio.gather(*(one() for _ in range(4)))
+
+    asyncio.run(main())
+
+
+def test_a_second_cancellation_does_not_cut_the_cleaning_short(image: str, engine: str) -> None:
+    async def main() -> None:
+        run_it = asyncio.create_task(script_task(image, POLITE).aio())
+        await until_it_runs(image)
+        for _ in range(5):
+            run_it.cancel()
+            await asyncio.sleep(0.05)
+        with pytest.raises(asyncio.CancelledError):
+            await run_it
+
+    asyncio.run(main())
+
+
+PROGRAM = """
+    from tasksmithy import run
+    from tasksmithy_container import ContainerTask
+
+    run(ContainerTask(name="t", image={image!r}, command=["sh", "-c", {script!r}]))
+"""
+
+
+def started_program(image: str) -> subprocess.Popen[str]:
+    program = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM.format(image=image, script=POLITE))],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    patience = time.monotonic() + 20
+    while not running(image):
+        assert program.poll() is None, program.stderr and program.stderr.read()
+        assert time.monotonic() < patience, "the container does not start"
+        time.sleep(0.05)
+    time.sleep(0.3)
+    return program
+
+
+def test_ctrl_c_ends_the_container(image: str, engine: str) -> None:
+    program = started_program(image)
+    os.killpg(program.pid, signal.SIGINT)  # as a terminal sends it, to all in the foreground
+    _, said = program.communicate(timeout=20)
+    assert "KeyboardInterrupt" in said
+
+
+def test_what_a_killed_process_left_is_removed_by_the_next_run(
+    image: str, engine: str, left: Callable[[], set[str]]
+) -> None:
+    program = started_program(image)
+    program.kill()
+    program.communicate()
+    assert running(image)
+    run(script_task(image, "true"))
+    assert left() == set()
+
+
+def test_what_a_live_process_has_is_left_alone(image: str, engine: str) -> None:
+    program = started_program(image)
+    try:
+        run(script_task(image, "true"))
+        assert running(image)
+    finally:
+        os.killpg(program.pid, signal.SIGINT)
+        program.communicate(timeout=20)

@@ -1,0 +1,150 @@
+"""ContainerTask: what may be defined, and what serializing it gives."""
+
+from pathlib import PurePosixPath
+from typing import Any
+
+import pytest
+
+from tasksmithy import (
+    DataLoadingConfig,
+    Image,
+    PodTemplate,
+    Secret,
+    TaskDefinitionError,
+    serialize,
+)
+from tasksmithy.extras import ContainerTask
+from tasksmithy.files import Dir, File
+
+
+def task(**fields: Any) -> Any:
+    given = {"name": "t", "image": "busybox:1", "command": ["true"], **fields}
+    return ContainerTask(**given)
+
+
+def test_the_class_is_in_extras() -> None:
+    import tasksmithy_container
+
+    assert ContainerTask is tasksmithy_container.ContainerTask
+
+
+def test_the_defaults_are_those_of_the_api() -> None:
+    plain = task()
+    assert (plain.input_data_dir, plain.output_data_dir) == ("/var/inputs", "/var/outputs")
+    assert (plain.metadata_format, plain.local_logs) == ("JSON", True)
+    assert plain.file_input_layout == "DIRECT"
+
+
+def test_directories_may_be_paths() -> None:
+    assert task(input_data_dir=PurePosixPath("/in/")).input_data_dir == "/in"
+
+
+def test_inputs_outputs_and_arguments_may_be_none() -> None:
+    assert serialize(task(inputs=None, outputs=None, arguments=None)).container_args == ["true"]
+
+
+@pytest.mark.parametrize(
+    ("fields", "field"),
+    [
+        ({"image": "auto"}, "image"),
+        ({"image": "Not An Image"}, "image"),
+        ({"command": []}, "command"),
+        ({"command": ""}, "command"),
+        ({"command": ["echo", 3]}, "command[1]"),
+        ({"command": "echo 'x"}, "command"),
+        ({"command": None}, "command"),
+        ({"arguments": "x"}, "arguments"),
+        ({"arguments": [b"x"]}, "arguments[0]"),
+        ({"arguments": ["{{.inputs.x}}"]}, "arguments"),
+        ({"inputs": ["x"]}, "inputs"),
+        ({"inputs": {"not a name": str}}, "interface.inputs"),
+        ({"inputs": {"x": list[File]}}, "inputs['x']"),
+        ({"outputs": {"x": dict[str, Dir]}}, "outputs['x']"),
+        ({"metadata_format": "XML"}, "metadata_format"),
+        ({"local_logs": 1}, "local_logs"),
+        ({"file_input_layout": "FLAT"}, "file_input_layout"),
+        ({"image_pull_policy": "Sometimes"}, "image_pull_policy"),
+        ({"input_data_dir": "relative"}, "input_data_dir"),
+        ({"input_data_dir": "/"}, "input_data_dir"),
+        ({"input_data_dir": "/a,b"}, "input_data_dir"),
+        ({"output_data_dir": "/var/inputs/out"}, "output_data_dir"),
+        ({"output_data_dir": "/var"}, "output_data_dir"),
+        ({"output_data_dir": 3}, "output_data_dir"),
+        ({"secrets": [Secret("k", mount="/a,b")]}, "secrets[0].mount"),
+        ({"comand": ["x"]}, "comand"),
+    ],
+)
+def test_what_is_not_allowed_is_refused_by_field(fields: dict[str, Any], field: str) -> None:
+    with pytest.raises(TaskDefinitionError) as caught:
+        task(**fields)
+    assert caught.value.field == field
+
+
+def test_the_error_of_a_wrong_reference_says_what_is_there() -> None:
+    with pytest.raises(TaskDefinitionError, match="did you mean 'month'"):
+        task(command=["echo", "{{.inputs.mnth}}"], inputs={"month": int})
+
+
+def test_a_command_may_be_a_text() -> None:
+    assert task(command="sh -c 'exit 3'").command == ("sh", "-c", "exit 3")
+
+
+def test_an_override_is_checked_as_a_definition_is() -> None:
+    assert task(inputs={"x": str}).override(command="echo {{.inputs.x}}").command[0] == "echo"
+    with pytest.raises(TaskDefinitionError, match="metadata_format"):
+        task().override(metadata_format="XML")
+
+
+def test_container_args_are_the_command_and_the_arguments_with_their_templates() -> None:
+    spec = serialize(task(command="echo -n", arguments=["{{.inputs.x}}"], inputs={"x": str}))
+    assert spec.container_args == ["echo", "-n", "{{.inputs.x}}"]
+
+
+def test_data_loading_config_says_where_inputs_and_outputs_are() -> None:
+    spec = serialize(task(input_data_dir="/in", output_data_dir="/out", metadata_format="YAML"))
+    assert spec.data_loading_config == DataLoadingConfig(
+        input_path="/in", output_path="/out", format="YAML"
+    )
+
+
+def test_custom_config_is_the_container_as_declared() -> None:
+    spec = serialize(task(image=Image.from_base("busybox:2"), arguments=["a"]))
+    assert spec.custom_config == {
+        "image": "busybox:2",
+        "command": ["true"],
+        "arguments": ["a"],
+        "image_pull_policy": "IfNotPresent",
+        "file_input_layout": "DIRECT",
+    }
+
+
+@pytest.mark.parametrize(
+    "change", [{"image": "busybox:2"}, {"command": ["false"]}, {"arguments": ["x"]}]
+)
+def test_cache_version_changes_with_what_runs(change: dict[str, Any]) -> None:
+    assert version(task(**change)) != version(task())
+
+
+def test_cache_version_tells_a_command_from_its_arguments() -> None:
+    assert version(task(command=["a", "b"])) != version(task(command=["a"], arguments=["b"]))
+
+
+def test_cache_version_is_the_same_for_the_same_container() -> None:
+    assert version(task(name="other", local_logs=False)) == version(task())
+
+
+def version(container: Any) -> str | None:
+    return serialize(container.override(cache="auto")).cache_version
+
+
+def test_a_pod_template_keeps_the_side_loading_the_container_and_the_primary_container() -> None:
+    template = PodTemplate(
+        pod_spec={"containers": [{"name": "main"}, {"name": "sidecar"}]},
+        primary_container_name="main",
+    )
+    plain, spec = serialize(task()), serialize(task(pod_template=template))
+    assert spec.config == {"primary_container_name": "main"}
+    assert spec.definition["pod_template"] == template.to_dict()
+    assert spec.data_loading_config == plain.data_loading_config
+    assert spec.custom_config == plain.custom_config
+    assert (spec.image, spec.container_args) == (plain.image, plain.container_args)

@@ -1,0 +1,99 @@
+"""The program that runs a function task in a container: inputs from a file, outputs to a folder.
+
+    python -m tasksmithy_function.entrypoint --inputs inputs.json --outputs-path out \\
+        --version v1 --module flights --task flights.main
+
+`inputs.json` is a JSON object of the inputs by name; `out/outputs.json` becomes one of the outputs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import tarfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tasksmithy.errors import InputError, SourceError, TasksmithyError
+from tasksmithy.runtime.run import run
+from tasksmithy.source import find_task, load_module
+from tasksmithy.task import TaskTemplate
+from tasksmithy.values import from_json, to_jsonable
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the task that the arguments name.
+
+    Returns:
+        0; or 2 where the task or its inputs cannot be found or used. What the task raises is not
+        caught.
+    """
+    args = _parser().parse_args(argv)
+    try:
+        if args.tgz:
+            _unpack(args.tgz, args.dest)
+        sys.path.insert(0, str(Path(args.dest).resolve()))
+        task = find_task(load_module(args.module), args.task)
+        inputs = _inputs(task, Path(args.inputs))
+    except TasksmithyError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a program's own output
+        return 2
+    result = run(task, **inputs)
+    folder = Path(args.outputs_path)
+    folder.mkdir(parents=True, exist_ok=True)
+    outputs = _outputs(task, result)
+    (folder / "outputs.json").write_text(json.dumps(outputs, allow_nan=False), encoding="utf-8")
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="tasksmithy_function.entrypoint")
+    parser.add_argument("--inputs", required=True, help="JSON file of the inputs by name")
+    parser.add_argument("--outputs-path", required=True, help="folder for outputs.json")
+    parser.add_argument("--version", default="", help="version of the deployment")
+    parser.add_argument("--tgz", help="archive of the source files, unpacked first")
+    parser.add_argument("--dest", default=".", help="folder of the source files")
+    parser.add_argument("--module", required=True, help="module that holds the task")
+    parser.add_argument("--task", required=True, help="name of the task")
+    return parser
+
+
+def _unpack(tgz: str, folder: str) -> None:
+    try:
+        with tarfile.open(tgz) as archive:
+            archive.extractall(folder, filter="data")
+    except (OSError, tarfile.TarError) as error:
+        problem = str(error).partition("\n")[0].rstrip(":")
+        raise SourceError(f"the source files cannot be unpacked from {tgz}: {problem}") from None
+
+
+def _inputs(task: TaskTemplate[..., Any], file: Path) -> dict[str, Any]:
+    try:
+        given = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(task.name, f"inputs cannot be read from {file}: {error}") from None
+    if not isinstance(given, dict):
+        raise InputError(task.name, f"{file} holds no JSON object of inputs by name")
+    kinds = {name: kind for name, (kind, _) in task.interface.inputs.items()}
+    inputs = {
+        name: from_json(task.name, name, kinds[name], value) if name in kinds else value
+        for name, value in given.items()
+    }
+    return task.interface.bind(task.name, (), inputs)
+
+
+def _outputs(task: TaskTemplate[..., Any], result: Any) -> dict[str, Any]:
+    kinds = task.interface.outputs
+    if not kinds:
+        return {}
+    results = (result,) if len(kinds) == 1 else result or ()
+    return {
+        name: to_jsonable(kind, value)
+        for (name, kind), value in zip(kinds.items(), results, strict=True)
+    }
+
+
+if __name__ == "__main__":
+    sys.exit(main())

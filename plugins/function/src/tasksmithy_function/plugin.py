@@ -1,0 +1,110 @@
+"""FunctionTaskType: what the core asks of tasks that are Python functions."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import CellType, CodeType
+from typing import Any
+
+from tasksmithy.codec import digest
+from tasksmithy.errors import ValueEncodingError
+from tasksmithy.hookspecs import hookimpl
+from tasksmithy.spec import SerializationContext
+from tasksmithy.tasktype import TaskType
+from tasksmithy.threads import in_thread
+from tasksmithy_function.task import AsyncFunctionTaskTemplate
+
+Task = AsyncFunctionTaskTemplate[..., Any]
+
+
+class FunctionTaskType(TaskType):
+    """Task type `python`."""
+
+    template = AsyncFunctionTaskTemplate
+
+    @hookimpl
+    async def execute(self, task: Task, inputs: Mapping[str, Any]) -> Any:
+        """Call the function: an async one in the event loop, a sync one in a thread."""
+        if inspect.iscoroutinefunction(task.func):
+            return await task.func(**inputs)
+        return await in_thread(task.func, **inputs)
+
+    @hookimpl
+    def container_args(self, task: Task, sctx: SerializationContext) -> list[str]:
+        """The call of `tasksmithy_function.entrypoint` that runs the function in a container."""
+        args = [
+            *(sctx.interpreter_path, "-m", "tasksmithy_function.entrypoint"),
+            *("--inputs", sctx.input_path),
+            *("--outputs-path", sctx.output_path),
+            *("--version", sctx.version),
+        ]
+        if sctx.code_bundle is not None:
+            args += ["--tgz", sctx.code_bundle.tgz, "--dest", sctx.code_bundle.destination]
+        return [*args, "--module", _module(task, sctx.root_dir), "--task", task.name]
+
+    @hookimpl
+    def cache_version(self, task: Task) -> str:
+        """A digest of the function's source, its defaults and the values that it closes over."""
+        parts: list[str] = []
+        layer: Any = task.func
+        while layer is not None:
+            # What a decorator has wrapped is a layer of its own, and no value it closes over.
+            inner = getattr(layer, "__wrapped__", None)
+            closed_over = map(_content, getattr(layer, "__closure__", None) or ())
+            values = [value for value in closed_over if value is not inner]
+            values += [getattr(layer, name, None) for name in _BESIDE_THE_SOURCE]
+            parts += [_source(getattr(layer, "__func__", layer)), *map(_digest, values)]
+            layer = inner
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+_BESIDE_THE_SOURCE = ("__defaults__", "__kwdefaults__", "__self__")
+
+
+@functools.lru_cache(maxsize=4096)
+def _source(func: Callable[..., Any]) -> str:
+    """The text of a function; its bytecode where there is none, as of one typed in a shell."""
+    code = getattr(func, "__code__", None)
+    try:
+        return inspect.cleandoc(inspect.getsource(func if code is None else code))
+    except (OSError, TypeError):
+        return repr(func) if code is None else _code(code)
+
+
+def _code(code: CodeType) -> str:
+    constants = [
+        _code(each) if isinstance(each, CodeType) else _digest(each) for each in code.co_consts
+    ]
+    return repr((code.co_code, code.co_names, constants))
+
+
+def _content(cell: CellType) -> Any:
+    try:
+        return cell.cell_contents
+    except ValueError:  # of a variable that has no value yet
+        return None
+
+
+def _digest(value: Any) -> str:
+    try:
+        return digest(value)
+    except ValueEncodingError:
+        # Its repr may hold an address: then it never hits the cache, which is the safe mistake.
+        return repr(value)
+
+
+def _module(task: Task, root: Path | None) -> str:
+    """The function's module as a container imports it: relative to `root`, where there is one."""
+    name = task.func.__module__
+    if task.source_file is None:
+        return name
+    file = Path(task.source_file).resolve()
+    if root is not None and file.is_relative_to(root.resolve()):
+        parts = file.relative_to(root.resolve()).with_suffix("").parts
+        return ".".join(parts[:-1] if parts[-1] == "__init__" and parts[1:] else parts)
+    # No other process can import the file that this one was started with by its name here.
+    return file.stem if name == "__main__" else name

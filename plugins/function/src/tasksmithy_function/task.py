@@ -1,0 +1,124 @@
+"""AsyncFunctionTaskTemplate: the task that a decorated function becomes."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import operator
+import sys
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+
+from tasksmithy.active import registry_in_use
+from tasksmithy.errors import FieldError, TaskDefinitionError
+from tasksmithy.registry import Registry
+from tasksmithy.spec import SerializationContext
+from tasksmithy.task import TaskTemplate
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class FunctionReference(NamedTuple):
+    """Where a decorated function is found, for pickling: its name in the module is now the task's.
+
+    Attributes:
+        module: name of the module.
+        qualname: name in the module, with dots.
+    """
+
+    module: str
+    qualname: str
+
+    @classmethod
+    def to(cls, func: Callable[..., Any]) -> FunctionReference | None:
+        """The reference to a function whose name is its task's; None where it is its own."""
+        reference = cls(getattr(func, "__module__", ""), getattr(func, "__qualname__", ""))
+        try:
+            found = operator.attrgetter(reference.qualname)(sys.modules[reference.module])
+        except (KeyError, AttributeError, TypeError):
+            return None
+        decorated = isinstance(found, AsyncFunctionTaskTemplate) and found.func is func
+        # What is typed in a shell or a notebook has a name that means nothing elsewhere.
+        typed = reference.module == "__main__" and not hasattr(sys.modules["__main__"], "__file__")
+        return reference if decorated and not typed else None
+
+    def resolve(self) -> Callable[..., Any]:
+        """The function.
+
+        Raises:
+            ImportError, AttributeError: the module or the task is not there.
+        """
+        task = operator.attrgetter(self.qualname)(importlib.import_module(self.module))
+        return cast("AsyncFunctionTaskTemplate[..., Any]", task).func
+
+
+class AsyncFunctionTaskTemplate(TaskTemplate[P, R], task_type="python"):
+    """A task whose code is a Python function: what `TaskEnvironment.task` makes of one.
+
+    An async function runs in the event loop and is called with `await`; a sync function runs in a
+    thread and is called without. Called outside a run, a task is simply its function.
+
+    Args:
+        func: the function.
+        plugin_config: configuration of a task type that builds on this one, or None.
+
+    Raises:
+        TaskDefinitionError: a field's value is not allowed, or `func` is no function.
+    """
+
+    func: Callable[P, R]
+    plugin_config: Any = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not callable(self.func):
+            raise FieldError("func", self.func, "a function")
+        if not inspect.iscoroutinefunction(self.func):
+            self._settle(_call_as_synchronous=True)
+
+    def forward(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function: no retries, no policies, no record, as a unit test wants it."""
+        return self.func(*args, **kwargs)
+
+    def container_args(self, serialize_context: SerializationContext) -> list[str]:
+        """The arguments by which a container finds and runs the function."""
+        return super().container_args(serialize_context)
+
+    @property
+    def source_file(self) -> str | None:
+        """The file that the function is defined in, or None where it has none."""
+        code = getattr(inspect.unwrap(self.func), "__code__", None)
+        return code.co_filename if code is not None else None
+
+    def __getstate__(self) -> dict[str, Any]:
+        reference = FunctionReference.to(self.func)
+        state = super().__getstate__()
+        return state if reference is None else {**state, "func": reference}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        func = state["func"]
+        if isinstance(func, FunctionReference):
+            state = {**state, "func": func.resolve()}
+        self.__dict__.update(state)
+
+    def _rebuilt(self, changes: Mapping[str, Any]) -> Any:
+        if "plugin_config" not in changes:
+            return super()._rebuilt(changes)
+        # Another configuration is another task type: the task becomes one of that type's class.
+        template = _template(self.name, changes["plugin_config"])
+        fields = template.field_names - {"task_type", "task_type_version"}
+        kept = {name: value for name, value in vars(self).items() if name in fields}
+        return cast("Callable[..., Any]", template)(**{**kept, **changes})
+
+
+def _template(task: str, plugin_config: object) -> type[TaskTemplate[..., Any]]:
+    if plugin_config is None:
+        return AsyncFunctionTaskTemplate
+    registry: Registry = registry_in_use.get()
+    template = registry.template_for(type(plugin_config))
+    if template is None:
+        raise TaskDefinitionError(
+            task, "plugin_config", plugin_config, "the configuration of an installed task type"
+        )
+    return template

@@ -1,0 +1,339 @@
+"""PostgreSQL, through its ADBC driver: rows come and go as Arrow."""
+
+# ruff: noqa: D102 - the methods are those of `Connection`, documented there
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs, quote, urlsplit
+
+import pyarrow as pa
+
+from tasksmithy.errors import MissingDependencyError, near_misses
+from tasksmithy_sql.binding import Statement, double_quoted
+from tasksmithy_sql.bulk import Write
+from tasksmithy_sql.databases import postgresql_types as types
+from tasksmithy_sql.databases.postgresql_write import write_rows
+from tasksmithy_sql.errors import (
+    CommitUnknownError,
+    CredentialsError,
+    DatabaseUnreachableError,
+    QueryError,
+    SQLError,
+    TransactionConflictError,
+)
+from tasksmithy_sql.url import DatabaseURL
+
+if TYPE_CHECKING:
+    from adbc_driver_manager import dbapi
+
+_CONNECT_TIMEOUT = 10
+"""Seconds, where neither the URL nor PGCONNECT_TIMEOUT says otherwise; libpq waits for ever."""
+
+_FETCH = 65_536
+
+# Classes of SQLSTATE (PostgreSQL, appendix A) that are no fault of the statement.
+_LOST = ("08", "57P01", "57P02", "57P03", "58")
+_CONFLICT = ("40", "55P03", "55006")
+_TRANSIENT = ("53", "57014")
+
+_REFUSED = re.compile(
+    r"authentication failed|no password supplied|role .* does not exist|"
+    r"database .* does not exist|no pg_hba.conf entry|is not permitted to log in|permission denied"
+)
+
+
+class PostgreSQL:
+    """A connection to a PostgreSQL server."""
+
+    limit = 65535
+    repeats = True
+
+    def __init__(self, url: DatabaseURL, password: str | None) -> None:
+        try:
+            from adbc_driver_postgresql import dbapi  # type: ignore[import-untyped]
+        except ImportError:
+            raise MissingDependencyError(
+                f"database {url}",
+                "adbc-driver-postgresql",
+                "pip install 'tasksmithy-sql[postgresql]'",
+            ) from None
+        self._url = url
+        self._password = password
+        self._cursor: dbapi.Cursor | None = None
+        self._in_transaction = False
+        begun = time.monotonic()
+        try:
+            # Transactions are begun by `begin` alone: the driver's own would begin at once, and an
+            # idle connection would keep the time of its beginning as now().
+            self._connection = dbapi.connect(_with_password(url.text, password), autocommit=True)
+        except dbapi.Error as error:
+            raise self._not_connected(error, time.monotonic() - begun) from None
+
+    def code(self, text: str) -> str:
+        return text
+
+    def marker(self, position: int, cast: str) -> str:
+        return f"cast(${position} as {cast})" if cast else f"${position}"
+
+    def driver_value(self, name: str, value: Any, declared: Any) -> tuple[Any, str]:
+        return types.arrow_value(name, value, declared)
+
+    def nothing(self, element: Any) -> str:
+        return f"select cast(null as {types.type_of(element)}) where false"
+
+    def quoted(self, name: str) -> str:
+        return double_quoted(name)
+
+    def begin(self) -> None:
+        self.run("begin")
+        self._in_transaction = True
+
+    def commit(self) -> None:
+        # The number of the transaction, if it wrote: by it another connection can learn its end.
+        number = self.rows("select txid_current_if_assigned()::text")[0][0]
+        self._in_transaction = False
+        try:
+            self.run("commit")
+        except DatabaseUnreachableError:
+            if number is None:
+                return  # it wrote nothing
+            if self._ended(number) == "aborted":
+                raise
+
+    def _ended(self, transaction: str) -> str:
+        """How a transaction of a connection that is lost has ended."""
+        deadline = time.monotonic() + _CONNECT_TIMEOUT
+        while time.monotonic() < deadline:
+            with suppress(SQLError):
+                other = PostgreSQL(self._url, self._password)
+                try:
+                    status = other.rows(f"select txid_status({transaction})")[0][0]
+                finally:
+                    other.close()
+                if status in ("committed", "aborted"):
+                    return str(status)
+            time.sleep(0.2)
+        raise CommitUnknownError(
+            f"{self._url}: the connection was lost while transaction {transaction} committed, and "
+            f"the server did not say within {_CONNECT_TIMEOUT} s how it ended: look whether the "
+            f"rows are there (select txid_status({transaction})) before you run the task again"
+        )
+
+    def rollback(self) -> None:
+        if self._in_transaction:
+            self._in_transaction = False
+            self.run("rollback")
+
+    def show(self, tables: Mapping[str, Any]) -> None:
+        """Nothing: tables as inputs are DuckDB's, and the definition refuses others."""
+
+    def forget(self) -> None:
+        """Nothing."""
+
+    def table(self, statement: Statement) -> pa.Table:
+        with self._executed(statement) as cursor:
+            return types.plain_table(cursor.fetch_arrow_table())
+
+    def batches(self, statement: Statement) -> pa.RecordBatchReader:
+        """The rows as they are asked for.
+
+        The driver streams only what has no parameters; a statement with some is read through a
+        cursor of the server, so that neither side holds the whole.
+        """
+        if not statement.values or statement.query.keywords[:1] not in (("SELECT",), ("WITH",)):
+            batches = self._streamed(statement)
+        else:
+            batches = self._fetched(statement)
+        first = next(batches)
+        schema = types.plain_schema(first.schema)
+
+        def plain() -> Iterator[pa.RecordBatch]:
+            yield types.plain_batch(first, schema)
+            for batch in batches:
+                yield types.plain_batch(batch, schema)
+
+        return pa.RecordBatchReader.from_batches(schema, plain())
+
+    def _streamed(self, statement: Statement) -> Iterator[pa.RecordBatch]:
+        with self._executed(statement) as cursor:
+            reader = cursor.fetch_record_batch()
+            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+            yield from reader
+
+    def _fetched(self, statement: Statement) -> Iterator[pa.RecordBatch]:
+        name = "tasksmithy_rows"
+        with self._executed(statement, f"declare {name} no scroll cursor for "):
+            pass
+        while True:
+            with self._telling(statement), self._opened() as cursor:
+                # The driver would wrap it in COPY, which takes no FETCH.
+                cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
+                cursor.execute(f"fetch forward {_FETCH} from {name}")
+                rows = cursor.fetch_arrow_table()
+            yield from rows.to_batches() or [pa.RecordBatch.from_pylist([], schema=rows.schema)]
+            if rows.num_rows < _FETCH:
+                break
+        self.run(f"close {name}")
+
+    def changed(self, statement: Statement) -> int:
+        with self._telling(statement), self._opened() as cursor:
+            cursor.adbc_statement.set_sql_query(statement.text)
+            if statement.values:
+                cursor.adbc_statement.bind(types.parameters(statement.values))
+            return max(int(cursor.adbc_statement.execute_update()), 0)
+
+    def write(self, write: Write, rows: pa.RecordBatchReader) -> int:
+        return write_rows(self, write, rows)
+
+    def run(self, command: str) -> None:
+        """Run a command of the plugin's own."""
+        with self._telling(None), self._opened() as cursor:
+            cursor.adbc_statement.set_sql_query(command)
+            cursor.adbc_statement.execute_update()
+
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        """The rows of a query of the plugin's own."""
+        with self._telling(None), self._opened() as cursor:
+            cursor.execute(query)
+            return list(cursor.fetchall())
+
+    def ingest(self, rows: Any, table: str, **options: Any) -> int:
+        """Load rows with the server's COPY."""
+        with self._telling(None), self._opened() as cursor:
+            return int(cursor.adbc_ingest(table, rows, **options))
+
+    def cancel(self) -> None:
+        cursor = self._cursor
+        if cursor is not None:
+            with suppress(Exception):  # the statement ended meanwhile
+                cursor.adbc_cancel()
+
+    def is_alive(self) -> bool:
+        try:
+            self.run("select 1")
+        except SQLError:
+            return False
+        return True
+
+    def close(self) -> None:
+        with suppress(Exception):  # a lost connection cannot even be closed
+            self._connection.close()
+
+    @contextmanager
+    def _opened(self) -> Iterator[dbapi.Cursor]:
+        with self._connection.cursor() as cursor:
+            self._cursor = cursor
+            try:
+                yield cursor
+            finally:
+                self._cursor = None
+
+    @contextmanager
+    def _executed(self, statement: Statement, before: str = "") -> Iterator[dbapi.Cursor]:
+        with self._telling(statement, len(before)), self._opened() as cursor:
+            values = types.parameters(statement.values) if statement.values else None
+            cursor.execute(before + statement.text, values)
+            yield cursor
+
+    @contextmanager
+    def _telling(self, statement: Statement | None, shift: int = 0) -> Iterator[None]:
+        """Raise what the driver raises as an error of SQL tasks."""
+        from adbc_driver_manager import dbapi
+
+        try:
+            yield
+        except (dbapi.Error, OSError, pa.ArrowException) as error:
+            raise self._told(error, statement, shift) from None
+
+    def _told(self, error: Exception, statement: Statement | None, shift: int) -> SQLError:
+        details = {
+            key.decode(): value.decode(errors="replace")
+            for key, value in getattr(error, "details", None) or ()
+        }
+        state = getattr(error, "sqlstate", None) or details.get("PG_DIAG_SQLSTATE") or ""
+        reason = self._clean(details.get("PG_DIAG_MESSAGE_PRIMARY") or _first_line(error))
+        if state.startswith(_CONFLICT):
+            return TransactionConflictError(f"{self._url}: {reason} (SQLSTATE {state})")
+        if state.startswith(_LOST) or (not state and _is_lost(str(error))):
+            return DatabaseUnreachableError(f"{self._url}: the connection was lost: {reason}")
+        if state.startswith(_TRANSIENT):
+            return SQLError(f"{self._url}: {reason} (SQLSTATE {state})")
+        place = details.get("PG_DIAG_STATEMENT_POSITION", "")
+        where = types_ = ""
+        if statement is not None and place.isdecimal():
+            where = f" ({statement.where(max(int(place) - 1 - shift, 0))})"
+        if statement is not None and statement.types:
+            given = ", ".join(f"{name}: {kind}" for name, kind in statement.types.items())
+            types_ = f"; parameters: {given}"
+        hint = "".join(
+            f"; {details[key].rstrip('.')}"
+            for key in ("PG_DIAG_MESSAGE_DETAIL", "PG_DIAG_MESSAGE_HINT")
+            if key in details
+        )
+        if state == "42P01":
+            hint += self._near_table(reason)
+        return QueryError(f"{self._url}: {reason}{where}{hint}{types_}")
+
+    def _near_table(self, reason: str) -> str:
+        """What the missing table may be; the transaction has failed, and must end before."""
+        name = re.search(r'"([^"]+)"', reason)
+        with suppress(SQLError):
+            self.rollback()
+            tables = self.rows(
+                "select table_name::text from information_schema.tables where table_schema "
+                "not in ('pg_catalog', 'information_schema')"
+            )
+            missing = name[1].rpartition(".")[2] if name else ""
+            return near_misses(missing, [table for (table,) in tables])
+        return ""
+
+    def _not_connected(self, error: Exception, seconds: float) -> SQLError:
+        reason = self._clean(re.sub(r"^.*Failed to connect:", "", str(error), flags=re.S))
+        if _REFUSED.search(reason):
+            return CredentialsError(f"{self._url}: {reason}")
+        return DatabaseUnreachableError(f"{self._url}: no connection in {seconds:.1f} s: {reason}")
+
+    def _clean(self, text: str) -> str:
+        """A message in one line, and without the password."""
+        for secret in (self._password, quote(self._password or "", safe="")):
+            if secret:
+                text = text.replace(secret, "***")
+        return " ".join(text.split())
+
+
+def _with_password(url: str, password: str | None) -> str:
+    """The URL that libpq gets: with the password, and a time within which it connects."""
+    parts = urlsplit(url)
+    netloc = parts.netloc
+    if password is not None:
+        user, at, host = netloc.rpartition("@")
+        netloc = f"{user}:{quote(password, safe='')}{at or '@'}{host}"
+    query = parts.query
+    if "connect_timeout" not in parse_qs(query) and "PGCONNECT_TIMEOUT" not in os.environ:
+        query += f"{'&' if query else ''}connect_timeout={_CONNECT_TIMEOUT}"
+    return parts._replace(scheme="postgresql", netloc=netloc, query=query).geturl()
+
+
+def _first_line(error: Exception) -> str:
+    message = str(error).partition("\nQuery was:")[0]
+    return re.sub(r"^.*?(?:ERROR|FATAL):\s*", "", message, flags=re.S)
+
+
+_LOST_SIGNS = (
+    "no connection to the server",
+    "server closed the connection",
+    "connection to server",
+    "could not receive data",
+    "could not send",
+    "SSL connection",
+)
+
+
+def _is_lost(message: str) -> bool:
+    return any(sign in message for sign in _LOST_SIGNS)

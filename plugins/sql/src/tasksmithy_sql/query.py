@@ -1,0 +1,239 @@
+"""A query as written: its text, and the parameters that a SQL tokenizer finds in it.
+
+The text is never reflowed. What is no parameter is left alone: a string, a comment, a cast
+`::int`, a slice `[lo:hi]`, a path into JSON.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tasksmithy.errors import FieldError, near_misses
+
+if TYPE_CHECKING:
+    from sqlglot.tokenizer_core import Token
+
+_NAME = r"([^\W\d]\w*)"
+_PARAMETER = re.compile(
+    rf":{_NAME}|\${_NAME}(?![\w$])|%\({_NAME}\)s|\{{\{{\s*\.inputs\.{_NAME}\s*\}}\}}"
+)
+_NUMBERED = re.compile(r"[:$]\d+|\?|%s")
+
+# What ends an operand: a colon after one of these is a slice, a path or a key, not a parameter.
+_OPERANDS = frozenset({"IDENTIFIER", "STRING", "NUMBER", "R_BRACKET"})
+_WRITTEN = ":name, $name, %(name)s or {{ .inputs.name }}"
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """A parameter where it stands in the text.
+
+    Attributes:
+        name: the input that it stands for.
+        start, end: its place in the text, as a slice.
+        after_in: whether it stands alone after `IN`, where a list may stand.
+        in_parentheses: whether it is in parentheses there.
+    """
+
+    name: str
+    start: int
+    end: int
+    after_in: bool = False
+    in_parentheses: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query and what its tokens say.
+
+    Attributes:
+        text: the query as written.
+        file: the file that it was read from, or "".
+        dialect: the dialect it is written in, in sqlglot's name.
+        parameters: the parameters in their order in the text.
+        words: the names that the text uses, in lower case; for tables that are inputs.
+        keywords: the first two words, in upper case.
+        second: where a second statement begins, or None.
+        normal: the tokens, one after the other: the same for texts that differ only in white space
+            and comments.
+    """
+
+    text: str
+    file: str
+    dialect: str
+    parameters: tuple[Parameter, ...]
+    words: frozenset[str]
+    keywords: tuple[str, ...]
+    second: int | None
+    normal: str
+
+    def where(self, offset: int) -> str:
+        """A place in the text: `line 2, column 5`, with the file where there is one."""
+        before = self.text[:offset]
+        line, column = before.count("\n") + 1, offset - (before.rfind("\n") + 1) + 1
+        return f"{f'{self.file}, ' if self.file else ''}line {line}, column {column}"
+
+    def error(self, offset: int, allowed: str) -> FieldError:
+        """The error that something at `offset` is not allowed."""
+        return FieldError("query", self.text.strip(), f"{allowed} ({self.where(offset)})")
+
+
+def read(query: object) -> tuple[str, str]:
+    """The text of a query, and the file that it is in: a Path, or a str that ends in `.sql`.
+
+    Raises:
+        FieldError: it is neither text nor a file that can be read.
+    """
+    if isinstance(query, str) and not re.fullmatch(r"\S+\.sql", query):
+        if not query.strip():
+            raise FieldError("query", query, "a query: text, or the path of a .sql file")
+        return query, ""
+    if not isinstance(query, str | Path):
+        raise FieldError("query", query, "a query: text, or the path of a .sql file")
+    path = Path(query)
+    try:
+        return path.read_text(encoding="utf-8"), str(path)
+    except (OSError, UnicodeDecodeError) as error:
+        close = ""
+        if path.parent.is_dir():
+            close = near_misses(path.name, [file.name for file in path.parent.glob("*.sql")])
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        allowed = f"a .sql file that can be read ({reason}){close}"
+        raise FieldError("query", str(path), allowed) from None
+
+
+@lru_cache(maxsize=256)
+def analysed(text: str, file: str, dialect: str) -> Query:
+    """What a query's tokens say.
+
+    Raises:
+        FieldError: it has no token, a quote that is not closed, or parameters without a name.
+    """
+    from sqlglot.dialects.dialect import Dialect
+    from sqlglot.errors import TokenError
+
+    try:
+        tokens = Dialect.get_or_raise(dialect).tokenize(text)
+    except TokenError:
+        bare = Query(text, file, dialect, (), frozenset(), (), None, text)
+        raise bare.error(_unclosed(text), "a query whose quotes and comments are closed") from None
+    found: list[Parameter] = []
+    code: list[Token] = []
+    normal: list[str] = []
+    end = 0
+    for token in tokens:
+        if token.start < end:  # inside a parameter
+            continue
+        matched = _PARAMETER.match(text, token.start)
+        if matched is None or not _may_begin(token, code, text):
+            code.append(token)
+            normal.append(f"{token.token_type.name} {token.text}")
+            continue
+        name, end = matched[matched.lastindex or 0], matched.end()
+        found.append(_in_context(Parameter(name, token.start, end), code, tokens))
+        normal.append(f"parameter {name}")
+    if not tokens:
+        raise FieldError("query", text, "a query: there is nothing but white space and comments")
+    words = [token.text for token in code if token.token_type.name not in ("STRING", "NUMBER")]
+    second = _second(code)
+    query = Query(
+        text,
+        file,
+        dialect,
+        tuple(found),
+        frozenset(word.lower() for word in words),
+        tuple(word.upper() for word in words[:2]),
+        second,
+        # Comments that a database executes are none.
+        text if "/*!" in text or "/*+" in text else "\0".join(normal),
+    )
+    _refuse_numbered(query, code)
+    return query
+
+
+def _may_begin(token: Token, before: list[Token], text: str) -> bool:
+    """Whether a parameter may begin here, or the colon belongs to what stands before it."""
+    if text[token.start] != ":" or not before:
+        return True
+    adjacent = token.start > 0 and (
+        text[token.start - 1].isalnum() or text[token.start - 1] in "_)"
+    )
+    return not adjacent and before[-1].token_type.name not in _OPERANDS
+
+
+def _in_context(parameter: Parameter, before: list[Token], tokens: list[Token]) -> Parameter:
+    """The parameter with what it needs to know of `IN`."""
+    kinds = [token.token_type.name for token in before[-2:]]
+    if kinds[-1:] == ["IN"]:
+        return Parameter(parameter.name, parameter.start, parameter.end, after_in=True)
+    if kinds == ["IN", "L_PAREN"]:
+        after = next((token for token in tokens if token.start >= parameter.end), None)
+        alone = after is not None and after.token_type.name == "R_PAREN"
+        return Parameter(parameter.name, parameter.start, parameter.end, alone, alone)
+    return parameter
+
+
+def _second(code: list[Token]) -> int | None:
+    """Where a second statement begins; the body of a trigger or a function is none."""
+    first = [token.text.upper() for token in code[:6]]
+    if first[:1] == ["CREATE"] and {"TRIGGER", "FUNCTION", "PROCEDURE"} & set(first):
+        return None
+    ended = False
+    for token in code:
+        if token.token_type.name == "SEMICOLON":
+            ended = True
+        elif ended:
+            return token.start
+    return None
+
+
+def _refuse_numbered(query: Query, code: list[Token]) -> None:
+    for before, token in zip([None, *code], code, strict=False):
+        matched = _NUMBERED.match(query.text, token.start)
+        if matched is None or token.token_type.name in ("STRING", "IDENTIFIER"):
+            continue
+        previous = before.token_type.name if before is not None else ""
+        operand = previous in _OPERANDS or previous in ("VAR", "R_PAREN", "L_BRACKET")
+        if operand and matched[0][0] in ":%?":
+            continue  # a slice, a modulo, an operator of JSON
+        allowed = f"parameters by name ({_WRITTEN}), not {matched[0]}"
+        raise query.error(token.start, allowed)
+
+
+def _unclosed(text: str) -> int:
+    """Where the quote or comment begins that is not closed."""
+    opened = re.compile(
+        r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|(?P<open>['\"]|/\*)", re.S
+    )
+    return next((m.start() for m in opened.finditer(text) if m["open"]), 0)
+
+
+def check_names(query: Query, inputs: Mapping[str, Any], tables: frozenset[str]) -> None:
+    """Check that the parameters are inputs, and that every input is used.
+
+    Args:
+        query: the query.
+        inputs: the inputs by name.
+        tables: those of them that may be used as tables, by their name in the text.
+
+    Raises:
+        FieldError: one is not.
+    """
+    for parameter in query.parameters:
+        if parameter.name not in inputs:
+            written = query.text[parameter.start : parameter.end]
+            close = near_misses(parameter.name, inputs)
+            raise query.error(
+                parameter.start, f"parameters that are inputs; {written} is none{close}"
+            )
+    used = {parameter.name for parameter in query.parameters}
+    for name in inputs:
+        if name in used or (name in tables and name.lower() in query.words):
+            continue
+        how = f"as the table {name}" if name in tables else f"as :{name}"
+        raise FieldError("inputs", name, f"inputs that the query uses, {how}")

@@ -1,0 +1,117 @@
+"""SQLTask: a query, its parameters, the database that answers it and what its result becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import field
+from pathlib import Path
+from typing import Any
+
+from tasksmithy.definition import UNSET
+from tasksmithy.errors import FieldError
+from tasksmithy.interface import NativeInterface
+from tasksmithy_sql import dialects, syntax
+from tasksmithy_sql.database import DatabaseTask
+from tasksmithy_sql.kinds import Kind, kind_of
+from tasksmithy_sql.outputs import delivery
+from tasksmithy_sql.query import Query, analysed, check_names, read
+from tasksmithy_sql.values import RowCount
+
+_NO_CHANGE = frozenset({"SELECT", "FROM", "VALUES", "TABLE", "SHOW", "DESCRIBE"})
+
+
+class SQLTask(DatabaseTask, task_type="sql"):
+    """A task that is a SQL query.
+
+    Inputs are bound as parameters of the database: `:name`, `$name`, `%(name)s` or
+    `{{ .inputs.name }}` in the text, as a SQL tokenizer finds them. They are never made part of the
+    text, so no value can change what the query does. A list stands after `IN`; an `Identifier` is
+    a quoted name. In DuckDB, an input that is a table (Arrow, pandas, polars) or a `File` (CSV,
+    Parquet, JSON) is a table under its name.
+
+    Args:
+        query: the text, one statement; or the path of a `.sql` file.
+        inputs: name to type of the inputs; the query uses each.
+        output: what the result becomes: `pyarrow.Table`, `pyarrow.RecordBatchReader`,
+            `pandas.DataFrame`, `polars.DataFrame`, `list[dict]`, a list of a dataclass or of a
+            pydantic model, `File` for Parquet, a scalar type for one value, `RowCount` for the
+            number of rows changed, or None.
+        database: `duckdb://` for a database in memory that lives as long as the query, the URL of
+            another database, or a `SQLConfig` with a URL and the secret that is its password.
+        dialect: the SQL dialect that the statement is rendered in for a remote engine; that of the
+            database, if not given.
+        transaction: whether the task is one transaction.
+
+    Raises:
+        TaskDefinitionError: the query does not parse or is not one statement, its parameters are
+            not the inputs, or another field's value is not allowed.
+    """
+
+    query: str | Path
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    output: Any = UNSET
+    dialect: str | None = None
+    interface: NativeInterface = field(default_factory=NativeInterface)
+    query_file: str = field(default="", repr=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.inputs, Mapping):
+            raise FieldError("inputs", self.inputs, "a mapping of names to types")
+        if self.output is UNSET:
+            import pyarrow as pa  # not before a task is defined
+
+            self._settle(output=pa.Table)
+        outputs = {} if self.output is None else {"o0": self.output}
+        self._settle(
+            inputs=dict(self.inputs), interface=NativeInterface.from_types(self.inputs, outputs)
+        )
+        super().__post_init__()
+        text, file = read(self.query)
+        self._settle(query=text, query_file=file or self.query_file)
+        delivery(self.output)
+        self._check(self.parsed)
+
+    @property
+    def parsed(self) -> Query:
+        """The query and what its tokens say."""
+        return analysed(str(self.query), self.query_file, self.url.dialect)
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """What each input is for the query."""
+        return {name: kind_of(f"inputs.{name}", declared) for name, declared in self.inputs.items()}
+
+    def rendered(self) -> tuple[str, str]:
+        """The statement for a remote engine and its dialect."""
+        own = self.url.dialect or "ansi"
+        if self.dialect is None or self.dialect == own:
+            return str(self.query), own
+        return dialects.transpiled(self.parsed, self.dialect), self.dialect
+
+    def _check(self, query: Query) -> None:
+        kinds = self.kinds
+        tables = frozenset(name for name, kind in kinds.items() if kind in (Kind.TABLE, Kind.FILE))
+        used = {parameter.name for parameter in query.parameters}
+        if self.url.kind != "duckdb" and (unread := sorted(tables - used)):
+            allowed = "tables as inputs of DuckDB alone; SQLWrite writes one into another database"
+            raise FieldError("inputs", unread[0], allowed)
+        check_names(query, self.inputs, tables)
+        for parameter in query.parameters:
+            kind = kinds[parameter.name]
+            if kind is Kind.TABLE:
+                allowed = f"a table by its name alone, {parameter.name}"
+                raise query.error(parameter.start, allowed)
+            if kind is Kind.LIST and not parameter.after_in:
+                raise query.error(parameter.start, "a list alone after IN: in :name, in (:name)")
+        syntax.check(
+            query,
+            frozenset(name for name, kind in kinds.items() if kind is Kind.NAME),
+            frozenset(name for name, kind in kinds.items() if kind is Kind.LIST),
+            transaction=self.transaction,
+        )
+        if self.output is RowCount and query.keywords[0] in _NO_CHANGE:
+            allowed = f"another type: {query.keywords[0]} changes no rows"
+            raise FieldError("output", "RowCount", allowed)
+        if self.dialect is not None:
+            dialects.check("dialect", self.dialect)
+            self.rendered()

@@ -1,0 +1,178 @@
+"""What starting costs: which modules are imported when, and that imports never go in a circle."""
+
+import ast
+import graphlib
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+CORE = ROOT / "core" / "src"
+PLUGINS = ("tasksmithy_function", "tasksmithy_sql", "duckdb", "pyarrow")
+METADATA = ("importlib.metadata", "importlib_metadata", "email")
+
+
+# What importlib.import_module imports is not in the report of -X importtime, and what was imported
+# and thrown out again is not in sys.modules: so both are asked.
+TELL = """
+import atexit, sys
+atexit.register(lambda: print("imported:", *list(sys.modules), file=sys.stderr))
+"""
+
+
+def imported(code: str, *arguments: str, cwd: Path | None = None) -> set[str]:
+    """The modules that a fresh process imports, with the packages that they are in."""
+    changed = ("PYTHON", "TASKSMITHY_")
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-c", TELL + code, *arguments],
+        cwd=cwd,
+        env={k: v for k, v in os.environ.items() if not k.startswith(changed)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    names: set[str] = set()
+    for line in done.stderr.splitlines():
+        if line.startswith("import time:"):
+            names.add(line.rpartition("|")[2].strip())
+        elif line.startswith("imported:"):
+            names.update(line.split()[1:])
+    return {
+        ".".join(parts[:end])
+        for parts in (name.split(".") for name in names)
+        for end in range(1, len(parts) + 1)
+    }
+
+
+def command(*arguments: str, cwd: Path | None = None) -> set[str]:
+    """The modules that a command line imports."""
+    code = "from tasksmithy.cli import main; sys.exit(main(sys.argv[1:]))"
+    return imported(code, *arguments, cwd=cwd)
+
+
+@pytest.fixture(scope="module")
+def bare() -> set[str]:
+    """What Python itself imports here, with the .pth files of the environment."""
+    return imported("")
+
+
+def test_importing_tasksmithy_imports_no_plugin_and_nothing_that_is_slow(bare: set[str]) -> None:
+    found = imported("import tasksmithy") - bare
+    assert "tasksmithy" in found
+    assert found.isdisjoint({*PLUGINS, *METADATA, "pydantic", "asyncio", "pluggy", "typing"})
+
+
+def test_importing_tasksmithy_imports_one_module_of_its_own() -> None:
+    found = imported("import tasksmithy")
+    own = {name for name in found if name.startswith("tasksmithy")}
+    assert own == {"tasksmithy", "tasksmithy.active"}
+
+
+def test_a_public_name_is_imported_when_it_is_used() -> None:
+    found = imported("import tasksmithy; tasksmithy.Resources")
+    assert "tasksmithy.resources" in found
+    assert "tasksmithy.task" not in found
+
+
+@pytest.mark.parametrize("words", [["--help"], ["run", "--help"], ["plugins", "list", "--help"]])
+def test_help_imports_no_plugin_no_pydantic_and_no_registry(words: list[str]) -> None:
+    found = command(*words)
+    assert "tasksmithy.cli" in found
+    assert found.isdisjoint({*PLUGINS, "pydantic", "tasksmithy.registry"})
+
+
+def test_listing_plugins_imports_no_plugin_and_no_pydantic(tmp_path: Path) -> None:
+    found = command("plugins", "list", cwd=tmp_path)
+    assert "tasksmithy.discovery" in found
+    assert found.isdisjoint({*PLUGINS, "pydantic"})
+
+
+def test_a_function_of_builtin_scalars_runs_without_pydantic_and_without_other_plugins() -> None:
+    found = command("run", str(ROOT / "examples" / "hello.py"), "main", "--n", "2")
+    assert "tasksmithy_function" in found
+    assert found.isdisjoint({"pydantic", "tasksmithy_sql", "duckdb", "pyarrow"})
+
+
+# Imports
+
+
+def modules() -> dict[str, Path]:
+    """Every module of the core by name. The package itself imports its names lazily."""
+    files = {
+        ".".join(file.relative_to(CORE).with_suffix("").parts).removesuffix(".__init__"): file
+        for file in (CORE / "tasksmithy").rglob("*.py")
+    }
+    del files["tasksmithy"]
+    return files
+
+
+MODULES = modules()
+
+
+def imports_of(module: str) -> Iterator[str]:
+    """The modules of the core that one imports: anywhere in it, also for type checkers alone."""
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names if alias.name in MODULES)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively, which this test cannot follow"
+            for alias in node.names:
+                full = f"{node.module}.{alias.name}"
+                target = full if full in MODULES else node.module
+                if target in MODULES:
+                    yield str(target)
+
+
+def test_no_import_goes_in_a_circle_also_none_hidden_in_a_function() -> None:
+    graph = {module: set(imports_of(module)) - {module} for module in MODULES}
+    order = list(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError
+    assert set(order) == set(MODULES)
+
+
+@pytest.mark.parametrize(
+    ("room", "never"),
+    [
+        ("tasksmithy.discovery", "tasksmithy."),
+        ("tasksmithy.task", "tasksmithy.registry"),
+        ("tasksmithy.task", "tasksmithy.runtime"),
+        ("tasksmithy.registry", "tasksmithy.runtime"),
+        ("tasksmithy.registry", "tasksmithy.serialization"),
+        ("tasksmithy.runtime", "tasksmithy.cli"),
+    ],
+)
+def test_imports_point_one_way(room: str, never: str) -> None:
+    inside = [name for name in MODULES if name == room or name.startswith(f"{room}.")]
+    found = {target for module in inside for target in reached(module)} - set(inside)
+    assert inside
+    assert [name for name in sorted(found) if name.startswith(never)] == []
+
+
+def reached(module: str) -> set[str]:
+    """The modules of the core that are imported by one, and by those, and so on."""
+    found: set[str] = set()
+    pending = [module]
+    while pending:
+        for target in imports_of(pending.pop()):
+            if target not in found:
+                found.add(target)
+                pending.append(target)
+    return found
+
+
+def test_the_core_names_a_plugin_for_type_checkers_alone() -> None:
+    found = []
+    for module, file in MODULES.items():
+        for statement in ast.parse(file.read_text(encoding="utf-8")).body:
+            if isinstance(statement, ast.If) and "TYPE_CHECKING" in ast.unparse(statement.test):
+                continue
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Import):
+                    found += [(module, alias.name) for alias in node.names]
+                elif isinstance(node, ast.ImportFrom):
+                    found.append((module, node.module or ""))
+    assert len(found) > len(MODULES)
+    assert [pair for pair in found if pair[1].startswith("tasksmithy_")] == []
