@@ -53,7 +53,7 @@ class SQLite:
     Decimal as its digits, dates and times in ISO 8601, a UUID in its usual form; a bool is 0 or 1.
     """
 
-    repeats = True
+    repeats = False
 
     def __init__(self, url: DatabaseURL) -> None:
         self._url = url
@@ -67,7 +67,7 @@ class SQLite:
         return text
 
     def marker(self, position: int, cast: str) -> str:
-        return f"?{position}"
+        return "?"
 
     def driver_value(self, name: str, value: Any, declared: Any) -> tuple[Any, str]:
         if isinstance(value, dt.timedelta):
