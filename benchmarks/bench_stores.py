@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasksmithy.codec import Encoded
-from tasksmithy.runtime.cachestore import CacheStore
-from tasksmithy.runtime.records import AttemptRecord, RunStore, TaskRecord
+from tasksmithy.runtime.stores.cachestore import CacheStore
+from tasksmithy.runtime.stores.records import AttemptRecord, RunStore, TaskRecord
 
 ROUNDS = 7
 CALLS = 1000

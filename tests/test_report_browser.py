@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tasksmithy.codec import encode
-from tasksmithy.runtime.records import AttemptRecord, RunDetails, RunRecord, TaskRecord
-from tasksmithy.runtime.report import page
+from tasksmithy.runtime.report.html import page
+from tasksmithy.runtime.stores.records import AttemptRecord, RunDetails, RunRecord, TaskRecord
 
 pytestmark = pytest.mark.slow
 

@@ -24,13 +24,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tasksmithy.codec import Encoded
 from tasksmithy.errors import StoreError
-from tasksmithy.runtime.cachestore import CacheStore, Usage, default_cache_directory
+from tasksmithy.runtime.stores.cachestore import CacheStore, Usage, default_cache_directory
 
 PRELUDE = """
 import asyncio, os, signal, sys, threading, time
 from pathlib import Path
 from tasksmithy.codec import Encoded
-from tasksmithy.runtime.cachestore import CacheStore
+from tasksmithy.runtime.stores.cachestore import CacheStore
 
 store = CacheStore(Path(sys.argv[1]))
 """

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tasksmithy.codec import Encoded
-from tasksmithy.runtime.cachestore import CacheStore
+from tasksmithy.runtime.stores.cachestore import CacheStore
 
 
 def tasksmithy(*words: object, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ import pytest
 
 from tasksmithy import __version__
 from tasksmithy.codec import Encoded
-from tasksmithy.runtime.records import AttemptRecord, RunStore, TaskRecord, TaskStatus
+from tasksmithy.runtime.stores.records import AttemptRecord, RunStore, TaskRecord, TaskStatus
 
 ROOT, SUM, CACHED, LOST = (
     TaskRecord("rab1", "0", None, "demo.main", "python", "", "failed", 1.0, 1.0, 3.5,
@@ -91,7 +91,8 @@ def test_the_users_records_are_the_default(tmp_path: Path) -> None:
 
 def test_a_run_whose_process_was_killed_is_dead(tmp_path: Path) -> None:
     script = (
-        "import os, sys; from pathlib import Path; from tasksmithy.runtime.records import RunStore;"
+        "import os, sys; from pathlib import Path;"
+        "from tasksmithy.runtime.stores.records import RunStore;"
         "RunStore(Path(sys.argv[1])).begin('rdead', file=None, task='t', inputs='');"
         "os.kill(os.getpid(), 9)"
     )

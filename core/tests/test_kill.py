@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tasksmithy.runtime.records import RunStore
+from tasksmithy.runtime.stores.records import RunStore
 
 STEPS = 40
 

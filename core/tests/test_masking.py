@@ -21,7 +21,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tasksmithy import InputError
-from tasksmithy.runtime.masking import Masker, masking
+from tasksmithy.runtime.secrets.masking import Masker, masking
 
 VALUE = "s3cr3t/pass+word"
 PEM = "-----BEGIN KEY-----\nMIIBVgIBADANBgkqhkiG\n9w0BAQEFAASCAUAwggE8\n-----END KEY-----\n"

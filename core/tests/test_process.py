@@ -38,7 +38,7 @@ from tasksmithy import (
     hookimpl,
     run,
 )
-from tasksmithy.runtime.process import perform_in_process
+from tasksmithy.runtime.process.attempt import perform_in_process
 from tasksmithy.source import load_file
 
 env = TaskEnvironment(name="p")

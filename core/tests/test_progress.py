@@ -11,9 +11,9 @@ import pytest
 
 from tasksmithy import NonRecoverableError, TaskEnvironment, group, map, with_runcontext
 from tasksmithy.context import RunContext, current
-from tasksmithy.runtime.live import Live
 from tasksmithy.runtime.observer import Observer
-from tasksmithy.runtime.progress import JsonLines, Lines, printable
+from tasksmithy.runtime.report.live import Live
+from tasksmithy.runtime.report.progress import JsonLines, Lines, printable
 
 env = TaskEnvironment(name="t")
 

@@ -19,7 +19,7 @@ import pytest
 from tasksmithy import __version__
 from tasksmithy.codec import Encoded
 from tasksmithy.errors import RunInProgressError, StoreError, UnknownRunError
-from tasksmithy.runtime.records import (
+from tasksmithy.runtime.stores.records import (
     AttemptRecord,
     RunStore,
     TaskRecord,
@@ -31,7 +31,7 @@ PRELUDE = """
 import asyncio, os, sys, time
 from pathlib import Path
 from tasksmithy.codec import Encoded
-from tasksmithy.runtime.records import RunStore, TaskRecord
+from tasksmithy.runtime.stores.records import RunStore, TaskRecord
 
 store = RunStore(Path(sys.argv[1]))
 

@@ -26,15 +26,15 @@ from tasksmithy import (
     with_runcontext,
 )
 from tasksmithy.codec import Encoded, encode
-from tasksmithy.runtime.pages import LINES_KEPT
-from tasksmithy.runtime.records import (
+from tasksmithy.runtime.report.html import LEAST_SHOWN, MOST_SHOWN, page, shown
+from tasksmithy.runtime.report.pages import LINES_KEPT
+from tasksmithy.runtime.stores.records import (
     AttemptRecord,
     RunDetails,
     RunRecord,
     RunStore,
     TaskRecord,
 )
-from tasksmithy.runtime.report import LEAST_SHOWN, MOST_SHOWN, page, shown
 
 env = TaskEnvironment(name="t")
 

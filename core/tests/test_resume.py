@@ -14,7 +14,7 @@ import pytest
 
 from tasksmithy import TaskEnvironment, with_runcontext
 from tasksmithy.errors import ResumeError, UnknownRunError
-from tasksmithy.runtime.records import RunStore
+from tasksmithy.runtime.stores.records import RunStore
 
 env = TaskEnvironment(name="t")
 

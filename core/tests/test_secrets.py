@@ -27,7 +27,7 @@ from tasksmithy import (
     TaskType,
     hookimpl,
 )
-from tasksmithy.runtime.secrets import Mounts, SecretSources, environment, mounted, resolve
+from tasksmithy.runtime.secrets.sources import Mounts, SecretSources, environment, mounted, resolve
 from tasksmithy.secret import SecretRequest
 
 NOWHERE = SecretSources(env_files=())

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tasksmithy.runtime.cachestore import CacheStore
+    from tasksmithy.runtime.stores.cachestore import CacheStore
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -61,7 +61,7 @@ def drop(args: argparse.Namespace) -> int:
 
 
 def _store(directory: Path | None) -> CacheStore:
-    from tasksmithy.runtime.cachestore import CacheStore, default_cache_directory
+    from tasksmithy.runtime.stores.cachestore import CacheStore, default_cache_directory
 
     return CacheStore(directory or default_cache_directory())
 

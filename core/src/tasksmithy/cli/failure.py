@@ -19,7 +19,7 @@ def report(error: Exception, *, verbose: bool, for_machines: bool) -> int:
     """
     ours = isinstance(error, TasksmithyError)
     if for_machines:
-        from tasksmithy.runtime.progress import say_json
+        from tasksmithy.runtime.report.progress import say_json
 
         trace = "".join(traceback.format_exception(error))
         say_json("error", type=type(error).__name__, message=str(error), traceback=trace)

@@ -97,7 +97,7 @@ def _log(*, quiet: bool, as_json: bool) -> None:
     """Warnings of a run go to standard error, a line each."""
     import logging
 
-    from tasksmithy.runtime.progress import say, say_json
+    from tasksmithy.runtime.report.progress import say, say_json
 
     class ToStderr(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
@@ -124,7 +124,7 @@ def _observer(*, quiet: bool, as_json: bool) -> Observer:
     from importlib.util import find_spec
 
     from tasksmithy.runtime.observer import NOBODY
-    from tasksmithy.runtime.progress import JsonLines, Lines
+    from tasksmithy.runtime.report.progress import JsonLines, Lines
 
     if quiet:
         return NOBODY
@@ -132,7 +132,7 @@ def _observer(*, quiet: bool, as_json: bool) -> Observer:
         return JsonLines()
     is_terminal = sys.stderr is not None and sys.stderr.isatty()
     if is_terminal and os.environ.get("TERM") != "dumb" and find_spec("rich"):
-        from tasksmithy.runtime.live import Live
+        from tasksmithy.runtime.report.live import Live
 
         return Live()
     return Lines()
@@ -141,7 +141,7 @@ def _observer(*, quiet: bool, as_json: bool) -> Observer:
 def _recall(args: argparse.Namespace) -> None:
     """Take file, task and inputs from the record of the run that is gone on with."""
     from tasksmithy.errors import SourceError
-    from tasksmithy.runtime.records import RunStore, default_runs_directory
+    from tasksmithy.runtime.stores.records import RunStore, default_runs_directory
 
     if args.file is not None:
         raise SourceError("--resume has the file and the inputs from the record; leave them out")

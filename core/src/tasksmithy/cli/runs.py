@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tasksmithy.runtime.records import RunDetails, RunStore, TaskRecord
+    from tasksmithy.runtime.stores.records import RunDetails, RunStore, TaskRecord
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -88,7 +88,7 @@ def show(args: argparse.Namespace) -> int:
 
 def report(args: argparse.Namespace) -> int:
     """Write the report of a run; print the file's name to standard output."""
-    from tasksmithy.runtime.report import page
+    from tasksmithy.runtime.report.html import page
 
     with closing(_store(args.runs_dir)) as store:
         details = store.show(args.run)
@@ -99,7 +99,7 @@ def report(args: argparse.Namespace) -> int:
 
 
 def _store(directory: Path | None) -> RunStore:
-    from tasksmithy.runtime.records import RunStore, default_runs_directory
+    from tasksmithy.runtime.stores.records import RunStore, default_runs_directory
 
     return RunStore(directory or default_runs_directory())
 

@@ -158,8 +158,8 @@ class Attempts:
     async def _perform_somewhere(self, context: RunContext) -> Any:
         if self._needs_process():
             # What a function in a process needs is of no use to the others.
-            from tasksmithy.runtime.process import perform_in_process
-            from tasksmithy.runtime.secrets import environment
+            from tasksmithy.runtime.process.attempt import perform_in_process
+            from tasksmithy.runtime.secrets.sources import environment
 
             env_vars = {**environment(context.secrets), **context.env_vars}
             return await perform_in_process(self._task, self._inputs, context, env_vars)

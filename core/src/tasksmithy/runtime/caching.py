@@ -12,8 +12,8 @@ from tasksmithy.codec import Encoded, decode, digest, encode
 from tasksmithy.errors import ValueEncodingError
 from tasksmithy.hooks import hooks_for
 from tasksmithy.interface import NativeInterface, result_type
-from tasksmithy.runtime.cachestore import CacheStore
-from tasksmithy.runtime.masking import Masker
+from tasksmithy.runtime.secrets.masking import Masker
+from tasksmithy.runtime.stores.cachestore import CacheStore
 from tasksmithy.spec import to_json
 from tasksmithy.task import TaskTemplate
 from tasksmithy.threads import caller_is_blocked

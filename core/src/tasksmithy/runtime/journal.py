@@ -15,10 +15,10 @@ from tasksmithy.errors import ResumeError, ValueEncodingError, shorten
 from tasksmithy.interface import result_type
 from tasksmithy.runtime.attempts import Made
 from tasksmithy.runtime.caching import decoded
-from tasksmithy.runtime.masking import Masker
 from tasksmithy.runtime.options import RunOptions
-from tasksmithy.runtime.pages import Pages
-from tasksmithy.runtime.records import (
+from tasksmithy.runtime.report.pages import Pages
+from tasksmithy.runtime.secrets.masking import Masker
+from tasksmithy.runtime.stores.records import (
     AttemptRecord,
     RunStore,
     TaskRecord,

@@ -18,8 +18,8 @@ from tasksmithy.hooks import hooks_for
 from tasksmithy.runtime.attempts import Attempts
 from tasksmithy.runtime.capacity import Capacity
 from tasksmithy.runtime.family import family
-from tasksmithy.runtime.masking import Masker, masking
 from tasksmithy.runtime.options import RunOptions
+from tasksmithy.runtime.secrets.masking import Masker, masking
 from tasksmithy.runtime.unheeded import Unheeded
 from tasksmithy.task import TaskTemplate
 from tasksmithy.values import check_inputs
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tasksmithy.cache import Cache
     from tasksmithy.runtime.caching import RunCache
     from tasksmithy.runtime.journal import Journal
-    from tasksmithy.runtime.records import TaskStatus
+    from tasksmithy.runtime.stores.records import TaskStatus
 
 Task = TaskTemplate[..., Any]
 
@@ -162,7 +162,7 @@ class LocalRun:
     async def _performed(self, task: Task, attempts: Attempts) -> Any:
         """The result of a task by its attempts, with its secrets at hand."""
         if task.secrets:
-            from tasksmithy.runtime.secrets import SecretSources, mounted, resolve
+            from tasksmithy.runtime.secrets.sources import SecretSources, mounted, resolve
 
             hooks, sources = hooks_for(task), SecretSources.of(registry_in_use.get().settings)
             values = await resolve(task, hooks, sources)
@@ -177,8 +177,8 @@ class LocalRun:
 
     @cached_property
     def _cache(self) -> RunCache:
-        from tasksmithy.runtime.cachestore import CacheStore, default_cache_directory
         from tasksmithy.runtime.caching import RunCache  # brings SQLite, for tasks with a cache
+        from tasksmithy.runtime.stores.cachestore import CacheStore, default_cache_directory
 
         store = CacheStore(self._options.cache_dir or default_cache_directory())
         self.at_end(store.close)

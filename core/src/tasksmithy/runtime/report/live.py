@@ -8,7 +8,7 @@ from collections import defaultdict
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from tasksmithy.runtime.progress import Lines, printable
+from tasksmithy.runtime.report.progress import Lines, printable
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

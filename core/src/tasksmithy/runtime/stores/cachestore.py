@@ -11,8 +11,8 @@ from weakref import WeakValueDictionary
 
 from tasksmithy.codec import Encoded
 from tasksmithy.errors import StoreError
-from tasksmithy.runtime.processlocks import ProcessLocks
-from tasksmithy.runtime.sqlite import Database, Schema
+from tasksmithy.runtime.stores.processlocks import ProcessLocks
+from tasksmithy.runtime.stores.sqlite import Database, Schema
 
 if TYPE_CHECKING:
     import asyncio

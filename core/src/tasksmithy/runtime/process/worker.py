@@ -1,4 +1,4 @@
-"""The program in the process of one attempt: `tasksmithy.runtime.process` starts it."""
+"""The program in the process of one attempt: `tasksmithy.runtime.process.attempt` starts it."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from typing import Any
 
 from tasksmithy.active import registry_in_use
 from tasksmithy.context import RunContext, into_child
-from tasksmithy.runtime import shipping, wire
-from tasksmithy.runtime.masking import masking
-from tasksmithy.runtime.surroundings import Surroundings
-from tasksmithy.runtime.wire import GRACE, Frame, Kind
+from tasksmithy.runtime.process import shipping, wire
+from tasksmithy.runtime.process.surroundings import Surroundings
+from tasksmithy.runtime.process.wire import GRACE, Frame, Kind
+from tasksmithy.runtime.secrets.masking import masking
 from tasksmithy.task import perform
 
 

@@ -2,7 +2,7 @@
 
 The process is a fresh interpreter, not a fork of a warm one: it has the task's environment from its
 first instruction, which the linker, the allocator and libraries that read it once rely on, and it
-inherits no threads and no locks. `tasksmithy.runtime.worker` is the program that runs in it.
+inherits no threads and no locks. `tasksmithy.runtime.process.worker` is the program in it.
 
 Import this module only where a process is needed: it imports cloudpickle and more.
 """
@@ -27,9 +27,9 @@ from typing import Any, Final, cast
 from tasksmithy.active import registry_in_use
 from tasksmithy.context import Run, RunContext, entered, group
 from tasksmithy.errors import NotShippableError, WorkerDiedError
-from tasksmithy.runtime import shipping, wire
-from tasksmithy.runtime.surroundings import Surroundings
-from tasksmithy.runtime.wire import GRACE, Frame, Kind
+from tasksmithy.runtime.process import shipping, wire
+from tasksmithy.runtime.process.surroundings import Surroundings
+from tasksmithy.runtime.process.wire import GRACE, Frame, Kind
 from tasksmithy.task import TaskTemplate
 
 Task = TaskTemplate[..., Any]
@@ -37,7 +37,7 @@ Task = TaskTemplate[..., Any]
 # The path comes first: tasksmithy itself may be importable only by what the parent has put there.
 _PROGRAM: Final = (
     "import sys; sys.path[:] = sys.argv[2:]; "
-    "from tasksmithy.runtime.worker import main; main(int(sys.argv[1]))"
+    "from tasksmithy.runtime.process.worker import main; main(int(sys.argv[1]))"
 )
 
 # Nothing tells when a process group is empty, so for the grace it is looked at this often, seconds.

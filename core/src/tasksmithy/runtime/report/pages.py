@@ -12,7 +12,7 @@ from tasksmithy.context import RunContext, current
 from tasksmithy.report import LOG
 
 if TYPE_CHECKING:
-    from tasksmithy.runtime.masking import Masker
+    from tasksmithy.runtime.secrets.masking import Masker
     from tasksmithy.task import TaskTemplate
 
 LINES_KEPT = 1000

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import cloudpickle
 
 from tasksmithy.errors import NotShippableError, shorten
-from tasksmithy.runtime import surroundings
+from tasksmithy.runtime.process import surroundings
 
 
 class WorkerTraceback(Exception):  # noqa: N818 - no error of its own: the end of a chain of causes

@@ -24,7 +24,7 @@ from typing import Any
 
 from tasksmithy.errors import SecretNotFoundError, TasksmithyError
 from tasksmithy.hooks import TaskHooks
-from tasksmithy.runtime import dotenv
+from tasksmithy.runtime.secrets import dotenv
 from tasksmithy.secret import Secret, secrets_of
 from tasksmithy.settings import Settings
 from tasksmithy.task import TaskTemplate

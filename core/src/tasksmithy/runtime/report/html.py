@@ -20,7 +20,7 @@ from typing import Any
 from tasksmithy.binary import Reader
 from tasksmithy.codec import Encoded, decode
 from tasksmithy.errors import ValueEncodingError, shorten
-from tasksmithy.runtime.records import RunDetails, RunRecord, TaskRecord
+from tasksmithy.runtime.stores.records import RunDetails, RunRecord, TaskRecord
 
 MOST_SHOWN, LEAST_SHOWN = 2000, 200
 """Characters of inputs and of a result that a report shows: the fewer, the more tasks there are."""
@@ -159,4 +159,4 @@ def _escaped(text: str) -> str:
 
 
 def _part(name: str) -> str:
-    return (files("tasksmithy.runtime") / "page" / name).read_text(encoding="utf-8")
+    return (files("tasksmithy.runtime.report") / "page" / name).read_text(encoding="utf-8")

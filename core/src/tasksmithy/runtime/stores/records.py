@@ -13,9 +13,9 @@ from typing import Any, Literal, NamedTuple
 
 from tasksmithy.codec import Encoded
 from tasksmithy.errors import RunInProgressError, StoreError, UnknownRunError
-from tasksmithy.runtime.groupcommit import GroupCommit
-from tasksmithy.runtime.processlocks import ProcessLocks
-from tasksmithy.runtime.sqlite import Database, Schema, transaction
+from tasksmithy.runtime.stores.groupcommit import GroupCommit
+from tasksmithy.runtime.stores.processlocks import ProcessLocks
+from tasksmithy.runtime.stores.sqlite import Database, Schema, transaction
 
 RunStatus = Literal["running", "succeeded", "failed", "cancelled", "dead"]
 TaskStatus = Literal["succeeded", "failed", "cancelled", "cached", "resumed"]

@@ -1,0 +1,1 @@
+"""The secrets of tasks: where they come from, and that they are not shown."""

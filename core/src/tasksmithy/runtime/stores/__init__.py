@@ -1,0 +1,1 @@
+"""What is kept on disk: results of tasks and records of runs, in SQLite."""
