@@ -16,18 +16,26 @@ import tasksmithy
 from tasksmithy import (
     Cache,
     InputError,
+    NativeInterface,
+    Registry,
     Resources,
+    Secret,
     SettingsError,
     TaskEnvironment,
     TaskExitError,
+    TaskTemplate,
     TaskTimeoutError,
+    TaskType,
     Timeout,
     current,
     group,
+    hookimpl,
     run,
     threads,
     with_runcontext,
 )
+from tasksmithy.runtime import capacity
+from tasksmithy.slots import Slots
 
 env = TaskEnvironment(name="t")
 
@@ -125,6 +133,30 @@ def test_the_place_of_a_failed_task_is_free_again() -> None:
     assert with_runcontext(max_concurrency=1).run(parent) == 5
 
 
+def test_processes_are_bounded_and_one_that_waits_for_a_child_does_not_count(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(capacity, "_processes", Slots(2))
+
+    @env.task(timeout=60)
+    def child(n: int) -> int:
+        (tmp_path / f"{n}.running").touch()
+        most = len(list(tmp_path.glob("*.running")))
+        time.sleep(0.05)
+        (tmp_path / f"{n}.running").unlink()
+        return most
+
+    @env.task(timeout=60)
+    def parent(n: int) -> int:
+        return child(n)
+
+    @env.task
+    async def root() -> int:
+        return max(await asyncio.gather(*(parent.aio(n) for n in range(6))))
+
+    assert run(root) <= 2
+
+
 def test_resources_limit_what_runs_at_once_where_they_are_respected() -> None:
     gauge = Gauge()
     greedy = TaskEnvironment(name="greedy", resources=Resources(cpu=10_000))
@@ -147,11 +179,25 @@ def test_resources_limit_what_runs_at_once_where_they_are_respected() -> None:
     [
         ({"max_concurrency": 0}, "max_concurrency=0"),
         ({"max_concurency": 1}, "did you mean 'max_concurrency'"),
+        ({"cache_dir": 5}, "cache_dir=5 is not allowed: give a pathlib.Path"),
+        ({"runs_dir": b"x"}, "runs_dir=b'x' is not allowed"),
+        ({"record": "yes"}, "record='yes' is not allowed: give True or False"),
+        ({"respect_resources": 1}, "respect_resources=1 is not allowed"),
+        ({"resume": True}, "resume=True is not allowed"),
     ],
 )
 def test_a_wrong_run_option_is_refused(options: dict[str, Any], said: str) -> None:
     with pytest.raises(SettingsError, match=said):
         with_runcontext(**options)
+
+
+def test_a_folder_may_be_given_as_text(tmp_path: Path) -> None:
+    @env.task(cache=Cache(version_override="1"))
+    async def kept() -> int:
+        return 1
+
+    with_runcontext(cache_dir=str(tmp_path / "cache")).run(kept)
+    assert (tmp_path / "cache").is_dir()
 
 
 # Many children
@@ -236,16 +282,77 @@ def test_map_takes_inputs_only_as_results_are_taken() -> None:
     assert len(taken) == 3
 
 
-def test_map_takes_several_inputs_side_by_side() -> None:
-    @env.task
-    async def add(a: int, b: int) -> int:
-        return a + b
+def test_map_goes_on_behind_a_slow_call() -> None:
+    others_ended = asyncio.Event()
+    ended = 0
 
+    @env.task
+    async def first_is_last(n: int) -> int:
+        nonlocal ended
+        if n == 0:
+            await others_ended.wait()
+            return n
+        ended += 1
+        if ended == 19:
+            others_ended.set()
+        return n
+
+    @env.task
+    async def parent() -> list[int]:
+        return [n async for n in tasksmithy.map(first_is_last, range(20), concurrency=2)]
+
+    assert run(parent) == list(range(20))
+
+
+def test_map_is_not_ahead_of_whoever_takes_its_results() -> None:
+    started: list[int] = []
+
+    @env.task
+    async def child(n: int) -> int:
+        started.append(n)
+        return n
+
+    @env.task
+    async def parent() -> None:
+        async for n in tasksmithy.map(child, range(100), concurrency=3):
+            await asyncio.sleep(0.001)  # time in which all that have started end
+            assert len(started) <= n + 3
+
+    run(parent)
+
+
+@env.task
+async def add(a: int, b: int) -> int:
+    return a + b
+
+
+def test_map_takes_several_inputs_side_by_side() -> None:
     @env.task
     async def parent() -> list[int]:
         return [n async for n in tasksmithy.map(add, [1, 2], [10, 20])]
 
     assert run(parent) == [11, 22]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "which"),
+    [(([1, 2], [10]), "iterable 2 of its inputs has 1"), (([], [1]), "iterable 1 of its inputs")],
+)
+def test_map_says_which_of_several_inputs_has_ended_early(inputs: Any, which: str) -> None:
+    with pytest.raises(InputError, match=f"'t.add': map: {which}"):
+        list(tasksmithy.map(add, *inputs))
+
+
+def test_map_refuses_inputs_that_are_no_iterable() -> None:
+    with pytest.raises(InputError, match=r"map: 5, given as inputs 2, is no iterable"):
+        tasksmithy.map(add, [1], 5)  # type: ignore[arg-type]
+
+
+def test_map_gives_its_results_once() -> None:
+    results = tasksmithy.map(sync_square, [1, 2])
+    assert list(results) == [1, 4]
+    with pytest.raises(InputError, match="its results were taken already"):
+        list(results)
 
 
 @env.task
@@ -385,6 +492,54 @@ def test_a_deadline_that_has_passed_ends_the_task_at_once() -> None:
 
     with pytest.raises(TaskTimeoutError, match="its deadline"):
         run(late)
+
+
+def test_the_deadline_bounds_what_is_looked_up_for_the_task_too() -> None:
+    ended = threading.Event()
+
+    class Slow(TaskType):
+        task_type = "slow"
+
+        @hookimpl
+        def resolve_secret(self, secret: Secret) -> str:
+            ended.wait(60)
+            return "late"
+
+        @hookimpl
+        async def execute(self, task: object, inputs: object, ctx: object) -> None:
+            raise AssertionError("the deadline has passed")
+
+    class SlowTask(TaskTemplate[..., Any], task_type="slow"):
+        pass
+
+    task = SlowTask(
+        name="s",
+        interface=NativeInterface(),
+        secrets="key",
+        timeout=Timeout(deadline=timedelta(seconds=0.05)),
+    )
+    with Registry(task_types=[Slow()]).entered(), pytest.raises(TaskTimeoutError) as caught:
+        run(task)
+    ended.set()
+    assert caught.value.limit == "deadline"
+
+
+def test_a_parent_tries_again_when_its_child_has_reached_its_deadline() -> None:
+    attempts = 0
+
+    @env.task(timeout=Timeout(deadline=timedelta(seconds=0.01)))
+    async def child() -> None:
+        await asyncio.sleep(60)
+
+    @env.task(retries=1)
+    async def parent() -> str:
+        nonlocal attempts
+        attempts += 1
+        if attempts == 1:
+            await child()
+        return "well"
+
+    assert run(parent) == "well"
 
 
 def test_a_task_waits_for_its_place_no_longer_than_its_max_queued_time() -> None:

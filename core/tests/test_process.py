@@ -569,6 +569,42 @@ def test_eight_processes_run_at_once(tmp_path: Path) -> None:
     assert asyncio.run(main()) == list(range(8))
 
 
+LIMITED = """
+import resource
+from tasksmithy import TaskEnvironment, run
+
+env = TaskEnvironment(name="t")
+
+
+@env.task(timeout=60)
+def task() -> int:
+    return 1
+
+
+if __name__ == "__main__":
+    limit = int(__import__("sys").argv[1])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
+    try:
+        run(task)
+    except Exception as error:
+        print(type(error).__name__, error)
+"""
+
+
+def test_a_machine_that_can_start_no_process_is_told_with_what_to_do(tmp_path: Path) -> None:
+    (script := tmp_path / "limited.py").write_text(LIMITED)
+    for limit in range(20, 6, -1):  # how many files are open before is the interpreter's affair
+        ran = subprocess.run(
+            [sys.executable, script, str(limit)], capture_output=True, text=True, check=False
+        )
+        if "WorkerStartError" in ran.stdout:
+            assert "'t.task' needs a process of its own" in ran.stdout
+            assert "Too many open files" in ran.stdout
+            assert "max_concurrency" in ran.stdout
+            return
+    raise AssertionError(ran.stdout + ran.stderr)
+
+
 # Ends
 
 

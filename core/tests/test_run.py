@@ -7,6 +7,7 @@ import logging
 import threading
 import traceback
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from tasksmithy import (
     NativeInterface,
     NonRecoverableError,
     NotExecutableError,
+    OutputError,
     Registry,
     RetryStrategy,
     TaskEnvironment,
@@ -369,6 +371,85 @@ def test_inputs_of_a_child_are_checked_too() -> None:
 
     with pytest.raises(InputError, match=r"'t.double'"):
         run(parent)
+
+
+@env.task
+async def answer_to(question: str) -> int:
+    answers: dict[str, Any] = {"right": 42, "text": "42", "truth": True, "nothing": None}
+    return answers[question]  # type: ignore[no-any-return]
+
+
+def test_a_result_that_fits_its_declared_type_is_returned() -> None:
+    assert run(answer_to, question="right") == 42
+
+
+@pytest.mark.parametrize(
+    ("question", "given"),
+    [("text", "'42' of type str"), ("truth", "True of type bool"), ("nothing", "None of type")],
+)
+def test_a_result_that_does_not_fit_its_declared_type_is_an_error(
+    question: str, given: str
+) -> None:
+    with pytest.raises(OutputError) as raised:
+        run(answer_to, question=question)
+    told = f"task 't.answer_to': output 'o0' is int, and the result was {given}"
+    assert str(raised.value).startswith(told)
+
+
+def test_results_of_several_outputs_are_checked_one_by_one() -> None:
+    @env.task
+    async def pair(second: Any) -> tuple[int, str]:
+        return 1, second
+
+    assert run(pair, second="b") == (1, "b")
+    with pytest.raises(OutputError, match="output 'o1' is str, and the result was 2"):
+        run(pair, second=2)
+
+
+def test_a_result_that_is_no_tuple_where_several_outputs_are_declared_is_an_error() -> None:
+    @env.task
+    async def pair() -> tuple[int, str]:
+        return 1  # type: ignore[return-value]
+
+    with pytest.raises(OutputError, match=r"2 outputs \(o0, o1\), and the result was 1; return a"):
+        run(pair)
+
+
+def test_what_has_no_declared_output_may_return_anything() -> None:
+    @env.task
+    async def undeclared():  # type: ignore[no-untyped-def]
+        return object
+
+    assert run(undeclared) is object
+
+
+@dataclass
+class Unfinished:
+    """A dataclass that names a type which is not there, as one for type checkers only is not."""
+
+    later: Undefined  # type: ignore[name-defined]  # noqa: F821
+
+
+def test_a_result_is_not_lost_for_a_type_that_cannot_be_checked() -> None:
+    @env.task
+    async def unfinished() -> list[Unfinished]:
+        return [Unfinished(1)]
+
+    assert run(unfinished)[0].later == 1
+
+
+def test_a_result_of_the_wrong_type_is_not_computed_again() -> None:
+    attempts = 0
+
+    @env.task(retries=3)
+    async def wrong() -> int:
+        nonlocal attempts
+        attempts += 1
+        return "1"  # type: ignore[return-value]
+
+    with pytest.raises(OutputError):
+        run(wrong)
+    assert attempts == 1
 
 
 def test_an_input_is_handed_over_as_the_object_it_is() -> None:

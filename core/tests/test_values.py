@@ -168,6 +168,23 @@ def test_the_error_says_where_inside_a_value_it_is_wrong() -> None:
         checked(list[int], [1, "2"])
 
 
+@dataclass
+class Unfinished:
+    """A dataclass that names a type which is not there, as one for type checkers only is not."""
+
+    later: Undefined  # type: ignore[name-defined]  # noqa: F821
+
+
+@pytest.mark.parametrize("kind", [list[Unfinished], dict[str, Unfinished]])
+def test_a_type_with_an_annotation_that_nothing_defines_is_an_error_that_names_it(
+    kind: Any,
+) -> None:
+    with pytest.raises(InputError, match="name 'Undefined' is not defined"):
+        checked(kind, 1)
+    with pytest.raises(InputError, match="name 'Undefined' is not defined"):
+        from_text("t", "x", kind, "{}")
+
+
 def test_a_type_that_cannot_be_checked_is_an_input_error_that_says_so() -> None:
     with pytest.raises(InputError, match="whose values cannot be checked"):
         checked(list[Named], [Plain()])

@@ -25,10 +25,12 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.errors import HookResultError as HookResultError
     from tasksmithy.errors import InlineSizeError as InlineSizeError
     from tasksmithy.errors import InputError as InputError
+    from tasksmithy.errors import InterfaceError as InterfaceError
     from tasksmithy.errors import MissingDependencyError as MissingDependencyError
     from tasksmithy.errors import NonRecoverableError as NonRecoverableError
     from tasksmithy.errors import NotExecutableError as NotExecutableError
     from tasksmithy.errors import NotShippableError as NotShippableError
+    from tasksmithy.errors import OutputError as OutputError
     from tasksmithy.errors import PluginConflictError as PluginConflictError
     from tasksmithy.errors import PluginContractError as PluginContractError
     from tasksmithy.errors import PluginDisabledError as PluginDisabledError
@@ -51,6 +53,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.errors import UnknownTaskTypeError as UnknownTaskTypeError
     from tasksmithy.errors import ValueEncodingError as ValueEncodingError
     from tasksmithy.errors import WorkerDiedError as WorkerDiedError
+    from tasksmithy.errors import WorkerStartError as WorkerStartError
     from tasksmithy.files import Dir as Dir
     from tasksmithy.files import File as File
     from tasksmithy.hookspecs import hookimpl as hookimpl
@@ -106,10 +109,12 @@ _HOMES = {
     "HookError": "errors",
     "HookResultError": "errors",
     "InputError": "errors",
+    "InterfaceError": "errors",
     "MissingDependencyError": "errors",
     "NonRecoverableError": "errors",
     "NotExecutableError": "errors",
     "NotShippableError": "errors",
+    "OutputError": "errors",
     "PluginConflictError": "errors",
     "PluginContractError": "errors",
     "PluginDisabledError": "errors",
@@ -127,6 +132,7 @@ _HOMES = {
     "TasksmithyError": "errors",
     "UnknownTaskTypeError": "errors",
     "WorkerDiedError": "errors",
+    "WorkerStartError": "errors",
     "ValueEncodingError": "errors",
     "InlineSizeError": "errors",
     "ResumeError": "errors",

@@ -227,8 +227,13 @@ class MissingDependencyError(TasksmithyError, ImportError):
 # Runs
 
 
-class InputError(TasksmithyError, TypeError):
-    """Inputs that do not fit a task's interface: missing, unknown or of the wrong type."""
+class InterfaceError(TasksmithyError, TypeError):
+    """Values that do not fit a task's interface.
+
+    Attributes:
+        task: name of the task.
+        problem: what does not fit, and what would.
+    """
 
     def __init__(self, task: str, problem: str) -> None:
         super().__init__(task, problem)
@@ -237,6 +242,14 @@ class InputError(TasksmithyError, TypeError):
 
     def __str__(self) -> str:
         return f"task {self.task!r}: {self.problem}"
+
+
+class InputError(InterfaceError):
+    """Inputs that do not fit a task's interface: missing, unknown or of the wrong type."""
+
+
+class OutputError(InterfaceError):
+    """A result that does not fit the outputs that a task declares."""
 
 
 class SecretNotFoundError(TasksmithyError, LookupError):
@@ -312,6 +325,24 @@ class TaskExitError(TasksmithyError):
     """A task that ended by `sys.exit`, which would otherwise end the whole run."""
 
 
+class TaskCancelledError(TasksmithyError):
+    """A run that was cancelled from within: a task raised `asyncio.CancelledError` of its own.
+
+    Attributes:
+        task: name of the task that the run was for.
+    """
+
+    def __init__(self, task: str) -> None:
+        super().__init__(task)
+        self.task = task
+
+    def __str__(self) -> str:
+        return (
+            f"task {self.task!r} was cancelled from within: it raised asyncio.CancelledError, or "
+            "let one of a task that it waits for through, and nobody has stopped the run"
+        )
+
+
 class NotShippableError(NonRecoverableError):
     """A value that cannot go from one process to another, where a task has one of its own.
 
@@ -333,6 +364,25 @@ class NotShippableError(NonRecoverableError):
             f"{self.problem}. Define functions and classes at the top of a module that can be "
             "imported; give data, or a path, in the place of an open file, a lock or a "
             "connection. A task without timeout, env_vars and secrets needs no process of its own."
+        )
+
+
+class WorkerStartError(TasksmithyError):
+    """A process for an attempt that this machine could not start; the reason is the `__cause__`.
+
+    Attributes:
+        task: name of the task.
+    """
+
+    def __init__(self, task: str, reason: str) -> None:
+        super().__init__(task, reason)
+        self.task = task
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return (
+            f"task {self.task!r} needs a process of its own, and this machine could not start one: "
+            f"{self.reason}. Let fewer tasks run at once (max_concurrency), or raise the limit"
         )
 
 

@@ -209,3 +209,10 @@ def result_type(interface: NativeInterface) -> Any:
     if len(kinds) == 1:
         return kinds[0]
     return tuple[kinds] if kinds else type(None)  # type: ignore[valid-type]
+
+
+def named_result(interface: NativeInterface, result: Any) -> dict[str, Any]:
+    """What a task returned by the names of its outputs, of which a tuple holds several."""
+    if len(interface.outputs) == 1:
+        return dict.fromkeys(interface.outputs, result)
+    return dict(zip(interface.outputs, result, strict=True)) if interface.outputs else {}

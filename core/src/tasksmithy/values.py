@@ -11,8 +11,8 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from tasksmithy.errors import InputError, shorten
-from tasksmithy.interface import NativeInterface, type_name
+from tasksmithy.errors import InputError, OutputError, shorten
+from tasksmithy.interface import NativeInterface, named_result, type_name
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 _SCALARS = (str, int, float, bool, bytes)
 _NOT_FROM_JSON = "needs_python_object"  # pydantic's name for the problem
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
+
+
+class _UncheckableTypeError(ValueError):
+    """A type that pydantic has no validator for."""
 
 
 def check_inputs(task: str, interface: NativeInterface, inputs: Mapping[str, Any]) -> None:
@@ -30,13 +34,47 @@ def check_inputs(task: str, interface: NativeInterface, inputs: Mapping[str, Any
     """
     for name, value in inputs.items():
         kind = interface.inputs[name][0]
-        if type(value) is kind or kind is Any or (problem := _misfit(kind, value)) is None:
+        if type(value) is kind or kind is Any:
             continue
-        raise InputError(
+        try:
+            problem = _misfit(kind, value)
+        except _UncheckableTypeError as error:
+            problem = f" ({error})"
+        if problem is not None:
+            raise InputError(
+                task,
+                f"input {name!r} is {type_name(kind)}, and {shorten(value)} of type "
+                f"{type_name(type(value))} was given{problem}",
+            )
+
+
+def check_result(task: str, interface: NativeInterface, result: Any) -> None:
+    """Check that a result fits what the task declares; without outputs there is nothing to fit.
+
+    Raises:
+        OutputError: it does not; it names the output, the type and the value.
+    """
+    count = len(interface.outputs)
+    if count > 1 and not (isinstance(result, tuple) and len(result) == count):
+        raise OutputError(
             task,
-            f"input {name!r} is {type_name(kind)}, and {shorten(value)} of type "
-            f"{type_name(type(value))} was given{problem}",
+            f"it declares {count} outputs ({', '.join(interface.outputs)}), and the result was "
+            f"{shorten(result)}; return a tuple of {count}",
         )
+    for name, value in named_result(interface, result).items():
+        kind = interface.outputs[name]
+        if type(value) is kind or kind is Any:
+            continue
+        try:
+            problem = _misfit(kind, value)
+        except _UncheckableTypeError:
+            continue  # what has been computed is not lost for its annotation
+        if problem is not None:
+            raise OutputError(
+                task,
+                f"output {name!r} is {type_name(kind)}, and the result was {shorten(value)} of "
+                f"type {type_name(type(value))}{problem}",
+            )
 
 
 def from_text(task: str, name: str, kind: Any, text: str) -> Any:
@@ -76,7 +114,11 @@ def _parsed(adapter: TypeAdapter[Any], text: str) -> Any:
 
 
 def _misfit(kind: Any, value: Any) -> str | None:
-    """Why `value` is no `kind`, as the end of a sentence; None where it is one."""
+    """Why `value` is no `kind`, as the end of a sentence; None where it is one.
+
+    Raises:
+        _UncheckableTypeError: nothing can tell.
+    """
     if kind in _SCALARS:
         # As type checkers have it, an int is a float; but a bool is no number.
         fits = isinstance(value, (int, float) if kind is float else kind)
@@ -88,8 +130,9 @@ def _misfit(kind: Any, value: Any) -> str | None:
         # A Protocol that is not runtime_checkable leaves nothing to check; a TypedDict does.
         if getattr(kind, "_is_protocol", False):
             return None
+    adapter = _adapter(kind)
     try:
-        _adapter(kind).validate_python(value, strict=True)
+        adapter.validate_python(value, strict=True)
     except ValueError as error:
         return _first_line(error)
     return None
@@ -116,7 +159,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     """pydantic's adapter of a type.
 
     Raises:
-        ValueError: pydantic cannot handle the type.
+        _UncheckableTypeError: pydantic cannot handle the type.
     """
     try:
         hash(kind)
@@ -127,18 +170,26 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 def _new_adapter(kind: Any) -> TypeAdapter[Any]:
     # See the module's docstring.
-    from pydantic import ConfigDict, PydanticUserError, TypeAdapter
+    from pydantic import (
+        ConfigDict,
+        PydanticUndefinedAnnotation,
+        PydanticUserError,
+        TypeAdapter,
+    )
     from pydantic_core import SchemaError
 
+    adapter: TypeAdapter[Any]
     try:
         try:
-            return TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True))
+            adapter = TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True))
         except PydanticUserError:  # a model brings a configuration of its own
-            return TypeAdapter(kind)
-    except PydanticUserError as error:
-        raise ValueError(error.message.partition("\n")[0]) from None
+            adapter = TypeAdapter(kind)
+        adapter.rebuild()  # which does nothing, or names the annotation that is not known
+    except (PydanticUserError, PydanticUndefinedAnnotation) as error:
+        raise _UncheckableTypeError(error.message.partition("\n")[0]) from None
     except SchemaError:
-        raise ValueError("whose values cannot be checked") from None
+        raise _UncheckableTypeError("whose values cannot be checked") from None
+    return adapter
 
 
 _kept_adapter = functools.lru_cache(maxsize=1024)(_new_adapter)

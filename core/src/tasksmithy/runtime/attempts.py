@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from tasksmithy.context import RunContext, entered
 from tasksmithy.errors import (
@@ -25,6 +25,8 @@ from tasksmithy.runtime.observer import NOBODY, Observer
 from tasksmithy.secret import Secret
 from tasksmithy.task import TaskTemplate, perform
 from tasksmithy.timeout import Timeout
+
+T = TypeVar("T")
 
 Made = tuple[int, float, float, str | None]
 """An attempt: its number, when it started and ended (seconds since the epoch), what it raised."""
@@ -58,7 +60,20 @@ class Attempts:
         self._retries = cast("RetryStrategy", task.retries)
         self._timeout = cast("Timeout", task.timeout)
         self._max_runtime = self._timeout.runtime_seconds
+        self._in_process = _needs_process(task)
         self.made: list[Made] = []
+
+    async def in_time(self, result: Coroutine[Any, Any, T]) -> T:
+        """Await what the task needs besides its attempts, and these, before its deadline.
+
+        Raises:
+            TaskTimeoutError: the deadline has come.
+        """
+        if self._timeout.deadline is None:
+            return await result
+        deadline = self._timeout.deadline_seconds(datetime.now(UTC))
+        async with _bounded(self._task.name, "deadline", deadline):
+            return await result
 
     async def result(
         self, secrets: Mapping[Secret, str] | None = None, env_vars: Mapping[str, str] | None = None
@@ -70,26 +85,19 @@ class Attempts:
             env_vars: environment variables beside the task's own.
 
         Raises:
-            TaskTimeoutError: a bound on the time is reached; only `max_runtime` is retried.
+            TaskTimeoutError: `max_runtime`, which is retried, or `max_queued_time` is reached.
             Exception: what the last attempt raised, as the type it was raised as, with a note of
                 the task, the attempt and the run.
         """
         if secrets or env_vars:
             own = {**self._context.env_vars, **(env_vars or {})}
             self._context = replace(self._context, secrets=secrets or {}, env_vars=own)
-        if self._timeout.deadline is None:
-            return await self._tries()
-        deadline = self._timeout.deadline_seconds(datetime.now(UTC))
-        async with _bounded(self._task.name, "deadline", deadline):
-            return await self._tries()
-
-    async def _tries(self) -> Any:
         number = 1
         while True:
             try:
                 return await self._placed(number)
             except Exception as error:
-                if number > self._retries.count or not _is_recoverable(error):
+                if number > self._retries.count or not self._is_recoverable(error):
                     error.add_note(
                         f"in task {self._task.name!r}, attempt {number} of "
                         f"{self._retries.count + 1}, run {self._context.run_id}"
@@ -106,9 +114,9 @@ class Attempts:
 
     async def _placed(self, number: int) -> Any:
         """An attempt in its place among those that run at once, if they are limited."""
-        if not self._capacity.is_limited:
+        if not self._capacity.limits(in_process=self._in_process):
             return await self._attempt(number)
-        place = self._capacity.of(self._task)
+        place = self._capacity.of(self._task, in_process=self._in_process)
         async with _bounded(self._task.name, "max_queued_time", self._timeout.queued_seconds):
             await place.__aenter__()
         try:
@@ -145,18 +153,14 @@ class Attempts:
             family.reset(token)
             await own.end()
 
-    def _needs_process(self) -> bool:
-        """Whether the task is a sync function that may have to be ended, or has an environment.
-
-        A thread cannot be ended, and threads share one environment.
-        """
-        task = self._task
-        return task._call_as_synchronous and bool(  # noqa: SLF001 - the field's name is the API's
-            task.env_vars or task.secrets or self._max_runtime or self._timeout.deadline is not None
-        )
+    def _is_recoverable(self, error: Exception) -> bool:
+        """Whether another attempt can help: not where the call or the installation is wrong."""
+        if isinstance(error, TaskTimeoutError):  # a child's has another start and another end
+            return error.limit == "max_runtime" or error.task != self._task.name
+        return not isinstance(error, (NonRecoverableError, InputError, PluginError))
 
     async def _perform_somewhere(self, context: RunContext) -> Any:
-        if self._needs_process():
+        if self._in_process:
             # What a function in a process needs is of no use to the others.
             from tasksmithy.runtime.process.attempt import perform_in_process
             from tasksmithy.runtime.secrets.sources import environment
@@ -166,11 +170,15 @@ class Attempts:
         return await perform(self._task, dict(self._inputs), context)
 
 
-def _is_recoverable(error: Exception) -> bool:
-    """Whether another attempt can help: not where the call or the installation is wrong."""
-    if isinstance(error, TaskTimeoutError):
-        return error.limit == "max_runtime"
-    return not isinstance(error, (NonRecoverableError, InputError, PluginError))
+def _needs_process(task: TaskTemplate[..., Any]) -> bool:
+    """Whether the task is a sync function that may have to be ended, or has an environment.
+
+    A thread cannot be ended, and threads share one environment.
+    """
+    timeout = cast("Timeout", task.timeout)
+    return task._call_as_synchronous and bool(  # noqa: SLF001 - the field's name is the API's
+        task.env_vars or task.secrets or timeout.runtime_seconds or timeout.deadline is not None
+    )
 
 
 @asynccontextmanager

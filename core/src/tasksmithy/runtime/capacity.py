@@ -1,4 +1,4 @@
-"""What a run may use at once: a number of tasks, and the cpu and memory that they declare."""
+"""What runs at once: a number of tasks, the cpu and memory that they declare, and processes."""
 
 from __future__ import annotations
 
@@ -13,6 +13,12 @@ from tasksmithy.runtime.options import RunOptions
 from tasksmithy.slots import Slots
 from tasksmithy.task import TaskTemplate
 from tasksmithy.threads import caller_is_blocked
+
+MOST_RUNNING_PROCESSES = 32
+"""How many attempts have a process of their own at once; those that wait for a child do not count.
+
+Each is an interpreter with what the task imports: a few dozen fill the memory of a small machine.
+"""
 
 Needs = list[tuple[Slots, int]]
 
@@ -61,6 +67,7 @@ class _Place:
         return self._children > 0
 
 
+_processes = Slots(MOST_RUNNING_PROCESSES)
 _place: ContextVar[_Place | None] = ContextVar("tasksmithy_place", default=None)
 
 
@@ -76,18 +83,28 @@ class Capacity:
         self._cpu = Slots(_machine_cpu()) if options.respect_resources else None
         self._memory = Slots(_machine_memory()) if options.respect_resources else None
 
+        self._is_limited = self._tasks is not None or self._cpu is not None
+
+    def limits(self, *, in_process: bool) -> bool:
+        """Whether an attempt needs a place.
+
+        Args:
+            in_process: whether it has a process of its own.
+        """
+        return in_process or self._is_limited
+
     @property
-    def is_limited(self) -> bool:
-        """Whether there is any limit."""
-        return self._tasks is not None or self._cpu is not None
+    def caller_has_place(self) -> bool:
+        """Whether the task that is current, or one that waits for it, has a place to give."""
+        return _place.get() is not None
 
     @asynccontextmanager
-    async def of(self, task: TaskTemplate[..., Any]) -> AsyncIterator[None]:
+    async def of(self, task: TaskTemplate[..., Any], *, in_process: bool) -> AsyncIterator[None]:
         """In the body the task has its place; before it, the task waits for one."""
         if caller_is_blocked.get():  # it cannot give its place up, so the task has part in it
             yield
             return
-        place = _Place(self._needs(task))
+        place = _Place(self._needs(task, in_process=in_process))
         await place.take()
         token = _place.set(place)
         try:
@@ -109,7 +126,7 @@ class Capacity:
         finally:
             await place.child_ended()
 
-    def _needs(self, task: TaskTemplate[..., Any]) -> Needs:
+    def _needs(self, task: TaskTemplate[..., Any], *, in_process: bool) -> Needs:
         needs: Needs = [(self._tasks, 1)] if self._tasks is not None else []
         if self._cpu is not None and self._memory is not None and task.resources is not None:
             cpu, _ = task.resources.cpu_range()
@@ -118,6 +135,8 @@ class Capacity:
                 if text is not None:
                     # More than the machine has means: alone.
                     needs.append((slots, min(Quantity.parse(text).nanos, slots.units)))
+        if in_process:
+            needs.append((_processes, 1))
         return needs
 
 

@@ -15,6 +15,7 @@ from tasksmithy.codec import check_inline
 from tasksmithy.context import RunContext, current, into_child
 from tasksmithy.errors import NotExecutableError
 from tasksmithy.hooks import hooks_for
+from tasksmithy.interface import named_result
 from tasksmithy.runtime.attempts import Attempts
 from tasksmithy.runtime.capacity import Capacity
 from tasksmithy.runtime.family import family
@@ -22,7 +23,7 @@ from tasksmithy.runtime.options import RunOptions
 from tasksmithy.runtime.secrets.masking import Masker, masking
 from tasksmithy.runtime.unheeded import Unheeded
 from tasksmithy.task import TaskTemplate
-from tasksmithy.values import check_inputs
+from tasksmithy.values import check_inputs, check_result
 
 if TYPE_CHECKING:
     from tasksmithy.cache import Cache
@@ -91,6 +92,7 @@ class LocalRun:
 
         Raises:
             InputError: the inputs do not fit the interface.
+            OutputError: the result does not fit it.
             NotExecutableError: the task is a reference, or its type has no local execution.
             Exception: whatever the task raises, as the type that it was raised as.
         """
@@ -105,7 +107,7 @@ class LocalRun:
         self._unheeded.say(task, hooks_for(task).heeds)
         parents = family.get()
         with into_child() as group, nullcontext() if parents is None else parents.member():
-            if not self._capacity.is_limited:
+            if not self._capacity.caller_has_place:
                 return await self._execution(task, inputs, group)
             async with self._capacity.waiting():
                 return await self._execution(task, inputs, group)
@@ -154,9 +156,9 @@ class LocalRun:
         """The result of a task, and whether it was in the cache."""
         policy = cast("Cache", task.cache)  # a task keeps it in this form
         if not policy.enabled:
-            return await self._performed(task, attempts), False
-        return await self._cache.result(
-            task, inputs, policy, lambda: self._performed(task, attempts)
+            return await attempts.in_time(self._performed(task, attempts)), False
+        return await attempts.in_time(
+            self._cache.result(task, inputs, policy, lambda: self._performed(task, attempts))
         )
 
     async def _performed(self, task: Task, attempts: Attempts) -> Any:
@@ -166,12 +168,13 @@ class LocalRun:
 
             hooks, sources = hooks_for(task), SecretSources.of(registry_in_use.get().settings)
             values = await resolve(task, hooks, sources)
-            self._masker.add(values.values())
+            self._masker.hand_out(task.name, values)
             with nullcontext(None) if "secrets" in hooks.heeds else mounted(values) as mounts:
                 result = await attempts.result(values, mounts.environment() if mounts else {})
         else:
             result = await attempts.result()
-        outputs = dict(zip(task.interface.outputs, (result,), strict=False))
+        check_result(task.name, task.interface, result)
+        outputs = named_result(task.interface, result)
         check_inline(task.name, "output", outputs, task.max_inline_io_bytes)
         return result
 

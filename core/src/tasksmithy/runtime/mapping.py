@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from tasksmithy import checks
 from tasksmithy.context import current, group
-from tasksmithy.errors import FieldError, InputError
+from tasksmithy.errors import FieldError, InputError, shorten
 from tasksmithy.task import TaskTemplate
 from tasksmithy.threads import wait_for
 
@@ -19,12 +20,12 @@ USUAL_CONCURRENCY = 100
 
 
 class TaskMap(Generic[T]):
-    """The results of `map`, in the order of the inputs: for `for`, and for `async for`."""
+    """The results of `map`, in the order of the inputs: for `for`, and for `async for`, once."""
 
     def __init__(
         self,
         task: TaskTemplate[..., Any],
-        inputs: Iterable[tuple[Any, ...]],
+        inputs: tuple[Iterable[Any], ...],
         concurrency: int,
         group_name: str,
         *,
@@ -35,17 +36,36 @@ class TaskMap(Generic[T]):
         self._concurrency = concurrency
         self._group_name = group_name
         self._return_exceptions = return_exceptions
+        self._taken = False
 
     async def __aiter__(self) -> AsyncIterator[T]:
-        """Start calls as results are taken, never more at once than the concurrency."""
-        calls: deque[asyncio.Task[Any]] = deque()
+        """Start calls while results are taken, never more at once than the concurrency."""
+        calls: deque[asyncio.Task[Any]] = deque()  # those whose results are not taken yet
+        running = 0
+        changed = asyncio.Event()
+
+        def ended(_: object) -> None:
+            nonlocal running
+            running -= 1
+            changed.set()
+
+        inputs = self._tuples()
         try:
-            for args in self._inputs:
-                calls.append(self._call(args))
-                if len(calls) == self._concurrency:
+            while True:
+                # Behind a slow call others go on, and wait for their turn when they have ended.
+                waits = not calls or not calls[0].done()
+                room = self._concurrency - (running if waits else len(calls))
+                for args in itertools.islice(inputs, max(room, 0)):
+                    calls.append(self._call(args))
+                    calls[-1].add_done_callback(ended)
+                    running += 1
+                if not calls:
+                    return
+                if calls[0].done():
                     yield await self._settled(calls.popleft())
-            while calls:
-                yield await self._settled(calls.popleft())
+                else:
+                    changed.clear()
+                    await changed.wait()
         finally:
             for call in calls:
                 call.cancel()
@@ -54,7 +74,7 @@ class TaskMap(Generic[T]):
     def __iter__(self) -> Iterator[T]:
         """As `__aiter__`, for a sync task; outside a run, the calls come one after another."""
         if not current():
-            for args in self._inputs:
+            for args in self._tuples():
                 yield wait_for(self._settled(self._task.aio(*args)))
             return
         results = aiter(self)
@@ -63,6 +83,19 @@ class TaskMap(Generic[T]):
                 yield result
         finally:
             wait_for(results.aclose())  # type: ignore[attr-defined]
+
+    def _tuples(self) -> Iterator[tuple[Any, ...]]:
+        """The inputs of each call."""
+        if self._taken:
+            problem = "map: its results were taken already; call map again, or keep them in a list"
+            raise InputError(self._task.name, problem)
+        self._taken = True
+        for number, args in enumerate(itertools.zip_longest(*self._inputs, fillvalue=_END)):
+            ended = [index for index, value in enumerate(args, 1) if value is _END]
+            if ended:
+                problem = f"map: iterable {ended[0]} of its inputs has {number} values, others more"
+                raise InputError(self._task.name, problem)
+            yield args
 
     def _call(self, args: tuple[Any, ...]) -> asyncio.Task[Any]:
         with group(self._group_name or self._task.short_name):
@@ -93,8 +126,9 @@ def map(  # noqa: A001 - the name is the API's
 ) -> TaskMap[Any]:
     """Call a task for each of many inputs, a bounded number at once; the results keep the order.
 
-    Only the calls in flight are held: inputs are taken as results are. Iterate with `async for` in
-    an async task and with `for` in a sync one.
+    Inputs are taken as calls end, and only while results are taken; what is held are the calls in
+    flight and the results that wait for a slower call before them. Iterate with `async for` in an
+    async task and with `for` in a sync one.
 
     Args:
         task: the task.
@@ -105,7 +139,8 @@ def map(  # noqa: A001 - the name is the API's
             iteration and the calls in flight.
 
     Raises:
-        InputError: the concurrency is no positive integer, or there are no inputs.
+        InputError: the concurrency is no positive integer, there are no inputs, or, in the
+            iteration, one of several iterables ends before the others.
     """
     try:
         checks.integer("concurrency", concurrency, 1)
@@ -113,5 +148,9 @@ def map(  # noqa: A001 - the name is the API's
         raise InputError(task.name, f"map: {error}") from None
     if not inputs:
         raise InputError(task.name, "map: give at least one iterable of inputs")
-    calls = zip(*inputs, strict=True) if len(inputs) > 1 else ((value,) for value in inputs[0])
-    return TaskMap(task, calls, concurrency, group_name, return_exceptions=return_exceptions)
+    given: tuple[object, ...] = inputs
+    for number, values in enumerate(given, 1):
+        if not isinstance(values, Iterable):
+            problem = f"map: {shorten(values)}, given as inputs {number}, is no iterable"
+            raise InputError(task.name, problem)
+    return TaskMap(task, inputs, concurrency, group_name, return_exceptions=return_exceptions)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasksmithy import checks
+from tasksmithy.errors import FieldError
 from tasksmithy.runtime.observer import NOBODY, Observer
 
 
@@ -45,3 +46,13 @@ class RunOptions:
         """
         if self.max_concurrency is not None:
             checks.integer("max_concurrency", self.max_concurrency, 1)
+        for name in ("respect_resources", "record"):
+            checks.boolean(name, getattr(self, name))
+        for name in ("cache_dir", "runs_dir"):
+            folder = getattr(self, name)
+            if folder is not None and not isinstance(folder, Path):
+                raise FieldError(name, folder, "a pathlib.Path, or None for the usual folder")
+        for name in ("resume", "file", "inputs"):
+            text = getattr(self, name)
+            if text is not None:
+                checks.text(name, text)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar, overload
 
 from tasksmithy.active import registry_in_use
@@ -88,7 +89,7 @@ def with_runcontext(**options: Any) -> Runner:
     """Runs with other than the usual options: `with_runcontext(max_concurrency=4).run(task)`.
 
     Args:
-        options: fields of `RunOptions`.
+        options: fields of `RunOptions`; a folder may be given as text, too.
 
     Raises:
         SettingsError: an option is unknown, or its value is not allowed.
@@ -100,6 +101,8 @@ def with_runcontext(**options: Any) -> Runner:
                 f"there is no run option {name!r}{near_misses(name, known)} "
                 f"(options: {', '.join(sorted(known))})"
             )
+        if name in ("cache_dir", "runs_dir") and isinstance(options[name], str):
+            options[name] = Path(options[name])
     chosen = RunOptions(**options)
     try:
         chosen.check()

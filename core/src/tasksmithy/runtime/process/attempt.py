@@ -26,7 +26,7 @@ from typing import Any, Final, cast
 
 from tasksmithy.active import registry_in_use
 from tasksmithy.context import Run, RunContext, entered, group
-from tasksmithy.errors import NotShippableError, WorkerDiedError
+from tasksmithy.errors import NotShippableError, WorkerDiedError, WorkerStartError
 from tasksmithy.runtime.process import shipping, wire
 from tasksmithy.runtime.process.surroundings import Surroundings
 from tasksmithy.runtime.process.wire import GRACE, Frame, Kind
@@ -63,6 +63,7 @@ async def perform_in_process(
 
     Raises:
         NotShippableError: the task, an input, the result or what it raised does not pickle.
+        WorkerStartError: the machine could not start a process.
         WorkerDiedError: the process ended before the attempt did.
         SourceError: the main script has no `if __name__ == "__main__"` before it starts the run.
         Exception: whatever the task raises, as the type it was raised as; the last of its causes is
@@ -72,17 +73,23 @@ async def perform_in_process(
         Frame(Kind.SURROUNDINGS, 0, pickle.dumps(Surroundings.here(task.name))),
         Frame(Kind.ATTEMPT, 0, _packed(task, inputs, context)),
     )
-    ours, theirs = socket.socketpair()
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError as error:
+        raise WorkerStartError(task.name, str(error)) from error
     with theirs:
         reader, writer = await asyncio.open_connection(sock=ours)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *_command(theirs.fileno()),
-                stdin=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                env={**os.environ, **env_vars},
-                start_new_session=True,
-            )
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *_command(theirs.fileno()),
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    env={**os.environ, **env_vars},
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise WorkerStartError(task.name, str(error)) from error
             theirs.close()
             for frame in frames:
                 wire.write(writer, frame)
