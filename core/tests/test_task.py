@@ -52,7 +52,7 @@ from tasksmithy import (
 from tasksmithy.definition import UNSET
 from tasksmithy.task import MAX_INLINE_IO_BYTES
 
-INTERFACE = NativeInterface.from_types({"n": int}, {"o0": int}, {"n": 1})
+INTERFACE = NativeInterface.from_types({"n": int}, {"o0": Any}, {"n": 1})
 SCTX = SerializationContext(version="v1")
 
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasksmithy.cache import Cache
 from tasksmithy.errors import NotExecutableError
 from tasksmithy.hooks import TaskHooks
 from tasksmithy.hookspecs import hookimpl
-from tasksmithy.image import Image
 from tasksmithy.interface import NativeInterface
 from tasksmithy.spec import SerializationContext, Sql, TaskSpec, to_json
 from tasksmithy.task import TaskTemplate
+
+if TYPE_CHECKING:
+    from tasksmithy.image import Image
 
 Task = TaskTemplate[..., Any]
 

@@ -6,6 +6,7 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, fields
 from typing import (
+    TYPE_CHECKING,
     Any,
     ClassVar,
     Final,
@@ -24,10 +25,7 @@ from tasksmithy.cache import CacheRequest
 from tasksmithy.definition import Check, Definition, current_spellings
 from tasksmithy.documentation import Documentation
 from tasksmithy.errors import EnvironmentDefinitionError, FieldError, TaskDefinitionError, shorten
-from tasksmithy.image import Image
 from tasksmithy.interface import NativeInterface
-from tasksmithy.link import Link
-from tasksmithy.pod import PodTemplate
 from tasksmithy.registry import Registry
 from tasksmithy.resources import Resources
 from tasksmithy.retry import RetryStrategy
@@ -35,7 +33,12 @@ from tasksmithy.reuse import ReusePolicy
 from tasksmithy.secret import SecretRequest
 from tasksmithy.task import TaskTemplate
 from tasksmithy.timeout import TimeoutType
-from tasksmithy.trigger import Trigger
+
+if TYPE_CHECKING:  # most tasks have none of these, and would wait for their import
+    from tasksmithy.image import Image
+    from tasksmithy.link import Link
+    from tasksmithy.pod import PodTemplate
+    from tasksmithy.trigger import Trigger
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import field, replace
 from typing import (
+    TYPE_CHECKING,
     Any,
     ClassVar,
     Concatenate,
@@ -28,10 +29,7 @@ from tasksmithy.definition import UNSET, Check, Definition, Unset, current_spell
 from tasksmithy.documentation import Documentation
 from tasksmithy.errors import FieldError, HookResultError, TaskDefinitionError, near_misses, shorten
 from tasksmithy.hooks import hooks_for, is_answering
-from tasksmithy.image import Image
 from tasksmithy.interface import NativeInterface
-from tasksmithy.link import Link
-from tasksmithy.pod import PodTemplate
 from tasksmithy.resources import Resources
 from tasksmithy.retry import RetryStrategy
 from tasksmithy.reuse import ReusePolicy
@@ -39,7 +37,12 @@ from tasksmithy.secret import SecretRequest, secrets_of
 from tasksmithy.spec import DataLoadingConfig, SerializationContext, Sql
 from tasksmithy.threads import wait_for
 from tasksmithy.timeout import Timeout, TimeoutType
-from tasksmithy.trigger import Trigger
+
+if TYPE_CHECKING:  # most tasks have none of these, and would wait for their import
+    from tasksmithy.image import Image
+    from tasksmithy.link import Link
+    from tasksmithy.pod import PodTemplate
+    from tasksmithy.trigger import Trigger
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -73,13 +76,33 @@ def _interface(name: str, value: object) -> NativeInterface:
 def _image(name: str, value: Any) -> str | Image:
     if value == "auto":
         return "auto"
+    from tasksmithy.image import Image
+
     return Image.of(value, name)
 
 
-def _pod_template(name: str, value: object) -> str | PodTemplate | None:
+def _pod_template(name: str, value: object) -> object:
     if value is None or isinstance(value, str):
         return value if value is None else checks.non_empty(name, value)
-    return cast("PodTemplate", _instance(PodTemplate)(name, value))
+    from tasksmithy.pod import PodTemplate
+
+    return _instance(PodTemplate)(name, value)
+
+
+def _triggers(name: str, value: object) -> object:
+    if value == ():
+        return ()
+    from tasksmithy.trigger import Trigger
+
+    return _each(Trigger)(name, value)
+
+
+def _links(name: str, value: object) -> object:
+    if value == ():
+        return ()
+    from tasksmithy.link import Link
+
+    return _each(Link)(name, value)
 
 
 def _instance(kind: type[Any]) -> Check:
@@ -230,8 +253,8 @@ class TaskTemplate(Definition, Generic[P, R]):
         "parent_env_name": _optional(checks.non_empty),
         "ref": checks.boolean,
         "max_inline_io_bytes": lambda name, value: checks.integer(name, value, 0),
-        "triggers": _each(Trigger),
-        "links": _each(Link),
+        "triggers": _triggers,
+        "links": _links,
         "_call_as_synchronous": checks.boolean,
     }
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import linecache
+import tokenize
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import CellType, CodeType
@@ -69,10 +71,18 @@ _BESIDE_THE_SOURCE = ("__defaults__", "__kwdefaults__", "__self__")
 def _source(func: Callable[..., Any]) -> str:
     """The text of a function; its bytecode where there is none, as of one typed in a shell."""
     code = getattr(func, "__code__", None)
+    if code is None:
+        try:
+            return inspect.cleandoc(inspect.getsource(func))
+        except (OSError, TypeError):
+            return repr(func)
+    # `inspect.getsource` looks up the path of every module that is loaded, before it does this.
+    lines = linecache.getlines(code.co_filename, getattr(func, "__globals__", None))
     try:
-        return inspect.cleandoc(inspect.getsource(func if code is None else code))
-    except (OSError, TypeError):
-        return repr(func) if code is None else _code(code)
+        block = inspect.getblock(lines[code.co_firstlineno - 1 :])
+    except (tokenize.TokenError, SyntaxError):
+        block = []
+    return inspect.cleandoc("".join(block)) if block else _code(code)
 
 
 def _code(code: CodeType) -> str:

@@ -56,6 +56,14 @@ class FunctionReference(NamedTuple):
 class AsyncFunctionTaskTemplate(TaskTemplate[P, R], task_type="python"):
     """A task whose code is a Python function: what `TaskEnvironment.task` makes of one.
 
+    >>> from tasksmithy import TaskEnvironment, run
+    >>> env = TaskEnvironment(name="sums")
+    >>> @env.task(retries=2)
+    ... def add(a: int, b: int = 1) -> int:
+    ...     return a + b
+    >>> run(add, a=2)
+    3
+
     An async function runs in the event loop and is called with `await`; a sync function runs in a
     thread and is called without. Called outside a run, a task is simply its function.
 
