@@ -21,7 +21,7 @@ class Cache:
         version_override: the version of the code, the query or the command; None: it follows from
             the task itself.
         salt: part of the key: another salt, another cache.
-        ignored_inputs: the inputs that are not part of the key.
+        ignored_inputs: names of the inputs that are not part of the key.
         serialize: of several equal calls at one time, one runs and the others wait for it.
         max_age: seconds or a timedelta after which a result is no longer used; None: never.
     """

@@ -38,7 +38,7 @@ class PluginStatus(NamedTuple):
     Attributes:
         record: its entry point.
         status: `"ok"`, `"installed"` (not loaded yet), `"disabled"`, `"not enabled"` (a policy
-            that no setting names), `"conflict"`, `"other API"` or `"broken"`.
+            that no setting names), `"conflict"`, `"not preferred"`, `"other API"` or `"broken"`.
         detail: what to know or do about the status; empty where all is well.
     """
 
@@ -105,7 +105,7 @@ class Registry:
         # What it is made of. What is loaded is loaded again, where the copy is.
         kept = {**vars(self), "records": self.records}
         kept |= {"_installed": {}, "_enabled": {}, "_hooks": {}}
-        return {name: kept[name] for name in kept.keys() - {"_lock", "_plugins"}}
+        return {name: kept[name] for name in kept.keys() - {"_given", "_lock", "_plugins"}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -276,15 +276,17 @@ class Registry:
 
     # Listing
 
-    def plugins(self, *, load: bool = False) -> list[PluginStatus]:
+    def plugins(self, name: str | None = None, *, load: bool = False) -> list[PluginStatus]:
         """What is installed, sorted by group and name; of metadata alone, unless `load` is set.
 
         Args:
+            name: only the plugins of this name, of any group; all, if not given.
             load: load each plugin that is not switched off, to tell the broken ones.
         """
         return [
             PluginStatus(record, *self._status(record, load=load))
             for record in sorted(self.records)
+            if name is None or record.name == name
         ]
 
     def _status(self, record: PluginRecord, *, load: bool) -> tuple[str, str]:
@@ -299,7 +301,7 @@ class Registry:
         except PluginError as error:
             return "conflict", str(error)
         if chosen != record:
-            return "conflict", f"[tool.tasksmithy] prefers {chosen.distribution!r}"
+            return "not preferred", f"[tool.tasksmithy] prefers {chosen.distribution!r}"
         if record.group == POLICIES and record.name not in self.settings.policies:
             return "not enabled", ""
         if not load:

@@ -63,7 +63,6 @@ HOOK_METHODS: Final = (
 )
 """The methods of a task that are hook calls, and that its class may override."""
 
-_FIXED: Final = ("name", "image", "docs", "interface", "task_type", "parent_env", "parent_env_name")
 _HELD_BY_REUSE: Final = ("resources", "env_vars", "secrets")
 
 
@@ -226,6 +225,10 @@ class TaskTemplate(Definition, Generic[P, R]):
     _call_as_synchronous: bool = field(default=False, repr=False)
 
     overridden_hooks: ClassVar[frozenset[str]] = frozenset()
+    fixed_fields: ClassVar[frozenset[str]] = frozenset(
+        {"name", "image", "docs", "interface", "task_type", "parent_env", "parent_env_name"}
+    )
+    """The names of the fields that `override` does not change."""
 
     _error = TaskDefinitionError
     _checks: ClassVar[Mapping[str, Check]] = {
@@ -277,6 +280,13 @@ class TaskTemplate(Definition, Generic[P, R]):
         super().__post_init__()
         if not self.short_name:
             self._settle(short_name=self.name)
+        known = self.interface.inputs
+        for name in cast("Cache", self.cache).ignored:
+            if name not in known:
+                allowed = f"names of its inputs ({', '.join(known) or 'it has none'})"
+                raise FieldError(
+                    "cache.ignored_inputs", name, f"{allowed}{near_misses(name, known)}"
+                )
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, task_type={self.task_type!r})"
@@ -444,11 +454,11 @@ class TaskTemplate(Definition, Generic[P, R]):
         given = changes | {name: value for name, value in others.items() if value is not UNSET}
         given = current_spellings(self._error, self.name, given, self.field_names, stacklevel=4)
         for name, value in given.items():
-            if name in _FIXED:
+            if name in self.fixed_fields:
                 allowed = f"no {name}: it is fixed when the task is defined"
                 raise self._error(self.name, name, value, allowed)
             if name not in self.field_names:
-                overridable = self.field_names.difference(_FIXED)
+                overridable = self.field_names - self.fixed_fields
                 allowed = f"a field of {type(self).__name__}{near_misses(name, overridable)}"
                 raise self._error(self.name, name, value, allowed)
         return given

@@ -181,6 +181,11 @@ def test_an_overridden_task_is_the_same_after_a_round_trip() -> None:
     assert pickle.loads(pickle.dumps(task)) == task
 
 
+def test_override_refuses_another_function() -> None:
+    with pytest.raises(TaskDefinitionError, match="give no func: it is fixed"):
+        add.override(func=len)
+
+
 def test_override_keeps_the_function() -> None:
     task: Any = add.override(retries=2, queue="gpu")
     assert type(task) is AsyncFunctionTaskTemplate

@@ -78,6 +78,8 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R], task_type="python"):
     func: Callable[P, R]
     plugin_config: Any = None
 
+    fixed_fields = TaskTemplate.fixed_fields | {"func"}  # the interface is that function's
+
     def __post_init__(self) -> None:
         super().__post_init__()
         if not callable(self.func):
