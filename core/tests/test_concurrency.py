@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -209,6 +211,56 @@ def test_ten_thousand_children_all_give_their_results() -> None:
         return sum(await asyncio.gather(*(square(i) for i in range(n))))
 
     assert run(parent, n=10_000) == sum(i * i for i in range(10_000))
+
+
+@pytest.mark.slow
+def test_a_hundred_thousand_children_all_give_their_results() -> None:
+    @env.task
+    async def parent(n: int) -> int:
+        return sum(await asyncio.gather(*(square(i) for i in range(n))))
+
+    assert run(parent, n=100_000) == sum(i * i for i in range(100_000))
+
+
+MAPPING = """
+import resource, sys, tasksmithy
+from tasksmithy import TaskEnvironment, with_runcontext
+
+env = TaskEnvironment(name="t")
+
+
+@env.task
+async def square(n: int) -> int:
+    return n * n
+
+
+@env.task
+async def parent(count: int) -> int:
+    total = 0
+    async for result in tasksmithy.map(square, range(count)):
+        total += result
+    return total
+
+
+options = {"record": True, "runs_dir": sys.argv[2]} if sys.argv[2:] else {}
+count = int(sys.argv[1])
+assert with_runcontext(**options).run(parent, count) == sum(n * n for n in range(count))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recorded", [False, True])
+def test_the_memory_of_a_mapped_run_does_not_grow_with_its_children(
+    recorded: bool, tmp_path: Path
+) -> None:
+    def peak(count: int) -> int:
+        folder = [str(tmp_path / str(count))] if recorded else []
+        command = [sys.executable, "-c", MAPPING, str(count), *folder]
+        return int(subprocess.run(command, check=True, capture_output=True).stdout)
+
+    # A record holds a few bytes for each child, by which calls are told apart when it is resumed.
+    assert peak(100_000) < peak(10_000) * 1.5
 
 
 def test_a_thousand_sync_children_give_their_results() -> None:
