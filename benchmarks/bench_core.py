@@ -9,6 +9,7 @@ import asyncio
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -25,8 +26,8 @@ from tasksmithy import (
     TaskTemplate,
     TaskType,
     hookimpl,
-    run,
     serialize,
+    with_runcontext,
 )
 
 REPETITIONS = 7
@@ -141,7 +142,7 @@ def task_rows() -> list[Row]:
 def child_rows(children: int = 2000) -> list[Row]:
     """A child task in a local run, beside a bare asyncio task of the same function."""
     env = TaskEnvironment(name="bench")
-    figures: dict[str, list[float]] = {"bare": [], "async": [], "sync": []}
+    figures: dict[str, list[float]] = {"bare": [], "async": [], "sync": [], "hit": []}
 
     async def plain(n: int) -> int:
         return n
@@ -154,6 +155,10 @@ def child_rows(children: int = 2000) -> list[Row]:
     def sync_child(n: int) -> int:
         return n
 
+    @env.task(cache="auto")
+    async def cached(n: int) -> int:
+        return n
+
     async def timed(name: str, coroutines: list[Any]) -> None:
         begin = time.perf_counter()
         await asyncio.gather(*coroutines)
@@ -161,6 +166,7 @@ def child_rows(children: int = 2000) -> list[Row]:
 
     @env.task
     async def parent() -> None:
+        await asyncio.gather(*(cached(n) for n in range(children)))
         for _ in range(REPETITIONS):
             await timed("bare", [plain(n) for n in range(children)])
             await timed("async", [child(n) for n in range(children)])
@@ -168,8 +174,13 @@ def child_rows(children: int = 2000) -> list[Row]:
             for n in range(children // 10):
                 await sync_child.aio(n)
             figures["sync"].append((time.perf_counter() - begin) / (children // 10))
+            begin = time.perf_counter()
+            for n in range(children):
+                await cached(n)
+            figures["hit"].append((time.perf_counter() - begin) / children)
 
-    run(parent)
+    with tempfile.TemporaryDirectory() as folder:
+        with_runcontext(cache_dir=Path(folder)).run(parent)
     medians = {name: statistics.median(times) * 1e6 for name, times in figures.items()}
     beside = "a bare asyncio task"
     return [
@@ -181,6 +192,7 @@ def child_rows(children: int = 2000) -> list[Row]:
             medians["async"] / medians["bare"],
         ),
         Row("sync child, one after another", medians["sync"]),
+        Row("cache hit, one after another", medians["hit"]),
     ]
 
 

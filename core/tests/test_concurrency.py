@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -849,6 +851,27 @@ def test_an_async_task_that_blocks_its_loop_does_not_wait_for_a_lock_held_there(
         return await asyncio.gather(kept.aio(1), parent())
 
     assert with_runcontext(cache_dir=tmp_path).run(root) == [1, 1]
+
+
+def test_a_thread_that_is_idle_holds_nothing_of_what_it_has_called(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(threads, "LONGEST_IDLE", 60)
+
+    class Large:
+        def size(self) -> int:
+            return 1
+
+    async def called() -> list[weakref.ref[Large]]:
+        larges = [Large() for _ in range(3)]
+        await asyncio.gather(*(threads.in_thread(large.size) for large in larges))
+        return [weakref.ref(large) for large in larges]
+
+    freed = asyncio.run(called())
+    end = time.monotonic() + 20
+    while any(large() is not None for large in freed):
+        gc.collect()
+        assert time.monotonic() < end
 
 
 def test_threads_that_nobody_needs_any_more_end(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,7 +20,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tasksmithy import InputError
+from tasksmithy import InputError, Secret
+from tasksmithy.errors import shorten
 from tasksmithy.runtime.secrets.masking import Masker, masking
 
 VALUE = "s3cr3t/pass+word"
@@ -97,6 +98,32 @@ def test_a_value_that_masking_makes_is_masked() -> None:
 def test_a_short_value_is_left_alone(short: str) -> None:
     text = f"a {short} b"
     assert masker(short).mask(text) is text
+
+
+@pytest.mark.parametrize("kept", range(4, len(VALUE)))
+def test_the_beginning_of_a_value_before_an_ellipsis_is_masked(kept: int) -> None:
+    text = f"a='{VALUE[:kept]}…, b=1…"
+    assert masker(VALUE).mask(text) == "a='***…, b=1…"
+
+
+def test_an_escaped_value_that_is_cut_off_is_masked() -> None:
+    secret = "pass\tword\néé-and-more"
+    for limit in range(8, 20):
+        assert "pass" not in masker(secret).mask(shorten(secret, limit))
+
+
+@given(secret_values, st.text("ab…", max_size=5), st.integers(4, 30))
+def test_of_a_shortened_value_three_characters_are_left_at_the_most(
+    secret: str, before: str, kept: int
+) -> None:
+    masked = masker(secret).mask(f"{before}{secret[:kept]}…")
+    assume("…" not in secret)
+    assert not any(secret[:length] + "…" in masked for length in range(4, 31))
+
+
+def test_what_stands_before_an_ellipsis_is_left_alone_if_it_begins_no_value() -> None:
+    text = "to be continued… s3c… word…"
+    assert masker(VALUE).mask(text) is text
 
 
 def test_a_value_of_four_characters_is_masked() -> None:
@@ -196,6 +223,23 @@ def test_threads_share_a_masker() -> None:
     for thread in threads:
         thread.join()
     assert made.mask(" ".join(names)) == " ".join(["***"] * 200)
+
+
+# Secrets that are handed out
+
+
+def test_a_secret_that_is_handed_out_is_masked() -> None:
+    made = Masker()
+    made.hand_out("task", {Secret("token"): VALUE})
+    assert made.mask(VALUE) == "***"
+
+
+def test_a_secret_too_short_to_mask_is_a_warning_once(caplog: pytest.LogCaptureFixture) -> None:
+    made = Masker()
+    for _ in range(2):
+        made.hand_out("train", {Secret("pin"): "123", Secret("token"): VALUE})
+    (message,) = caplog.messages
+    assert "the secret 'pin' of task 'train' has fewer than 4 characters" in message
 
 
 # Logs
@@ -535,6 +579,50 @@ def test_a_chain_that_is_a_ring_ends() -> None:
     first.__cause__, second.__cause__ = second, first
     masker(VALUE).mask_exception(first)
     assert (first.args, second.args) == (("***",), ("***",))
+
+
+def test_a_masker_without_values_leaves_an_exception_alone() -> None:
+    asked: list[str] = []
+
+    class Argument:
+        def __repr__(self) -> str:
+            asked.append("for its text, which may take long")
+            return VALUE
+
+    error = ValueError(Argument())
+    assert Masker().mask_exception(error) is error
+    assert asked == []
+
+
+def test_a_group_whose_message_holds_a_value_is_replaced_by_one_with_another_message() -> None:
+    class OwnGroup(ExceptionGroup[Exception]):
+        pass
+
+    group = OwnGroup(f"with {VALUE}", [KeyError(1)])
+    group.add_note("a note")
+    try:
+        raise group from ValueError("the cause")
+    except OwnGroup:
+        masked = masker(VALUE).mask_exception(group)
+    assert isinstance(masked, OwnGroup)
+    assert masked.exceptions == group.exceptions
+    assert shown(masked) == shown(group).replace(VALUE, "***")
+
+
+def test_a_group_inside_others_is_masked() -> None:
+    inner = ExceptionGroup(f"with {VALUE}", [KeyError(1)])
+    error = ValueError("outside")
+    error.__cause__ = ExceptionGroup("around", [OSError(), inner])
+    error.__cause__.__context__ = ExceptionGroup(f"before, {VALUE}", [KeyError(2)])
+    masked = masker(VALUE).mask_exception(error)
+    assert masked is error
+    assert VALUE not in shown(error)
+    assert "around" in shown(error)
+
+
+def test_a_group_without_a_value_in_its_message_stays_the_object_that_it_is() -> None:
+    group = ExceptionGroup("several", [ValueError(VALUE)])
+    assert masker(VALUE).mask_exception(group) is group
 
 
 def test_the_exceptions_of_a_group_are_masked() -> None:

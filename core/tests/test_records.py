@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import html
 import os
 import random
 import sqlite3
@@ -17,10 +18,12 @@ from pathlib import Path
 import pytest
 
 from tasksmithy import __version__
-from tasksmithy.codec import Encoded
+from tasksmithy.codec import Encoded, encode
 from tasksmithy.errors import RunInProgressError, StoreError, UnknownRunError
+from tasksmithy.runtime.secrets.masking import Masker
 from tasksmithy.runtime.stores.records import (
     AttemptRecord,
+    Kept,
     RunStore,
     TaskRecord,
     TaskStatus,
@@ -272,6 +275,7 @@ def test_an_execution_comes_back_as_it_was_recorded(store: RunStore) -> None:
         output=Encoded("pickle", b"\0\xff"),
         error="boom",
         report={"main": "<b>hi</b>", "ü": ""},
+        code="c0de",
     )
     begin(store, "run")
     finish(store, whole)
@@ -369,6 +373,62 @@ def test_a_store_can_be_used_after_it_was_closed(store: RunStore) -> None:
     store.end("run", "succeeded")
 
 
+# Removing runs
+
+
+def test_a_removed_run_is_gone_with_its_executions(store: RunStore) -> None:
+    for run_id in ("one", "two"):
+        begin(store, run_id)
+        finish(store, record("0", run=run_id, output=Encoded("json", b"42")))
+        store.end(run_id, "succeeded")
+    assert store.remove(["one", "never"]) == ["one"]
+    assert [run.id for run in store.runs()] == ["two"]
+    assert len(store.show("two").tasks) == 1
+    assert dict(store.outputs("one")) == {}
+
+
+def test_the_space_of_removed_runs_goes_back_to_the_disk(store: RunStore) -> None:
+    begin(store, "run")
+    finish(store, record("0", output=Encoded("raw", bytes(3_000_000))))
+    store.end("run", "succeeded")
+    store.remove(["run"])
+    assert sum(file.stat().st_size for file in store._writing.file.parent.glob("*.db*")) < 100_000
+
+
+def test_a_run_that_this_process_is_at_is_not_removed(store: RunStore) -> None:
+    begin(store, "run")
+    finish(store, record("0"))
+    assert store.remove(["run"]) == []
+    assert len(store.show("run").tasks) == 1
+    store.end("run", "succeeded")
+
+
+def test_a_run_that_another_process_is_at_is_not_removed(tmp_path: Path, store: RunStore) -> None:
+    process = start(
+        "store.begin('run', file=None, task='t', inputs=''); print('begun', flush=True); "
+        "time.sleep(600)",
+        tmp_path / "runs",
+    )
+    assert line_of(process) == "begun\n"
+    assert store.remove(["run"]) == []
+    kill(process)
+    assert store.remove(["run"]) == ["run"]
+
+
+def test_a_removed_run_can_be_neither_shown_nor_found(store: RunStore) -> None:
+    begin(store, "run")
+    store.end("run", "failed")
+    store.remove(["run"])
+    with pytest.raises(UnknownRunError):
+        store.show("run")
+
+
+def test_to_remove_from_no_records_makes_no_file(tmp_path: Path) -> None:
+    with closing(RunStore(tmp_path / "mistyped")) as store:
+        assert store.remove(["run"]) == []
+    assert list(tmp_path.iterdir()) == []
+
+
 # What a run is resumed from
 
 
@@ -380,11 +440,110 @@ def test_outputs_are_those_of_the_executions_that_succeeded(store: RunStore) -> 
     finish(store, record("succeeded", run="other", output=Encoded("json", b"other")))
     outputs = store.outputs("run")
     assert dict(outputs) == {
-        status: Encoded("json", status.encode()) for status in ("succeeded", "cached", "resumed")
+        status: Kept(Encoded("json", status.encode()), "")
+        for status in ("succeeded", "cached", "resumed")
     }
     assert len(outputs) == 3
     assert outputs.get("failed") is None
     store.end("run", "failed")
+
+
+def test_an_output_comes_with_what_identifies_the_code_that_made_it(store: RunStore) -> None:
+    begin(store, "run")
+    finish(store, record("0", output=Encoded("json", b"1"))._replace(code="c0de"))
+    assert store.outputs("run")["0"].code == "c0de"
+    store.end("run", "failed")
+
+
+def test_executions_that_succeeded_and_left_nothing_are_lost(store: RunStore) -> None:
+    begin(store, "run")
+    finish(store, record("kept", output=Encoded("json", b"1")), record("lost"))
+    finish(store, record("failed", "failed"), record("lost", run="other"))
+    assert store.lost(store.find("run")) == 1
+    assert store.lost(store.find("run")._replace(unrecorded=3)) == 4
+    store.end("run", "failed")
+
+
+def test_what_tells_the_inputs_of_a_run_from_others_stays_as_it_began(store: RunStore) -> None:
+    for digests in ({"n": "3f"}, {"n": "other"}):
+        store.begin("run", file=None, task="t", inputs="n=3", digests=digests)
+        store.end("run", "failed")
+    assert store.digests("run") == {"n": "3f"}
+
+
+# Secrets that became known after what holds them was recorded
+
+
+SECRET = 's3cr3t & "é" s3cr3t'
+
+
+def masked(store: RunStore, *records: TaskRecord) -> list[TaskRecord]:
+    """The records of a run after it has handed out the secret."""
+    masker = Masker()
+    masker.add([SECRET])
+    store.begin("run", file=None, task="t", inputs=f"--token '{SECRET}'")
+    finish(store, *records)
+    store.mask("run", masker)
+    return store.show("run").tasks
+
+
+def bytes_of(store: RunStore) -> bytes:
+    """All that is on disk."""
+    folder = store._writing.file.parent
+    store.close()
+    return b"".join(file.read_bytes() for file in folder.glob("runs-1.db*"))
+
+
+def test_a_secret_is_masked_in_every_text_of_a_record(store: RunStore) -> None:
+    before = record("0", "failed")._replace(
+        group=f"g {SECRET}",
+        attempts=(AttemptRecord(1, 1.0, 2.0, f"e {SECRET}"),),
+        inputs=f"token={SECRET!r}",
+        error=f"ValueError({SECRET!r})",
+        report={f"t {SECRET}": f"<b>{html.escape(SECRET)}</b>"},
+    )
+    assert masked(store, before) == [
+        before._replace(
+            group="g ***",
+            attempts=(AttemptRecord(1, 1.0, 2.0, "e ***"),),
+            inputs="token='***'",
+            error="ValueError('***')",
+            report={"t ***": "<b>***</b>"},
+        )
+    ]
+    assert store.find("run").inputs == "--token '***'"
+    store.end("run", "failed")
+    assert b"s3cr3t" not in bytes_of(store)
+
+
+def test_a_kept_result_that_holds_a_secret_is_dropped(store: RunStore) -> None:
+    secret, other = (record(key, output=encode(key)) for key in (f"a {SECRET} b", "other"))
+    (before, after) = masked(store, secret._replace(key="0"), other)
+    assert (before.output, after.output) == (None, encode("other"))
+    assert list(store.outputs("run")) == ["other"]
+    store.end("run", "failed")
+    assert b"s3cr3t" not in bytes_of(store)
+
+
+def test_records_without_the_secret_are_not_written_again(store: RunStore) -> None:
+    begin(store, "run")
+    finish(store, record("0", output=Encoded("raw", bytes(100_000))))
+    changes = store._writing.use(lambda connection: connection.total_changes)
+    masker = Masker()
+    masker.add([SECRET])
+    store.mask("run", masker)
+    assert store._writing.use(lambda connection: connection.total_changes) == changes
+    store.end("run", "succeeded")
+
+
+def test_another_run_is_not_masked(store: RunStore) -> None:
+    other = record("0", run="other")._replace(inputs=SECRET)
+    begin(store, "other")
+    finish(store, other)
+    store.end("other", "succeeded")
+    masked(store)
+    assert store.show("other").tasks == [other]
+    store.end("run", "succeeded")
 
 
 RECORDER = """
@@ -417,8 +576,8 @@ def kill_and_check(directory: Path, rounds: int, dice: random.Random) -> None:
             assert store.find("run").status == "dead"
             outputs = dict(store.outputs("run"))
         assert promised <= set(outputs)
-        for key, output in outputs.items():
-            assert output.data == key.encode() * (int(key.partition("/")[2]) % 400)
+        for key, kept in outputs.items():
+            assert kept.output.data == key.encode() * (int(key.partition("/")[2]) % 400)
     assert promised
 
 

@@ -990,7 +990,7 @@ def test_a_listing_says_why(module: Write) -> None:
     assert "RuntimeError: no licence" in broken.detail
     [decided, loser] = registry(*CLASH, prefer={"demo": "dist-a"}).plugins()
     assert (decided.status, decided.detail) == ("installed", "")
-    assert (loser.status, loser.detail) == ("conflict", "[tool.tasksmithy] prefers 'dist-a'")
+    assert (loser.status, loser.detail) == ("not preferred", "[tool.tasksmithy] prefers 'dist-a'")
 
 
 def test_a_broken_policy_is_shown_as_broken_and_nothing_else_is(module: Write) -> None:

@@ -5,14 +5,25 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tasksmithy import TaskEnvironment, with_runcontext
+from tasksmithy import (
+    Cache,
+    NativeInterface,
+    Registry,
+    TaskEnvironment,
+    TaskTemplate,
+    TaskType,
+    hookimpl,
+    with_runcontext,
+)
 from tasksmithy.errors import ResumeError, UnknownRunError
 from tasksmithy.runtime.stores.records import RunStore
 
@@ -71,64 +82,75 @@ def test_a_record_tells_the_attempts_and_their_errors(tmp_path: Path) -> None:
 
 
 class Pipeline:
-    """A pipeline that fails at its end, until it is mended; it counts the calls of its steps."""
+    """What the tasks below do: they count their calls, and the last one fails until it is mended.
+
+    Attributes:
+        calls: what the tasks were called with.
+        is_mended: whether all of them succeed.
+    """
 
     def __init__(self) -> None:
         self.calls: list[Any] = []
-        self.mended = False
-
-        @env.task
-        async def step(n: int) -> int:
-            self.calls.append(n)
-            return n * 10
-
-        @env.task
-        def sync_step(n: int) -> int:
-            self.calls.append(f"sync {n}")
-            return n
-
-        @env.task
-        async def main() -> int:
-            parts = await asyncio.gather(step(1), step(2), step(1))
-            last = sync_step(3)
-            if not self.mended:
-                raise RuntimeError("not yet")
-            return sum(parts) + last
-
-        self.main = main
+        self.is_mended = False
 
 
-def failed_run(pipeline: Pipeline, folder: Path) -> str:
+pipeline = Pipeline()  # not in a closure: that would be part of the code of the tasks
+
+
+@pytest.fixture(autouse=True)
+def _fresh() -> None:
+    pipeline.__init__()  # type: ignore[misc]
+
+
+@env.task
+async def step(n: int) -> int:
+    pipeline.calls.append(n)
+    return n * 10
+
+
+@env.task
+def sync_step(n: int) -> int:
+    pipeline.calls.append(f"sync {n}")
+    return n
+
+
+@env.task
+async def main(note: str = "") -> int:
+    parts = await asyncio.gather(step(1), step(2), step(1))
+    last = sync_step(3)
+    if not pipeline.is_mended:
+        raise RuntimeError("not yet")
+    return sum(parts) + last
+
+
+def failed_run(folder: Path) -> str:
     with pytest.raises(RuntimeError, match="not yet"):
-        with_runcontext(runs_dir=folder, record=True).run(pipeline.main)
+        with_runcontext(runs_dir=folder, record=True).run(main)
+    pipeline.is_mended = True
     run_id: str = only_run(folder).run.id
     return run_id
 
 
 def test_a_resumed_run_does_not_run_a_finished_task_again(tmp_path: Path) -> None:
-    pipeline = Pipeline()
-    run_id = failed_run(pipeline, tmp_path)
+    run_id = failed_run(tmp_path)
     before = list(pipeline.calls)
-    pipeline.mended = True
-    assert with_runcontext(runs_dir=tmp_path, resume=run_id).run(pipeline.main) == 43
+    assert with_runcontext(runs_dir=tmp_path, resume=run_id).run(main) == 43
     assert pipeline.calls == before
 
 
 def test_a_resumed_run_keeps_its_id_and_its_record(tmp_path: Path) -> None:
-    pipeline = Pipeline()
-    run_id = failed_run(pipeline, tmp_path)
-    pipeline.mended = True
-    with_runcontext(runs_dir=tmp_path, resume=run_id).run(pipeline.main)
+    run_id = failed_run(tmp_path)
+    with_runcontext(runs_dir=tmp_path, resume=run_id).run(main)
     run, tasks = only_run(tmp_path)
     assert (run.id, run.status) == (run_id, "succeeded")
     assert sorted(task.status for task in tasks) == ["resumed"] * 4 + ["succeeded"]
 
 
 def test_a_failed_task_runs_again_in_a_resumed_run(tmp_path: Path) -> None:
-    pipeline = Pipeline()
-    run_id = failed_run(pipeline, tmp_path)
+    run_id = failed_run(tmp_path)
+    pipeline.is_mended = False
     with pytest.raises(RuntimeError, match="not yet"):
-        with_runcontext(runs_dir=tmp_path, resume=run_id).run(pipeline.main)
+        with_runcontext(runs_dir=tmp_path, resume=run_id).run(main)
 
 
 def test_a_finished_run_gives_its_result_again(tmp_path: Path) -> None:
@@ -137,10 +159,58 @@ def test_a_finished_run_gives_its_result_again(tmp_path: Path) -> None:
     assert with_runcontext(runs_dir=tmp_path, resume=run_id).run(sum_of_squares, n=3) == 5
 
 
-def test_a_resumed_root_with_other_inputs_is_another_call(tmp_path: Path) -> None:
-    with_runcontext(runs_dir=tmp_path, record=True).run(sum_of_squares, n=3)
+def test_a_run_is_not_resumed_with_other_inputs(tmp_path: Path) -> None:
+    run_id = failed_run(tmp_path)
+    before = list(pipeline.calls)
+    with pytest.raises(ResumeError) as refused:
+        with_runcontext(runs_dir=tmp_path, resume=run_id).run(main, note="other")
+    assert str(refused.value) == (
+        f"run {run_id} cannot be resumed: it began with another value of 'note'; start a new run "
+        f"for these inputs (`tasksmithy runs show {run_id}` tells what it began with)"
+    )
+    assert pipeline.calls == before
+    assert only_run(tmp_path).run.status == "failed"
+
+
+def test_an_input_by_default_is_the_same_as_one_given_when_a_run_is_resumed(tmp_path: Path) -> None:
+    run_id = failed_run(tmp_path)
+    assert with_runcontext(runs_dir=tmp_path, resume=run_id).run(main, note="") == 43
+
+
+def test_a_task_that_declares_its_version_is_kept_whatever_its_code(tmp_path: Path) -> None:
+    calls: list[int] = []  # part of the code, as it is in the closure
+
+    @env.task(cache=Cache("disable", version_override="1"))
+    async def counted() -> int:
+        calls.append(1)
+        return len(calls)
+
+    with_runcontext(runs_dir=tmp_path, record=True).run(counted)
     run_id = only_run(tmp_path).run.id
-    assert with_runcontext(runs_dir=tmp_path, resume=run_id).run(sum_of_squares, n=4) == 14
+    assert with_runcontext(runs_dir=tmp_path, resume=run_id).run(counted) == 1
+
+
+def test_a_task_type_that_cannot_tell_its_version_is_recorded_and_kept(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    class Unversioned(TaskType):
+        task_type = "unversioned"
+
+        @hookimpl
+        def cache_version(self) -> str:
+            raise RuntimeError("no idea")
+
+        @hookimpl
+        async def execute(self) -> None:
+            calls.append(1)
+
+    task: TaskTemplate[..., Any] = TaskTemplate(
+        name="u", task_type="unversioned", interface=NativeInterface()
+    )
+    with Registry([], task_types=[Unversioned]).entered():
+        with_runcontext(runs_dir=tmp_path, record=True).run(task)
+        with_runcontext(runs_dir=tmp_path, resume=only_run(tmp_path).run.id).run(task)
+    assert calls == [1]
 
 
 def test_a_retried_attempt_makes_its_calls_anew(tmp_path: Path) -> None:
@@ -233,6 +303,63 @@ def test_the_command_line_records_and_resumes_with_the_inputs_of_the_record(tmp_
     resumed = tasksmithy(tmp_path, "run", "--resume", run["id"][:6])
     assert (resumed.stdout, resumed.returncode) == ("6\n", 0), resumed.stderr
     assert sorted((tmp_path / "calls").read_text().split()) == ["0", "1", "2", "3"]
+
+
+@pytest.fixture
+def failed(tmp_path: Path) -> str:
+    """The id of a run of the command line that failed at its end, and would not fail again."""
+    file = tmp_path / "pipeline.py"
+    file.write_text(PIPELINE)
+    tasksmithy(tmp_path, "run", str(file), "main", "--n", "2")
+    (tmp_path / "mended").touch()
+    [run] = json.loads(tasksmithy(tmp_path, "runs", "list", "--json").stdout)
+    run_id: str = run["id"]
+    return run_id
+
+
+def test_a_resumed_run_tells_how_many_results_it_has(failed: str, tmp_path: Path) -> None:
+    resumed = tasksmithy(tmp_path, "run", "--resume", failed)
+    assert resumed.stderr.startswith(f"run {failed} goes on: 2 results are kept\n")
+
+
+def test_a_resumed_run_tells_how_many_results_it_lacks(failed: str, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(tmp_path / "tasksmithy" / "runs-1.db")) as connection:
+        connection.execute("UPDATE task SET format = NULL WHERE inputs = 'n=0'")
+        connection.commit()
+    resumed = tasksmithy(tmp_path, "run", "--resume", failed)
+    assert resumed.stderr.startswith(
+        f"run {failed} goes on: 1 result is kept, 1 could not be kept and will be made again\n"
+    )
+    assert resumed.stdout == "1\n"
+
+
+def test_machines_are_told_of_both(failed: str, tmp_path: Path) -> None:
+    resumed = tasksmithy(tmp_path, "run", "--json", "--resume", failed)
+    first = json.loads(resumed.stderr.splitlines()[0])
+    assert (first["event"], first["run"]) == ("resumed", failed)
+    assert (first["kept"], first["lost"]) == (2, 0)
+
+
+def test_a_finished_task_whose_code_has_changed_runs_again_with_one_line_that_says_so(
+    failed: str, tmp_path: Path
+) -> None:
+    edited = PIPELINE.replace("return n\n", "return n + 10\n")
+    (tmp_path / "pipeline.py").write_text(edited)
+    resumed = tasksmithy(tmp_path, "run", "--resume", failed)
+    assert (resumed.stdout, resumed.returncode) == ("21\n", 0), resumed.stderr
+    assert resumed.stderr.count(f"'p.step' has changed since it ran in run {failed}") == 1
+    assert sorted((tmp_path / "calls").read_text().split()) == ["0", "0", "1", "1"]
+
+
+def test_an_edit_of_a_task_that_has_not_finished_leaves_the_finished_ones_alone(
+    failed: str, tmp_path: Path
+) -> None:
+    edited = PIPELINE.replace("return total\n", "return total + 10\n")
+    (tmp_path / "pipeline.py").write_text(edited)
+    resumed = tasksmithy(tmp_path, "run", "--resume", failed)
+    assert (resumed.stdout, resumed.returncode) == ("11\n", 0), resumed.stderr
+    assert "has changed" not in resumed.stderr
+    assert sorted((tmp_path / "calls").read_text().split()) == ["0", "1"]
 
 
 def test_the_command_line_refuses_to_resume_what_is_not_there(tmp_path: Path) -> None:

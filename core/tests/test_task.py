@@ -278,6 +278,20 @@ def test_what_is_allowed_is_said_in_words() -> None:
     )
 
 
+@pytest.mark.parametrize("define", [job, lambda **fields: job().override(**fields)])
+def test_a_cache_cannot_ignore_an_input_that_the_task_does_not_have(define: Any) -> None:
+    with pytest.raises(TaskDefinitionError) as caught:
+        define(cache=Cache(ignored_inputs=("n", "nn")))
+    assert str(caught.value) == (
+        "task 't.job': cache.ignored_inputs='nn' is not allowed: "
+        "give names of its inputs (n); did you mean 'n'?"
+    )
+
+
+def test_a_cache_may_ignore_the_inputs_of_the_task() -> None:
+    assert job(cache=Cache(ignored_inputs="n")).cache.ignored == ("n",)
+
+
 def test_a_task_keeps_a_copy_of_its_environment_variables() -> None:
     given = {"A": "1"}
     task = job(env_vars=given)

@@ -20,6 +20,11 @@ def shorten(value: object, limit: int = 80) -> str:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a broken __repr__ must not hide the message it is part of
         text = f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
+    return cut(text, limit)
+
+
+def cut(text: str, limit: int) -> str:
+    """`text` in at most `limit` characters; an ellipsis stands for the rest."""
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
@@ -77,13 +82,17 @@ class FieldError(TasksmithyError, ValueError):
 # Definitions
 
 
+class NotGiven:
+    """Stands, as a class, for the value of a field that must be given and was not."""
+
+
 class DefinitionError(TasksmithyError, ValueError):
     """A task or an environment that cannot be defined as written.
 
     Attributes:
         owner: name of the task or environment.
         field: the field at fault, with dots inside a nested value (`"resources.memory"`).
-        value: what was given.
+        value: what was given; the class `NotGiven` where it is missing.
         allowed: what is allowed there.
     """
 
@@ -97,8 +106,11 @@ class DefinitionError(TasksmithyError, ValueError):
         self.allowed = allowed
 
     def __str__(self) -> str:
-        given = f"{self.field}={shorten(self.value)}"
-        return f"{self.kind} {self.owner!r}: {given} is not allowed: give {self.allowed}"
+        if self.value is NotGiven:
+            problem = f"{self.field} is missing"
+        else:
+            problem = f"{self.field}={shorten(self.value)} is not allowed"
+        return f"{self.kind} {self.owner!r}: {problem}: give {self.allowed}"
 
 
 class TaskDefinitionError(DefinitionError):
@@ -466,19 +478,20 @@ class UnknownRunError(TasksmithyError, LookupError):
 
 
 class ResumeError(TasksmithyError):
-    """A recorded run that this task cannot go on with, because it was a run of another one."""
+    """A recorded run that cannot be gone on with: it is one of another task, or of other inputs.
 
-    def __init__(self, run_id: str, recorded: str, given: str) -> None:
-        super().__init__(run_id, recorded, given)
+    Attributes:
+        run_id: id of the run.
+        problem: what is other than in the record, and what to do.
+    """
+
+    def __init__(self, run_id: str, problem: str) -> None:
+        super().__init__(run_id, problem)
         self.run_id = run_id
-        self.recorded = recorded
-        self.given = given
+        self.problem = problem
 
     def __str__(self) -> str:
-        return (
-            f"run {self.run_id} is one of task {self.recorded!r} and cannot be resumed with "
-            f"{self.given!r}"
-        )
+        return f"run {self.run_id} cannot be resumed: {self.problem}"
 
 
 class RunInProgressError(TasksmithyError):

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import CancelledError, Future
+from contextlib import suppress
 from contextvars import ContextVar, copy_context
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -43,11 +44,13 @@ class _Threads:
         if self._idle.acquire(blocking=False):
             self._calls.put(call)
         else:
+            # A thread holds its arguments until it ends: in a list, which it empties.
             threading.Thread(
-                target=self._work, args=(call,), name="tasksmithy", daemon=True
+                target=self._work, args=([call],), name="tasksmithy", daemon=True
             ).start()
 
-    def _work(self, call: Callable[[], None]) -> None:
+    def _work(self, first: list[Callable[[], None]]) -> None:
+        call = first.pop()
         while True:
             call()
             del call  # with all that it holds, while the thread is idle
@@ -193,6 +196,12 @@ def _in_a_loop() -> bool:
     return True
 
 
+def cancel_what_blocks() -> None:
+    """Cancel what callers wait for that block their event loops, so that those can turn again."""
+    for waited in tuple(_waited_for):
+        waited.cancel()
+
+
 class _Elsewhere:
     """A coroutine that runs in the loop of a thread of its own."""
 
@@ -208,14 +217,22 @@ class _Elsewhere:
 
     def result(self) -> Any:
         """Wait for the result; an interruption of the wait cancels the coroutine first."""
+        _waited_for.add(self)
         try:
             return self._done.result()
         except BaseException:
             if not self._done.done():
-                self._started.wait()
-                self._loop.call_soon_threadsafe(self._task.cancel)
+                self.cancel()
                 self._done.exception()
             raise
+        finally:
+            _waited_for.discard(self)
+
+    def cancel(self) -> None:
+        """Cancel the coroutine, from any thread."""
+        self._started.wait()
+        with suppress(RuntimeError):  # the loop is closed: the result is on its way
+            self._loop.call_soon_threadsafe(self._task.cancel)
 
     def _turn(self) -> None:
         try:
@@ -228,3 +245,6 @@ class _Elsewhere:
         self._task = asyncio.ensure_future(self._coroutine)
         self._started.set()
         return await self._task
+
+
+_waited_for: set[_Elsewhere] = set()

@@ -1,5 +1,6 @@
-"""What is shown to readers runs: the README's programs, and the example."""
+"""What is shown to readers runs: the programs of the README, and the examples."""
 
+import doctest
 import os
 import re
 import subprocess
@@ -8,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tasksmithy_container import ContainerTask
 
 ROOT = Path(__file__).parents[3]
 README = Path(__file__).parents[1] / "README.md"
@@ -30,6 +33,14 @@ def shown(image: str, engine: str) -> Iterator[None]:
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_programs_of_the_readme_run(block: str, tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-W", "error", "-c", block], cwd=tmp_path, check=True)
+
+
+@pytest.mark.usefixtures("shown")
+def test_the_example_of_the_task_type_has_the_result_that_is_shown() -> None:
+    [example] = doctest.DocTestFinder(recurse=False).find(ContainerTask, globs={})
+    report: list[str] = []
+    doctest.DocTestRunner(verbose=False).run(example, out=report.append)
+    assert not report, "".join(report)
 
 
 def example(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

@@ -231,6 +231,14 @@ def test_logs_are_not_printed_where_the_task_says_so(
     assert capfd.readouterr() == ("", "")
 
 
+def test_a_secret_in_the_logs_is_masked(
+    image: str, engine: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "open-sesame")
+    run(task(image, 'echo "with $TOKEN"; echo "err $TOKEN" >&2', secrets=Secret("token")))
+    assert capfd.readouterr() == ("with ***\n", "err ***\n")
+
+
 def test_logs_that_are_no_text_do_no_harm(
     image: str, engine: str, capfd: pytest.CaptureFixture[str]
 ) -> None:

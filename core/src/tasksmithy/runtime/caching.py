@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, cast
 
 from tasksmithy.cache import Cache
 from tasksmithy.codec import Encoded, decode, digest, encode
@@ -30,6 +30,16 @@ def decoded(encoded: Encoded, kind: Any) -> tuple[Any] | None:
         # Another version of a class, of Python or of tasksmithy wrote it.
         logging.getLogger("tasksmithy.run").warning("a kept result is made anew: %s", error)
         return None
+
+
+def code_version(task: Task) -> str:
+    """What identifies the code, the query or the command of a task, as it or its type says.
+
+    Raises:
+        PluginError: the plugin of the task's type cannot say.
+    """
+    policy = cast("Cache", task.cache)  # a task keeps it in this form
+    return policy.version_override or hooks_for(task).cache_version(task)
 
 
 class RunCache:
@@ -76,7 +86,7 @@ class RunCache:
         parts = [
             task.name,
             task.task_type,
-            policy.version_override or hooks_for(task).cache_version(task),
+            code_version(task),
             self._interface(task),
             policy.salt,
         ]

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import logging
 import time
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 from tasksmithy.codec import Encoded, digest, encode
 from tasksmithy.context import RunContext
-from tasksmithy.errors import ResumeError, ValueEncodingError, shorten
+from tasksmithy.errors import ResumeError, TasksmithyError, ValueEncodingError, cut
 from tasksmithy.interface import result_type
 from tasksmithy.runtime.attempts import Made
-from tasksmithy.runtime.caching import decoded
+from tasksmithy.runtime.caching import code_version, decoded
+from tasksmithy.runtime.observer import ended_by
 from tasksmithy.runtime.options import RunOptions
 from tasksmithy.runtime.report.pages import Pages
-from tasksmithy.runtime.secrets.masking import Masker
+from tasksmithy.runtime.secrets.masking import MASK, Masker
 from tasksmithy.runtime.stores.records import (
     AttemptRecord,
+    Kept,
+    RunRecord,
     RunStore,
     TaskRecord,
     TaskStatus,
@@ -27,8 +30,12 @@ from tasksmithy.runtime.stores.records import (
 )
 from tasksmithy.task import TaskTemplate
 
-INPUTS_SHOWN = 2000
-"""Characters of the inputs that a record shows."""
+INPUT_SHOWN, INPUTS_SHOWN = 200, 2000
+"""Characters of one input, and of all together, that a record shows."""
+
+_CODES_KEPT = 256
+
+_logger = logging.getLogger("tasksmithy.run")
 
 
 class Entry(NamedTuple):
@@ -58,8 +65,8 @@ class Journal:
     Args:
         run_id: id of the run.
         task: the task of its root.
-        inputs: its inputs, as text.
-        options: where records are, and the run that this one goes on with.
+        inputs: its inputs.
+        options: where records are, the run that this one goes on with, and who is told of it.
         masker: masks the secrets that the run has handed out.
 
     Attributes:
@@ -69,7 +76,7 @@ class Journal:
     Raises:
         UnknownRunError: there is no run to go on with.
         RunInProgressError: another process is at it.
-        ResumeError: it was a run of another task.
+        ResumeError: it was a run of another task, or with other inputs.
     """
 
     def __init__(
@@ -82,25 +89,50 @@ class Journal:
     ) -> None:
         self.run_id = run_id
         self._masker = masker
-        self._calls: Counter[tuple[str, str]] = Counter()
+        self._calls: dict[bytes, int] = {}
+        self._codes: dict[int, tuple[TaskTemplate[..., Any], str]] = {}
         self._store = RunStore(options.runs_dir or default_runs_directory())
-        self._kept: Mapping[str, Encoded] = {}
-        words = options.inputs if options.inputs is not None else _shown(inputs)
+        self._kept: Mapping[str, Kept] = {}
+        self._changed: set[str] = set()
+        self._digests = _digests(inputs)
+        words = options.inputs if options.inputs is not None else self._shown(inputs)
         try:
-            if options.resume is not None:
-                self._go_on(options.resume, task.name)
-            self._store.begin(self.run_id, file=options.file, task=task.name, inputs=words)
+            before = None if options.resume is None else self._found(options.resume, task.name)
+            if before is not None:
+                self.run_id = before.id
+                self._kept = self._store.outputs(before.id)
+            self._store.begin(
+                self.run_id,
+                file=options.file,
+                task=task.name,
+                inputs=words,
+                digests=self._digests,
+            )
+            options.observer.begin(self.run_id, masker.mask)
+            if before is not None:
+                options.observer.resumed(len(self._kept), self._store.lost(before))
         except BaseException:
             self._store.close()
             raise
         self.pages = Pages(self.run_id, masker)
 
-    def _go_on(self, run_id: str, task: str) -> None:
-        before = self._store.find(run_id)
-        if before.task != task:
-            raise ResumeError(before.id, before.task, task)
-        self.run_id = before.id
-        self._kept = self._store.outputs(before.id)
+    def _found(self, run_id: str, task: str) -> RunRecord:
+        """The run to go on with."""
+        run = self._store.find(run_id)
+        if run.task != task:
+            raise ResumeError(run.id, f"it is one of task {run.task!r}, and not of {task!r}")
+        then, now = self._store.digests(run.id), self._digests
+        if then == now:
+            return run
+        other = [name for name in {**then, **now} if then.get(name) != now.get(name)]
+        recorded = f"`tasksmithy runs show {run.id}` tells what it began with"
+        if MASK in run.inputs:
+            recorded = "its record has no secrets: give them by with_runcontext(resume=...)"
+        raise ResumeError(
+            run.id,
+            f"it began with another value of {', '.join(map(repr, other))}; start a new run for "
+            f"these inputs ({recorded})",
+        )
 
     def entry(
         self,
@@ -112,42 +144,52 @@ class Journal:
         """An execution that begins now, called by the attempt `parent`."""
         # An attempt that is made anew makes its calls anew: its number is part of their keys.
         caller = f"{parent.key}/{parent.attempt}" if parent else ""
-        call = f"{task.name}({_identity(inputs)})"
-        nth = self._calls[caller, call]
-        self._calls[caller, call] += 1
+        digests = _digests(inputs) if parent else self._digests
+        call = f"{task.name}({','.join(f'{name}={each}' for name, each in digests.items())})"
+        # A digest of the call: a run has as many as children, and holds them until its end.
+        called = hashlib.blake2b(f"{caller}\0{call}".encode(), digest_size=12).digest()
+        nth = self._calls.get(called, 0)
+        self._calls[called] = nth + 1
         key = hashlib.sha256(f"{caller}\0{call}\0{nth}".encode()).hexdigest()
-        shown = self._masker.mask(_shown(inputs))
+        shown = self._shown(inputs)
         self.pages.open(key, task)
         return Entry(key, parent.key if parent else None, task, group, time.time(), shown)
 
     def kept(self, entry: Entry) -> tuple[Any] | None:
         """The result in the run that this one goes on with, in a tuple; None where it has none."""
-        encoded = self._kept.get(entry.key)
-        if encoded is None:
+        kept = self._kept.get(entry.key)
+        if kept is None:
             return None
-        return decoded(encoded, result_type(entry.task.interface))
+        if kept.code and kept.code != self._code(entry.task):
+            if entry.task.name not in self._changed:
+                self._changed.add(entry.task.name)
+                _logger.warning(
+                    "task %r has changed since it ran in run %s, and runs again",
+                    entry.task.name,
+                    self.run_id,
+                )
+            return None
+        return decoded(kept.output, result_type(entry.task.interface))
 
     async def succeeded(
         self, entry: Entry, status: TaskStatus, result: Any, attempts: Sequence[Made]
     ) -> None:
         """Write down a result; return once it is there to stay."""
-        await self._write(entry, status, attempts, output=self._output(entry, result))
+        output, code = self._output(entry, result), self._code(entry.task)
+        await self._write(entry, status, attempts, output=output, code=code)
 
     async def failed(self, entry: Entry, error: BaseException, attempts: Sequence[Made]) -> None:
         """Write down what an execution raised."""
-        status: TaskStatus = "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
-        write = self._write(entry, status, attempts, error=self._masker.mask(repr(error)))
+        write = self._write(entry, ended_by(error), attempts, error=self._masker.mask(repr(error)))
         # Written in any case, also where the task that waits for it is cancelled once more.
         await asyncio.shield(asyncio.ensure_future(write))
 
     def end(self, error: BaseException | None) -> None:
         """Write down how the run has ended."""
-        status: Literal["succeeded", "failed", "cancelled"] = "succeeded"
-        if error is not None:
-            cancelled = isinstance(error, (asyncio.CancelledError, KeyboardInterrupt))
-            status = "cancelled" if cancelled else "failed"
         self.pages.close()
-        self._store.end(self.run_id, status)
+        if not self._masker.is_empty:
+            self._store.mask(self.run_id, self._masker)
+        self._store.end(self.run_id, "succeeded" if error is None else ended_by(error))
         self._store.close()
 
     async def _write(
@@ -158,9 +200,11 @@ class Journal:
         *,
         output: Encoded | None = None,
         error: str | None = None,
+        code: str = "",
     ) -> None:
+        mask = self._masker.mask
         masked = tuple(
-            AttemptRecord(number, started, ended, problem and self._masker.mask(problem))
+            AttemptRecord(number, started, ended, problem and mask(problem))
             for number, started, ended, problem in attempts
         )
         await self._store.finished(
@@ -170,16 +214,17 @@ class Journal:
                 parent=entry.parent,
                 task=entry.task.name,
                 task_type=entry.task.task_type,
-                group=entry.group,
+                group=mask(entry.group),
                 status=status,
                 queued=entry.queued,
                 started=attempts[0][1] if attempts else None,
                 ended=time.time(),
                 attempts=masked,
-                inputs=entry.inputs,
+                inputs=mask(entry.inputs),
                 output=output,
                 error=error,
                 report=self.pages.take(entry.key),
+                code=code,
             )
         )
 
@@ -191,19 +236,32 @@ class Journal:
             return None
         return None if self._masker.is_in(output.data) else output
 
+    def _code(self, task: TaskTemplate[..., Any]) -> str:
+        """What tells the code of a task from another; empty where its plugin cannot say."""
+        known = self._codes.get(id(task))
+        if known is None:
+            try:
+                version = code_version(task)
+            except TasksmithyError:
+                version = ""  # a cache needs it, and tells; a record only serves better with it
+            code = version and hashlib.sha256(version.encode(errors="surrogatepass")).hexdigest()
+            if len(self._codes) >= _CODES_KEPT:  # each child may have an override of its own
+                self._codes.clear()
+            known = self._codes[id(task)] = task, code
+        return known[1]
 
-def _identity(inputs: Mapping[str, Any]) -> str:
+    def _shown(self, inputs: Mapping[str, Any]) -> str:
+        shorten = self._masker.shorten
+        words = ", ".join(f"{name}={shorten(value, INPUT_SHOWN)}" for name, value in inputs.items())
+        return cut(words, INPUTS_SHOWN)
+
+
+def _digests(inputs: Mapping[str, Any]) -> Mapping[str, str]:
     """What tells calls with other inputs apart; values without an encoding are all alike."""
-    digests = []
+    digests = {}
     for name, value in inputs.items():
         try:
-            digests.append(f"{name}={digest(value)}")
+            digests[name] = digest(value)
         except ValueEncodingError:
-            digests.append(f"{name}=?")
-    return ",".join(digests)
-
-
-def _shown(inputs: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name}={shorten(value, 200)}" for name, value in inputs.items())[
-        :INPUTS_SHOWN
-    ]
+            digests[name] = "?"
+    return digests

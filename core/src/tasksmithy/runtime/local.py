@@ -67,16 +67,16 @@ class LocalRun:
                 inputs = task.interface.bind(task.name, args, kwargs)
                 self._journal = _journal(self.id, task, inputs, self._options, self._masker)
                 self.id = self._journal.run_id
-                self._options.observer.begin(self.id, self._masker.mask)
             problem: BaseException | None = None
             try:
                 return await self.child(task, args, kwargs)
             except BaseException as error:
-                problem = error
-                self._masker.mask_exception(error)
-                raise
+                problem = self._masker.mask_exception(error)
+                if problem is error:
+                    raise
             finally:
                 self._end(problem)
+            raise problem
 
     def _end(self, problem: BaseException | None) -> None:
         while self._at_end:

@@ -8,6 +8,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TextIO
 
+from tasksmithy.errors import cut
 from tasksmithy.threads import in_thread
 
 _CHUNK = 65_536  # bytes; also the longest line that is handed on as one
@@ -29,7 +30,7 @@ class LastLines(deque[str]):
         """Keep the last lines of some more text."""
         # Splitting from the end: of many lines only the last matter.
         for line in text.rstrip("\n").rsplit("\n", _KEPT)[-_KEPT:]:
-            self.append(line.rstrip("\r")[:_LONGEST])
+            self.append(cut(line.rstrip("\r"), _LONGEST))
 
 
 async def pump(stream: asyncio.StreamReader, tail: LastLines, sink: Sink | None) -> None:
@@ -56,12 +57,15 @@ async def _hand_on(lines: str, tail: LastLines, sink: Sink | None) -> None:
         await sink(lines)
 
 
-def console(stream: TextIO) -> Sink:
-    """A sink that prints: in a thread, for a terminal or a pipe may be slow to take it."""
+def console(stream: TextIO, mask: Callable[[str], str] = str) -> Sink:
+    """A sink that prints what `mask` leaves of it.
+
+    It does so in a thread, for a terminal or a pipe may be slow to take it.
+    """
 
     def write(lines: str) -> None:
         encoding = stream.encoding or "utf-8"
-        stream.write(lines.encode(encoding, "replace").decode(encoding))
+        stream.write(mask(lines).encode(encoding, "replace").decode(encoding))
         stream.flush()
 
     async def sink(lines: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from tasksmithy.context import RunContext
 from tasksmithy.hookspecs import hookimpl
@@ -19,7 +19,7 @@ from tasksmithy_container.task import ContainerTask
 class ContainerTaskType(TaskType):
     """Task type `raw-container`."""
 
-    template = ContainerTask
+    template: ClassVar[type[ContainerTask]] = ContainerTask  # a type that builds on this has its own
     heeds = frozenset({"image", "resources", "env_vars", "secrets"})
 
     @hookimpl

@@ -6,15 +6,16 @@ import asyncio
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, TextIO
 
 from tasksmithy.context import RunContext
+from tasksmithy.runtime.secrets.masking import Masker
 from tasksmithy.threads import in_thread
 from tasksmithy_container.engine import Engine, find_engine
 from tasksmithy_container.errors import ContainerError, EngineError
 from tasksmithy_container.inputs import place_inputs
 from tasksmithy_container.invocation import can_hand_over, disk_arguments, run_arguments
-from tasksmithy_container.lines import console
+from tasksmithy_container.lines import Sink, console
 from tasksmithy_container.outputs import read_outputs
 from tasksmithy_container.process import Ended, completed, to_the_end
 from tasksmithy_container.scratch import Scratch, abandoned
@@ -142,7 +143,12 @@ class _Attempt:
 
     async def _started(self, disk: Sequence[str]) -> Ended:
         """Start the container and wait for its end; it is gone where this raises."""
-        show = console if self._task.local_logs else lambda _: None
+        masker = Masker()
+        masker.add(self._ctx.secrets.values())
+
+        def show(stream: TextIO) -> Sink | None:
+            return console(stream, masker.mask) if self._task.local_logs else None
+
         client = asyncio.create_task(
             completed(
                 [

@@ -28,6 +28,19 @@ _PLAIN_PATH: Final = r'/[^,:"\x00-\x1f]+'
 class ContainerTask(TaskTemplate[..., Coroutine[Any, Any, Any]], task_type="raw-container"):
     """A task that is a container: any image, which needs to know nothing of tasksmithy.
 
+    >>> from tasksmithy import run
+    >>> from tasksmithy_container import ContainerTask
+    >>> area = ContainerTask(
+    ...     name="area",
+    ...     image="docker.io/library/busybox:1",
+    ...     command=["sh", "-c", "echo $(($1 * $2)) > /var/outputs/area", "sh"],
+    ...     arguments=["{{.inputs.width}}", "{{.inputs.height}}"],
+    ...     inputs={"width": int, "height": int},
+    ...     outputs={"area": int},
+    ... )
+    >>> run(area, width=3, height=4)
+    12
+
     In `command` and `arguments`, `{{.inputs.x}}` stands for the input x. Whatever its value is, it
     stays inside its word and reaches the program byte for byte: no shell comes in between.
 

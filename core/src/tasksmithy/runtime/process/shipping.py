@@ -41,7 +41,7 @@ class _Failure(NamedTuple):
 
     Attributes:
         name: its type.
-        message: its text, which is shortened.
+        message: its text, in full: cut before the run masks it, half of a secret could be left.
         text: its traceback.
         chain: the exception and its causes, pickled; empty where that is impossible.
         problem: why it is impossible.
@@ -128,7 +128,8 @@ def pack_error(error: BaseException) -> bytes:
         content, problem = dumps(chain), ""
     except Exception as refusal:  # noqa: BLE001 - told to whoever receives the error
         content, problem = b"", _reason(refusal)
-    return pickle.dumps(_Failure(_name(type(error)), shorten(error, 2000), text, content, problem))
+    message = shorten(error, sys.maxsize)
+    return pickle.dumps(_Failure(_name(type(error)), message, text, content, problem))
 
 
 def unpack_error(task: str, payload: bytes) -> BaseException:

@@ -19,7 +19,7 @@ from typing import Any
 
 from tasksmithy.binary import Reader
 from tasksmithy.codec import Encoded, decode
-from tasksmithy.errors import ValueEncodingError, shorten
+from tasksmithy.errors import ValueEncodingError, cut, shorten
 from tasksmithy.runtime.stores.records import RunDetails, RunRecord, TaskRecord
 
 MOST_SHOWN, LEAST_SHOWN = 2000, 200
@@ -117,7 +117,7 @@ def _task(task: TaskRecord, start: float, places: dict[str, int], limit: int) ->
             [each.number, since(each.started), since(each.ended), each.error]
             for each in task.attempts
         ],
-        "inputs": task.inputs if len(task.inputs) <= limit else f"{task.inputs[: limit - 1]}…",
+        "inputs": cut(task.inputs, limit),
         "output": None if task.output is None else shown(task.output, limit),
         "error": task.error,
         "tabs": task.report,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import sys
 import threading
@@ -11,8 +10,8 @@ from collections import Counter
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tasksmithy.errors import shorten
-from tasksmithy.runtime.observer import Observer
+from tasksmithy.errors import cut, shorten
+from tasksmithy.runtime.observer import Observer, ended_by
 
 if TYPE_CHECKING:
     from tasksmithy.context import RunContext
@@ -55,6 +54,12 @@ class Lines(Observer):
         """Remember the run."""
         self.run_id, self._mask = run_id, mask
 
+    def resumed(self, kept: int, lost: int) -> None:
+        """Tell it."""
+        results = "1 result is" if kept == 1 else f"{kept:,} results are"
+        without = f", {lost:,} could not be kept and will be made again" if lost else ""
+        say(f"run {self.run_id} goes on: {results} kept{without}")
+
     def started(self, task: TaskTemplate[..., Any], context: RunContext) -> None:
         """Count it in."""
         with self._lock:
@@ -72,9 +77,9 @@ class Lines(Observer):
 
     def failed(self, context: RunContext, error: BaseException) -> None:
         """Count it out, and tell it."""
-        cancelled = isinstance(error, asyncio.CancelledError)
-        self._count(context, "cancelled" if cancelled else "failed")
-        if cancelled or error is self._error:
+        status = ended_by(error)
+        self._count(context, status)
+        if status == "cancelled" or error is self._error:
             return
         self._error = error
         told = self.counts["failed"]
@@ -101,8 +106,7 @@ class Lines(Observer):
 
     def _text(self, error: BaseException) -> str:
         # Masked before it is cut: the beginning of a secret would be left.
-        text = self._mask(shorten(error, _ERROR_READ))
-        return text if len(text) <= _ERROR_SHOWN else f"{text[: _ERROR_SHOWN - 1]}…"
+        return cut(self._mask(shorten(error, _ERROR_READ)), _ERROR_SHOWN)
 
     def _count(self, context: RunContext, status: str) -> None:
         with self._lock:
@@ -112,6 +116,10 @@ class Lines(Observer):
 
 class JsonLines(Lines):
     """Tells everything, one JSON object a line, each with an `event`, its time and the run."""
+
+    def resumed(self, kept: int, lost: int) -> None:
+        """Tell it."""
+        say_json("resumed", run=self.run_id, kept=kept, lost=lost)
 
     def started(self, task: TaskTemplate[..., Any], context: RunContext) -> None:
         """Tell it."""
@@ -130,7 +138,7 @@ class JsonLines(Lines):
 
     def failed(self, context: RunContext, error: BaseException) -> None:
         """Tell it."""
-        status = "cancelled" if isinstance(error, asyncio.CancelledError) else "failed"
+        status = ended_by(error)
         self._count(context, status)
         self._tell("failed", context, status=status, error=self._text(error))
 

@@ -1,7 +1,9 @@
 """Masking: a secret that was handed out is `***` in whatever a run says of itself.
 
 A value is found as it is, and as logs and errors tend to hold it: as `repr`, `ascii`, JSON and HTML
-escape it, quoted for a URL, inside base64, and line by line.
+escape it, quoted for a URL, inside base64, line by line, and cut off by an ellipsis.
+
+What a task prints or returns is its own affair, and is not masked.
 """
 
 from __future__ import annotations
@@ -12,11 +14,16 @@ import json
 import logging
 import threading
 import traceback
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import GetSetDescriptorType, MemberDescriptorType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, quote_plus
+
+from tasksmithy.errors import cut, shorten
+
+if TYPE_CHECKING:
+    from tasksmithy.secret import Secret
 
 MASK = "***"
 
@@ -25,6 +32,9 @@ MASK = "***"
 _SHORTEST = len(MASK) + 1
 # A line of a longer value is no secret by itself where it is a brace or a word.
 _SHORTEST_LINE = 8
+
+_CUT = "…"  # as `tasksmithy.errors.cut` ends a text
+_MOST_READ = 100_000  # characters of a value that is shortened
 
 # Not among them: the fields that a program adds, and those two that hold text from elsewhere.
 _OF_EVERY_RECORD = vars(logging.makeLogRecord({})).keys() - {"exc_text", "stack_info"}
@@ -53,13 +63,54 @@ class Masker:
                 forms = {form for value in new for form in _forms(value)}
                 self._forms = tuple(forms.union(self._forms))
 
+    def hand_out(self, task: str, secrets: Mapping[Secret, str]) -> None:
+        """`add` for the secrets of a task, with a warning for each that is too short to mask."""
+        short = [
+            secret.key
+            for secret, value in secrets.items()
+            if value not in self._values and 0 < len(value.strip()) < _SHORTEST
+        ]
+        self.add(secrets.values())
+        for key in short:
+            logging.getLogger("tasksmithy.run").warning(
+                "the secret %r of task %r has fewer than %d characters: logs, errors and records "
+                "show it, as so short a text is in everything",
+                key,
+                task,
+                _SHORTEST,
+            )
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to mask."""
+        return not self._forms
+
+    def shorten(self, value: object, limit: int) -> str:
+        """`repr(value)` in at most `limit` characters, masked before it is cut."""
+        if not self._forms:
+            return shorten(value, limit)
+        return cut(self.mask(shorten(value, _MOST_READ)), limit)
+
     def mask(self, text: str) -> str:
-        """`text` with `***` for every value; the same object where there is none in it."""
+        """`text` with `***` for every value; the same object where there is none in it.
+
+        The beginning of a value before an ellipsis, where a text was shortened, is masked, too.
+        """
         # A search for each form is six times as fast as one regular expression of 40 forms in a
         # text of 1 MB, and no slower in a line of 80 characters.
         while found := [form for form in self._forms if form in text]:
             text = _replaced(text, [span for form in found for span in _occurrences(form, text)])
+        if _CUT in text and (spans := list(self._cut_off(text))):
+            text = _replaced(text, spans)
         return text
+
+    def _cut_off(self, text: str) -> Iterator[tuple[int, int]]:
+        """Where the beginning of a value stands before an ellipsis."""
+        for end, _ in _occurrences(_CUT, text):
+            for form in self._forms:
+                length = _overlap(text[max(end - len(form), 0) : end], form)
+                if length:
+                    yield end - length, end
 
     def is_in(self, data: bytes) -> bool:
         """Whether any value is in the bytes of a text or an encoded value."""
@@ -68,14 +119,21 @@ class Masker:
         text = data.decode("utf-8", "surrogateescape")
         return self.mask(text) is not text
 
-    def mask_exception(self, error: BaseException) -> None:
+    def mask_exception(self, error: BaseException) -> BaseException:
         """Mask the arguments, attributes and notes of an exception, its causes and its parts.
 
-        The exceptions stay the objects that they are. What is immutable keeps its text (the
-        message of an exception group, errors of extension modules), so that who prints a
-        traceback masks the printed text, too.
+        The exceptions stay the objects that they are, but for a group: its message is immutable,
+        so another one takes the place of a group whose message holds a value. What else is
+        immutable, as in errors of extension modules, keeps its text.
+
+        Returns:
+            The exception to show, or to raise, instead of `error`; mostly that itself.
         """
-        for each in _related(error):
+        if not self._forms:
+            return error
+        related = [*_related(error)][::-1]  # the parts before the wholes
+        replaced = self._regrouped(related)
+        for each in (*related, *replaced.values()):
             each.args = tuple(map(self._masked, each.args))
             for name, value in list(vars(each).items()):
                 if name == "__notes__":
@@ -84,6 +142,25 @@ class Masker:
                     vars(each)[name] = self._masked(value)
             for name in _slots(type(each)):
                 self._mask_slot(each, name)
+        return replaced.get(id(error), error)
+
+    def _regrouped(self, related: Iterable[BaseException]) -> Mapping[int, BaseException]:
+        """By `id`: a new group for each whose message, or that of a part, holds a value."""
+        replaced: dict[int, BaseException] = {}
+        for each in related:
+            if id(each.__cause__) in replaced:
+                each.__cause__ = replaced[id(each.__cause__)]
+            if id(each.__context__) in replaced:
+                each.__context__ = replaced[id(each.__context__)]
+            if not isinstance(each, BaseExceptionGroup):
+                continue
+            message = self.mask(each.message)
+            if message is not each.message or not replaced.keys().isdisjoint(
+                map(id, each.exceptions)
+            ):
+                parts = [replaced.get(id(part), part) for part in each.exceptions]
+                replaced[id(each)] = _group_like(each, message, parts)
+        return replaced
 
     def mask_record(self, record: logging.LogRecord) -> None:
         """Mask the message, arguments, traceback and extra fields of a log record."""
@@ -197,6 +274,29 @@ def _texts(value: object) -> Iterator[str]:
     for convert in (str, repr):
         with suppress(Exception):  # what has no text shows nothing
             yield convert(value)
+
+
+def _group_like(
+    group: BaseExceptionGroup[Any], message: str, parts: Sequence[BaseException]
+) -> BaseExceptionGroup[Any]:
+    """A group as `group` in everything but its message and parts."""
+    made = BaseExceptionGroup.__new__(type(group), message, parts)
+    vars(made).update(vars(group))
+    made.__cause__, made.__context__ = group.__cause__, group.__context__
+    made.__suppress_context__ = group.__suppress_context__
+    return made.with_traceback(group.__traceback__)
+
+
+def _overlap(text: str, form: str) -> int:
+    """How many characters at the end of `text` are the beginning of `form`; 0 for a few."""
+    end = text[-_SHORTEST:]
+    start = form.rfind(end) if len(end) == _SHORTEST else -1
+    while start >= 0:
+        length = start + _SHORTEST
+        if text.endswith(form[:length]):
+            return length
+        start = form.rfind(end, 0, length - 1)
+    return 0
 
 
 def _occurrences(form: str, text: str) -> Iterator[tuple[int, int]]:

@@ -15,6 +15,7 @@ An empty variable or file is no value: it is what a CI service makes of a secret
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -114,6 +115,7 @@ def mounted(secrets: Mapping[Secret, str]) -> Iterator[Mounts]:
         yield Mounts()
         return
     with tempfile.TemporaryDirectory(prefix="tasksmithy-secrets-") as directory:
+        _in_use.add(directory)
         root = Path(directory)
         files = {
             secret: root.joinpath(*place.parts[1:]) for secret, place in places.items() if place
@@ -125,7 +127,19 @@ def mounted(secrets: Mapping[Secret, str]) -> Iterator[Mounts]:
             # What the environment holds is bytes; those that are no UTF-8 are written as they were.
             with os.fdopen(descriptor, "wb") as stream:
                 stream.write(secrets[secret].encode(errors="surrogateescape"))
-        yield Mounts(root=root, files=files)
+        try:
+            yield Mounts(root=root, files=files)
+        finally:
+            _in_use.discard(directory)
+
+
+_in_use: set[str] = set()
+
+
+def remove_mounts() -> None:
+    """Remove the files of all secrets that are mounted, for a process that ends at once."""
+    for directory in tuple(_in_use):
+        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _value(secret: Secret, task: str, hooks: TaskHooks, sources: SecretSources) -> str:

@@ -12,7 +12,7 @@ from weakref import WeakValueDictionary
 from tasksmithy.codec import Encoded
 from tasksmithy.errors import StoreError
 from tasksmithy.runtime.stores.processlocks import ProcessLocks
-from tasksmithy.runtime.stores.sqlite import Database, Schema
+from tasksmithy.runtime.stores.sqlite import Database, Schema, shrink
 
 if TYPE_CHECKING:
     import asyncio
@@ -175,8 +175,7 @@ class CacheStore:
                 dropped = connection.execute("DELETE FROM entry").rowcount
             else:
                 dropped = connection.execute("DELETE FROM entry WHERE task = ?", (task,)).rowcount
-            connection.execute("VACUUM")
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            shrink(connection)
             return dropped
 
         return self._database.read(cleared, otherwise=0)

@@ -7,12 +7,13 @@ from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
 from queue import Empty, SimpleQueue
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeAlias, TypeVar
 
 if TYPE_CHECKING:
     import asyncio
 
 T = TypeVar("T")
+_Queue: TypeAlias = "SimpleQueue[tuple[T, asyncio.Future[None]] | None]"
 
 
 class GroupCommit(Generic[T]):
@@ -21,14 +22,14 @@ class GroupCommit(Generic[T]):
     One item alone is written at once; ten thousand that end together cost a few transactions.
 
     Args:
-        write: writes a group; it is only called in the thread.
+        write: writes a group; it is only called in the thread, or in two where items are added
+            while it closes.
     """
 
     def __init__(self, write: Callable[[list[T]], None]) -> None:
         self._write = write
-        self._queue: SimpleQueue[tuple[T, asyncio.Future[None]] | None] = SimpleQueue()
-        self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._lock = threading.Lock()
+        self._running: tuple[_Queue[T], threading.Thread] | None = None
 
     async def add(self, item: T) -> None:
         """Have `item` written; return once it is.
@@ -39,37 +40,41 @@ class GroupCommit(Generic[T]):
         import asyncio  # who only reads need not pay for it
 
         written = asyncio.get_running_loop().create_future()
-        self._queue.put((item, written))
-        if self._thread is None:
-            self._start()
+        with self._lock:
+            if self._running is None:
+                self._running = self._started()
+            self._running[0].put((item, written))
         await written
 
     def close(self) -> None:
         """Write what has been added, and end the thread; the next `add` starts another."""
-        with self._starting:
-            if self._thread is not None:
-                self._queue.put(None)
-                self._thread.join()
-                self._thread = None
+        # What is added from now on goes to another queue: behind the end of this one, nobody
+        # would read it.
+        with self._lock:
+            running, self._running = self._running, None
+        if running is not None:
+            queue, thread = running
+            queue.put(None)
+            thread.join()
 
-    def _start(self) -> None:
-        with self._starting:
-            if self._thread is None:
-                # What nobody waits for any more need not keep the interpreter from ending.
-                self._thread = threading.Thread(
-                    target=self._work, name="tasksmithy-records", daemon=True
-                )
-                self._thread.start()
+    def _started(self) -> tuple[_Queue[T], threading.Thread]:
+        queue: _Queue[T] = SimpleQueue()
+        # What nobody waits for any more need not keep the interpreter from ending.
+        thread = threading.Thread(
+            target=self._work, args=(queue,), name="tasksmithy-records", daemon=True
+        )
+        thread.start()
+        return queue, thread
 
-    def _work(self) -> None:
+    def _work(self, queue: _Queue[T]) -> None:
         open_ = True
         while open_:
             group = []
-            waiting = self._queue.get()
+            waiting = queue.get()
             while waiting is not None:
                 group.append(waiting)
                 try:
-                    waiting = self._queue.get_nowait()
+                    waiting = queue.get_nowait()
                 except Empty:
                     break
             else:

@@ -7,48 +7,59 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from tasksmithy.codec import Encoded
 from tasksmithy.errors import RunInProgressError, StoreError, UnknownRunError
+from tasksmithy.runtime.secrets.masking import Masker
 from tasksmithy.runtime.stores.groupcommit import GroupCommit
 from tasksmithy.runtime.stores.processlocks import ProcessLocks
-from tasksmithy.runtime.stores.sqlite import Database, Schema, transaction
+from tasksmithy.runtime.stores.sqlite import Database, Schema, shrink, transaction
 
 RunStatus = Literal["running", "succeeded", "failed", "cancelled", "dead"]
 TaskStatus = Literal["succeeded", "failed", "cancelled", "cached", "resumed"]
 
 _SCHEMA = Schema(
     holds="the record of runs",
-    mark=0x74737201,
+    mark=0x74737202,
     tables="""
     CREATE TABLE run (
         id TEXT PRIMARY KEY, file TEXT, task TEXT NOT NULL, inputs TEXT NOT NULL,
         version TEXT NOT NULL, pid INTEGER NOT NULL, status TEXT NOT NULL,
-        started REAL NOT NULL, ended REAL, unrecorded INTEGER NOT NULL
+        started REAL NOT NULL, ended REAL, unrecorded INTEGER NOT NULL, digests TEXT NOT NULL
     );
     CREATE TABLE task (
         run TEXT NOT NULL, key TEXT NOT NULL, parent TEXT, task TEXT NOT NULL,
         task_type TEXT NOT NULL, group_name TEXT NOT NULL, status TEXT NOT NULL,
         queued REAL NOT NULL, started REAL, ended REAL NOT NULL, attempts TEXT NOT NULL,
-        inputs TEXT NOT NULL, error TEXT, report TEXT, format TEXT, output BLOB,
+        inputs TEXT NOT NULL, error TEXT, report TEXT, format TEXT, output BLOB, code TEXT NOT NULL,
         PRIMARY KEY (run, key)
     )
     """,
 )
 
 _WRITE_RUN = """
-    INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, pid = excluded.pid,
         status = excluded.status, ended = excluded.ended, unrecorded = excluded.unrecorded
 """
-_WRITE_TASK = "REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-_OUTPUTS = (
-    "FROM task WHERE run = ? AND format IS NOT NULL"
-    " AND status IN ('succeeded', 'cached', 'resumed')"
-)
+_WRITE_TASK = "REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SUCCEEDED = "FROM task WHERE run = ? AND status IN ('succeeded', 'cached', 'resumed')"
+_OUTPUTS = f"{_SUCCEEDED} AND format IS NOT NULL"
+_RUNS = "SELECT id, file, task, inputs, version, pid, status, started, ended, unrecorded FROM run"
+_MASK_RUN = "UPDATE run SET inputs = masked(inputs) WHERE id = ? AND inputs IS NOT masked(inputs)"
+_MASK_TASKS = """
+    UPDATE task SET group_name = masked(group_name), inputs = masked(inputs),
+        error = masked(error), attempts = masked_json(attempts), report = masked_json(report),
+        format = iif(is_secret(output), NULL, format), output = iif(is_secret(output), NULL, output)
+    WHERE run = ? AND (
+        group_name IS NOT masked(group_name) OR inputs IS NOT masked(inputs)
+        OR error IS NOT masked(error) OR attempts IS NOT masked_json(attempts)
+        OR report IS NOT masked_json(report) OR is_secret(output)
+    )
+"""
 
 # What is wrong with one record and not with the file.
 _OF_A_VALUE = (sqlite3.DataError, OverflowError, UnicodeEncodeError)
@@ -89,6 +100,7 @@ class TaskRecord(NamedTuple):
         output: its result; None where there is none.
         error: what it raised, as text; None where it succeeded.
         report: HTML by name of the tab; None where there is no report.
+        code: identifies the code that made the result; empty where that is not known.
     """
 
     run: str
@@ -106,6 +118,19 @@ class TaskRecord(NamedTuple):
     output: Encoded | None = None
     error: str | None = None
     report: Mapping[str, str] | None = None
+    code: str = ""
+
+
+class Kept(NamedTuple):
+    """A result that a run has kept.
+
+    Attributes:
+        output: the result.
+        code: identifies the code that made it; empty where that is not known.
+    """
+
+    output: Encoded
+    code: str
 
 
 class RunRecord(NamedTuple):
@@ -165,10 +190,18 @@ class RunStore:
         self._reading = Database(directory / "runs-1.db", _SCHEMA)
         self._commits = GroupCommit(self._write)
         self._locks = ProcessLocks.of(directory / "runs.locks")  # a living run holds one
-        self._begun: dict[str, RunRecord] = {}
+        self._begun: dict[str, tuple[RunRecord, str]] = {}  # with its digests, as JSON
         self._unrecorded: Counter[str] = Counter()
 
-    def begin(self, run_id: str, *, file: str | None, task: str, inputs: str) -> None:
+    def begin(
+        self,
+        run_id: str,
+        *,
+        file: str | None,
+        task: str,
+        inputs: str,
+        digests: Mapping[str, str] | None = None,
+    ) -> None:
         """Record that this process begins a run, or goes on with a recorded one.
 
         Args:
@@ -176,6 +209,7 @@ class RunStore:
             file: the file that the task comes from, if any.
             task: name of the root task.
             inputs: its inputs, as shortened text.
+            digests: what tells its inputs from others, by name, for `digests`.
 
         Raises:
             RunInProgressError: a process is at it already.
@@ -183,10 +217,11 @@ class RunStore:
         from tasksmithy import __version__
 
         self._take(run_id)
-        self._begun[run_id] = RunRecord(
+        record = RunRecord(
             run_id, file, task, _text(inputs), __version__, os.getpid(), "running", time.time()
         )
-        self._write_run(run_id)
+        self._begun[run_id] = record, json.dumps(dict(digests or {}))
+        self._write_run(*self._begun[run_id])
 
     async def finished(self, record: TaskRecord) -> None:
         """Record an execution; return once the record outlives this process, however that ends."""
@@ -194,11 +229,10 @@ class RunStore:
 
     def end(self, run_id: str, status: Literal["succeeded", "failed", "cancelled"]) -> None:
         """Record how a run that this process began has ended."""
-        self._begun[run_id] = self._begun[run_id]._replace(
-            status=status, ended=time.time(), unrecorded=self._unrecorded.pop(run_id, 0)
-        )
-        self._write_run(run_id)
-        del self._begun[run_id]
+        record, digests = self._begun.pop(run_id)
+        unrecorded = self._unrecorded.pop(run_id, 0)
+        record = record._replace(status=status, ended=time.time(), unrecorded=unrecorded)
+        self._write_run(record, digests)
         self._locks.release(run_id)
 
     def runs(self) -> list[RunRecord]:
@@ -207,7 +241,7 @@ class RunStore:
         Raises:
             StoreError: the records cannot be read.
         """
-        return [self._run(row) for row in self._rows("SELECT * FROM run ORDER BY started DESC")]
+        return [self._run(row) for row in self._rows(f"{_RUNS} ORDER BY started DESC")]
 
     def find(self, run_id: str) -> RunRecord:
         """The run with this id, or the one whose id begins so.
@@ -221,7 +255,7 @@ class RunStore:
         if run_id not in ids and len(meant) != 1:
             raise UnknownRunError(run_id, self._reading.file, meant or ids)
         chosen = run_id if run_id in ids else meant[0]
-        return self._run(self._rows("SELECT * FROM run WHERE id = ?", chosen)[0])
+        return self._run(self._rows(f"{_RUNS} WHERE id = ?", chosen)[0])
 
     def show(self, run_id: str) -> RunDetails:
         """A run and its executions; the beginning of the id is enough.
@@ -234,7 +268,26 @@ class RunStore:
         rows = self._rows("SELECT * FROM task WHERE run = ? ORDER BY queued, rowid", run.id)
         return RunDetails(run, [_record(row) for row in rows])
 
-    def outputs(self, run_id: str) -> Mapping[str, Encoded]:
+    def digests(self, run_id: str) -> Mapping[str, str]:
+        """What `begin` was given to tell the run's inputs from others; `run_id` is the whole id.
+
+        Raises:
+            StoreError: the records cannot be read.
+        """
+        [(digests,)] = self._rows("SELECT digests FROM run WHERE id = ?", run_id)
+        found: Mapping[str, str] = json.loads(digests)
+        return found
+
+    def lost(self, run: RunRecord) -> int:
+        """How many executions of a run have ended without a result or a record that is kept.
+
+        Raises:
+            StoreError: the records cannot be read.
+        """
+        [(without,)] = self._rows(f"SELECT count(*) {_SUCCEEDED} AND format IS NULL", run.id)
+        return int(without) + run.unrecorded
+
+    def outputs(self, run_id: str) -> Mapping[str, Kept]:
         """The results of the executions that have one, by key; `run_id` is the whole id.
 
         Each is read when it is asked for, as together they may not fit into memory.
@@ -243,6 +296,54 @@ class RunStore:
             StoreError: the records cannot be read; also whenever a result is asked for.
         """
         return _Outputs(self._rows, run_id)
+
+    def mask(self, run_id: str, masker: Masker) -> None:
+        """Mask what was recorded of a run before its secrets were known.
+
+        A kept result that holds one is dropped: a run that goes on makes it again.
+
+        Args:
+            run_id: id of a run that this process has begun.
+            masker: knows the secrets.
+        """
+        functions: dict[str, Callable[[Any], Any]] = {
+            "masked": lambda text: text and masker.mask(text),
+            "masked_json": lambda text: text and json.dumps(_masked(masker, json.loads(text))),
+            "is_secret": lambda data: data is not None and masker.is_in(data),
+        }
+
+        def masked(connection: sqlite3.Connection) -> None:
+            for name, function in functions.items():
+                connection.create_function(name, 1, function)
+            connection.execute("PRAGMA secure_delete = ON")  # nothing is left in unused space
+            with transaction(connection):
+                connection.execute(_MASK_RUN, (run_id,))
+                connection.execute(_MASK_TASKS, (run_id,))
+
+        record, digests = self._begun[run_id]
+        self._begun[run_id] = record._replace(inputs=masker.mask(record.inputs)), digests
+        self._writing.attempt(masked, None)
+
+    def remove(self, run_ids: Iterable[str]) -> list[str]:
+        """Drop runs, with their executions and kept results.
+
+        Their space goes back to the disk, unless a run is under way: then new records take it.
+
+        Args:
+            run_ids: whole ids.
+
+        Returns:
+            The ids of the runs that are gone: not of those that a process is at, nor of unknown
+            ones.
+
+        Raises:
+            StoreError: the records cannot be read or written.
+        """
+        over = {run.id for run in self.runs() if run.status != "running"}
+        removed = [run_id for run_id in run_ids if run_id in over and self._removed(run_id)]
+        if removed and all(run.status != "running" for run in self.runs()):
+            self._writing.use(shrink)  # a run that records meanwhile would wait for it
+        return removed
 
     def close(self) -> None:
         """Let go of the file, after what has been given to `finished` is written."""
@@ -261,9 +362,26 @@ class RunStore:
         else:
             raise RunInProgressError(run_id)
 
-    def _write_run(self, run_id: str) -> None:
-        run = self._begun[run_id]
-        self._writing.attempt(lambda connection: connection.execute(_WRITE_RUN, run), None)
+    def _removed(self, run_id: str) -> bool:
+        """Drop a run; whether it was there, and nobody has gone on with it meanwhile."""
+
+        def dropped(connection: sqlite3.Connection) -> bool:
+            with transaction(connection):
+                connection.execute("DELETE FROM task WHERE run = ?", (run_id,))
+                return connection.execute("DELETE FROM run WHERE id = ?", (run_id,)).rowcount == 1
+
+        try:
+            self._take(run_id)
+        except RunInProgressError:
+            return False
+        try:
+            return self._writing.use(dropped)
+        finally:
+            self._locks.release(run_id)
+
+    def _write_run(self, record: RunRecord, digests: str) -> None:
+        row = (*record, digests)
+        self._writing.attempt(lambda connection: connection.execute(_WRITE_RUN, row), None)
 
     def _write(self, records: list[TaskRecord]) -> None:
         rows = [_row(record) for record in records]
@@ -294,16 +412,17 @@ class RunStore:
         )
 
 
-class _Outputs(Mapping[str, Encoded]):
+class _Outputs(Mapping[str, Kept]):
     def __init__(self, rows: Callable[..., list[tuple[Any, ...]]], run_id: str) -> None:
         self._rows = rows
         self._run_id = run_id
 
-    def __getitem__(self, key: str) -> Encoded:
-        rows = self._rows(f"SELECT format, output {_OUTPUTS} AND key = ?", self._run_id, key)
+    def __getitem__(self, key: str) -> Kept:
+        rows = self._rows(f"SELECT format, output, code {_OUTPUTS} AND key = ?", self._run_id, key)
         if not rows:
             raise KeyError(key)
-        return Encoded(*rows[0])
+        format_, output, code = rows[0]
+        return Kept(Encoded(format_, output), code)
 
     def __iter__(self) -> Iterator[str]:
         return (key for (key,) in self._rows(f"SELECT key {_OUTPUTS}", self._run_id))
@@ -313,7 +432,7 @@ class _Outputs(Mapping[str, Encoded]):
 
 
 def _row(record: TaskRecord) -> tuple[object, ...]:
-    *facts, attempts, inputs, output, error, report = record
+    *facts, attempts, inputs, output, error, report, code = record
     return (
         *facts,
         json.dumps(attempts),
@@ -321,11 +440,12 @@ def _row(record: TaskRecord) -> tuple[object, ...]:
         None if error is None else _text(error),
         None if report is None else json.dumps(dict(report)),
         *(output or (None, None)),
+        code,
     )
 
 
 def _record(row: Sequence[Any]) -> TaskRecord:
-    *facts, attempts, inputs, error, report, format_, output = row
+    *facts, attempts, inputs, error, report, format_, output, code = row
     return TaskRecord._make(
         [
             *facts,
@@ -334,8 +454,20 @@ def _record(row: Sequence[Any]) -> TaskRecord:
             None if format_ is None else Encoded(format_, output),
             error,
             None if report is None else json.loads(report),
+            code,
         ]
     )
+
+
+def _masked(masker: Masker, value: Any) -> Any:
+    """A value of JSON with its texts masked."""
+    if isinstance(value, str):
+        return masker.mask(value)
+    if isinstance(value, list):
+        return [_masked(masker, each) for each in value]
+    if isinstance(value, dict):
+        return {masker.mask(name): _masked(masker, each) for name, each in value.items()}
+    return value
 
 
 def _text(text: str) -> str:

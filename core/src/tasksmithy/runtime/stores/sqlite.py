@@ -206,6 +206,12 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
+def shrink(connection: sqlite3.Connection) -> None:
+    """Give the space of what was deleted back to the disk."""
+    connection.execute("VACUUM")
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
 def _is_bad(error: sqlite3.DatabaseError) -> bool:
     """Whether an error says that the file itself is no good; it may come without a code."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest is detail

@@ -1,0 +1,139 @@
+"""`tasksmithy run` where its cache or its records cannot be kept: one warning, and it goes on."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+PIPELINE = """
+from tasksmithy import TaskEnvironment
+
+env = TaskEnvironment(name="p")
+
+
+@env.task(cache="auto")
+async def part(n: int) -> bytes:
+    return bytes(50_000)
+
+
+@env.task
+async def main() -> int:
+    return sum([len(await part(n)) for n in range(40)])
+"""
+
+RESULT = "2000000\n"
+
+STORES = [("--cache-dir", "cache-1.db"), ("--runs-dir", "runs-1.db")]
+
+
+@pytest.fixture
+def pipeline(tmp_path: Path) -> Path:
+    file = tmp_path / "pipeline.py"
+    file.write_text(PIPELINE)
+    return file
+
+
+@pytest.fixture(params=STORES, ids=["cache", "runs"])
+def store(request: pytest.FixtureRequest) -> tuple[str, str]:
+    """The option for the folder of a store, and the store's file in it."""
+    option: tuple[str, str] = request.param
+    return option
+
+
+def run(
+    pipeline: Path, option: str, folder: Path, *, inside: tuple[str | Path, ...] = ()
+) -> subprocess.CompletedProcess[str]:
+    """`tasksmithy run` with a store in the folder, by a command that runs others."""
+    words = ["-m", "tasksmithy", "run", option, folder, pipeline, "main"]
+    home = pipeline.parent / "home"
+    return subprocess.run(
+        [str(word) for word in (*inside, sys.executable, *words)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env=os.environ | {"XDG_STATE_HOME": str(home), "XDG_CACHE_HOME": str(home)},
+    )
+
+
+def warnings_of(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """What the store of a run warned of; the run must have had its result."""
+    assert (done.returncode, done.stdout) == (0, RESULT), done.stderr
+    return [line for line in done.stderr.splitlines() if "WARNING tasksmithy.store" in line]
+
+
+def test_a_file_in_the_place_of_the_folder(pipeline: Path, store: tuple[str, str]) -> None:
+    option, name = store
+    folder = pipeline.with_name("folder")
+    folder.write_text("")
+    [warning] = warnings_of(run(pipeline, option, folder))
+    assert str(folder / name) in warning
+    assert warning.endswith("; the run goes on without it")
+
+
+def make_text(file: Path) -> None:
+    file.write_text("my notes\n" * 1000)
+
+
+def make_database_of_something_else(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE run (mine TEXT)")
+        connection.commit()
+
+
+def make_broken_database(file: Path) -> None:
+    with closing(sqlite3.connect(file)) as connection:
+        connection.execute("CREATE TABLE mine (x TEXT)")
+        connection.execute("INSERT INTO mine VALUES (hex(zeroblob(20000)))")
+        connection.commit()
+    data = file.read_bytes()
+    file.write_bytes(data[:100] + b"\xff" * 5000 + data[5100:])
+
+
+@pytest.mark.parametrize("make", [make_text, make_database_of_something_else, make_broken_database])
+def test_a_file_that_is_no_store_is_moved_aside_and_kept(
+    pipeline: Path, store: tuple[str, str], make: Callable[[Path], None]
+) -> None:
+    option, name = store
+    file = pipeline.with_name("folder") / name
+    file.parent.mkdir()
+    make(file)
+    content = file.read_bytes()
+    [warning] = warnings_of(run(pipeline, option, file.parent))
+    assert f"{file} cannot be used" in warning
+    assert f"It is now {file}.aside-1" in warning
+    assert Path(f"{file}.aside-1").read_bytes() == content
+    assert warnings_of(run(pipeline, option, file.parent)) == []
+
+
+def test_files_that_may_not_grow(pipeline: Path) -> None:
+    folder = pipeline.with_name("home") / "tasksmithy"
+    inside = ("sh", "-c", 'ulimit -f 1000 && exec "$@"', "sh")  # blocks of 512 bytes
+    warnings = warnings_of(run(pipeline, "--cache-dir", folder, inside=inside))
+    assert len(warnings) == 2  # one for each of the two
+    for _, name in STORES:
+        assert any(str(folder / name) in warning for warning in warnings)
+        with closing(sqlite3.connect(folder / name)) as connection:
+            assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+@pytest.mark.slow  # with the others that mount a file system
+@pytest.mark.parametrize("options", ["ro", "size=500k", "size=4k"])
+def test_a_disk_that_is_read_only_or_full(
+    pipeline: Path, store: tuple[str, str], options: str
+) -> None:
+    option, name = store
+    folder = pipeline.with_name("folder")
+    folder.mkdir()
+    mounted = f'mount -t tmpfs -o {options} tmpfs "$1" && shift && exec "$@"'
+    inside = ("unshare", "--map-root-user", "--mount", "sh", "-c", mounted, "sh", folder)
+    [warning] = warnings_of(run(pipeline, option, folder, inside=inside))
+    assert str(folder / name) in warning
+    assert warning.endswith("; the run goes on without it")
