@@ -35,7 +35,7 @@ from tasksmithy.hookspecs import HOOKS
 from tasksmithy.spec import Provenance
 
 SCTX = SerializationContext(version="v1")
-INTERFACE = NativeInterface.from_types({"n": int}, {"o0": int}, {"n": 1})
+INTERFACE = NativeInterface.from_types({"n": int}, {"o0": Any}, {"n": 1})
 OF_THE_TYPE = "task type 'demo' (demo-dist 1.2)"
 
 

@@ -227,7 +227,11 @@ def test_binding_fills_in_defaults_in_the_order_of_the_interface() -> None:
     [
         ((), {}, "input 'month' is missing"),
         ((), {"month": 1, "topp": 2}, "there is no input 'topp'; did you mean 'top'?"),
-        ((), {"mnth": 1}, "input 'month' is missing"),
+        (
+            (),
+            {"mnth": 1},
+            "input 'month' is missing; there is no input 'mnth'; did you mean 'month'?",
+        ),
         ((1,), {"month": 1}, "input 'month' given twice"),
         ((1, "AA", 3, 4), {}, "4 positional inputs given, 3 allowed"),
     ],

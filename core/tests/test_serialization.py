@@ -163,7 +163,8 @@ EVERYTHING: dict[str, Any] = {
 
 @pytest.mark.parametrize("field", EVERYTHING)
 def test_every_field_of_a_task_can_be_json(field: str) -> None:
-    found = definition(**{field: EVERYTHING[field]})
+    interface = NativeInterface.from_types({"n": int})
+    found = definition(**{field: EVERYTHING[field]}, interface=interface)
     assert found.keys() == {field}
     assert not_json(found) is None
     assert json.loads(to_json(found)) == json.loads(json.dumps(found))

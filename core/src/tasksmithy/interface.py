@@ -138,18 +138,16 @@ class NativeInterface:
             given = self.convert_to_kwargs(*args, **kwargs)
         except TypeError as error:
             raise InputError(task, f"{error} ({self.describe()})") from None
-        bound = {}
-        for name, (_, default) in self.inputs.items():
-            value = given.get(name, default)
-            if value is NO_DEFAULT:
-                raise InputError(task, f"input {name!r} is missing ({self.describe()})")
-            bound[name] = value
-        if len(given) > len(bound) or not given.keys() <= bound.keys():
-            unknown = min(given.keys() - bound.keys())
-            raise InputError(
-                task,
-                f"there is no input {unknown!r}{near_misses(unknown, bound)} ({self.describe()})",
-            )
+        bound = {name: given.get(name, default) for name, (_, default) in self.inputs.items()}
+        missing = [name for name, value in bound.items() if value is NO_DEFAULT]
+        if missing or len(given) > len(bound) or not given.keys() <= bound.keys():
+            problems = [f"input {name!r} is missing" for name in missing]
+            problems += [
+                f"there is no input {name!r}{near_misses(name, bound)}"
+                for name in given
+                if name not in bound
+            ]
+            raise InputError(task, f"{'; '.join(problems)} ({self.describe()})")
         return bound
 
     def describe(self) -> str:
