@@ -261,4 +261,4 @@ def test_a_preference_decides_between_two_of_one_name(broken: House, tmp_path: P
     (tmp_path / "pyproject.toml").write_text('[tool.tasksmithy]\nprefer = {twice = "demo-two"}\n')
     done = broken.venv.tasksmithy("plugins", "list", "--load", "--json", cwd=tmp_path)
     found = {row["distribution"]: row["status"] for row in json.loads(done.out)}
-    assert (found["demo-one"], found["demo-two"]) == ("conflict", "ok")
+    assert (found["demo-one"], found["demo-two"]) == ("not preferred", "ok")

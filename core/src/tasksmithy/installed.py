@@ -23,12 +23,13 @@ API = TASK_TYPES.rpartition(".")[2]
 _EXTRAS = {"python": "function", "raw-container": "container", "sql": "sql"}
 """The task types that have an extra of the core, and its name."""
 
-_KINDS = {
+KINDS = {
     "task_types": "task type",
     "policies": "policy",
     "executors": "executor",
     "renderers": "renderer",
 }
+"""The kinds of plugins, and what a person calls them."""
 
 
 class Installed:
@@ -118,7 +119,7 @@ class Installed:
 
 def label(record: PluginRecord) -> str:
     """The plugin as messages name it: `task type 'sql' (tasksmithy-sql 1.2.0)`."""
-    kind = _KINDS.get(record.kind, record.kind)
+    kind = KINDS.get(record.kind, record.kind)
     return f"{kind} {record.name!r} ({Provenance(record.distribution, record.version)})"
 
 

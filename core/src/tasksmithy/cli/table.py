@@ -28,3 +28,15 @@ def size(number: int) -> str:
             return f"{amount:.1f} {unit}".replace(".0 ", " ")
         amount /= 1024
     return f"{amount:.1f} TiB"
+
+
+def wrapped(table: Sequence[Sequence[str]], width: int) -> list[Sequence[str]]:
+    """The rows with the last column broken into lines of at most `width` characters."""
+    import textwrap
+
+    lines: list[Sequence[str]] = []
+    for *cells, last in table:
+        first, *rest = textwrap.wrap(last, width) or [""]
+        lines.append([*cells, first])
+        lines += [[""] * len(cells) + [line] for line in rest]
+    return lines
