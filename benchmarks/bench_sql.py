@@ -34,7 +34,6 @@ from tasksmithy_sql import SQLTask, SQLWrite
 
 ROWS_DUCKDB = 10_000_000
 ROWS_POSTGRESQL = 1_000_000
-UNBOUNDED = 2**62  # of `max_inline_io_bytes`: the results here are large by intent
 
 
 class Row(NamedTuple):
@@ -107,7 +106,7 @@ def timed(figure: str, contenders: dict[str, Callable[[], Any]], rounds: int) ->
 def duckdb_rows(rows: int, rounds: int) -> list[Row]:
     """A query of DuckDB to an Arrow table."""
     query = f"select range as n, range % 97 as m, range * 0.5 as x, 'text' as t from range({rows})"
-    task = SQLTask(name="duckdb", query=query, max_inline_io_bytes=UNBOUNDED)
+    task = SQLTask(name="duckdb", query=query)
 
     def bare() -> pa.Table:
         with duckdb.connect() as connection:
@@ -139,12 +138,11 @@ def postgresql_rows(url: str, rows: int, rounds: int) -> list[Row]:
             inputs={"rows": pa.Table},
             mode="replace",
             database=url,
-            max_inline_io_bytes=UNBOUNDED,
         ),
         rows=table(rows),
     )
     query = "select * from filled"
-    task = SQLTask(name="read", query=query, database=url, max_inline_io_bytes=UNBOUNDED)
+    task = SQLTask(name="read", query=query, database=url)
 
     def bare() -> pa.Table:
         with dbapi.connect(url) as connection, connection.cursor() as cursor:
@@ -206,7 +204,6 @@ def writes(url: str, rows: int, rounds: int) -> list[Row]:
         inputs={"rows": pa.Table},
         mode="replace",
         database=url,
-        max_inline_io_bytes=UNBOUNDED,
     )
     contenders = {
         "bare COPY of CSV": lambda: bare("csv"),

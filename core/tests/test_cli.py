@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from core.tests.conftest import CommandLine
 
 from tasksmithy import __version__
 
@@ -30,6 +30,11 @@ async def words(lines: list[str]) -> str:
 
 
 @env.task
+async def counts(of: dict[str, list[int]] | None = None) -> int:
+    return len(of or {})
+
+
+@env.task
 async def broken() -> None:
     raise RuntimeError("the disk is on fire")
 
@@ -40,9 +45,7 @@ async def calls_broken() -> None:
 '''
 
 
-class Result:
-    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
-        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+TASKS = ["add", "broken", "calls_broken", "counts", "words"]
 
 
 @pytest.fixture
@@ -52,45 +55,28 @@ def pipeline(tmp_path: Path) -> Path:
     return file
 
 
-def tasksmithy(*words: object, **environ: str) -> Result:
-    command = [sys.executable, "-m", "tasksmithy", *map(str, words)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | environ, timeout=60
-    )
-    return Result(done)
-
-
-def one_message(result: Result) -> str:
-    """The message of a command that could not do what was asked: one, and no traceback."""
-    assert result.code == 2
-    assert result.out == ""
-    assert "Traceback" not in result.err
-    assert result.err.startswith("error: ")
-    return result.err
-
-
-def test_run_prints_the_result_as_json(pipeline: Path) -> None:
+def test_run_prints_the_result_as_json(tasksmithy: CommandLine, pipeline: Path) -> None:
     result = tasksmithy("run", pipeline, "add", "--a", 2, "--b", 3)
     assert (result.code, json.loads(result.out)) == (0, 5)
 
 
-def test_run_prints_text_as_it_is(pipeline: Path) -> None:
+def test_run_prints_text_as_it_is(tasksmithy: CommandLine, pipeline: Path) -> None:
     assert tasksmithy("run", pipeline, "words", "--lines", '["a", "b"]').out == "a b\n"
 
 
-def test_run_takes_the_full_name_of_a_task(pipeline: Path) -> None:
+def test_run_takes_the_full_name_of_a_task(tasksmithy: CommandLine, pipeline: Path) -> None:
     assert tasksmithy("run", pipeline, "demo.add", "--a=2").out == "3\n"
 
 
-def test_a_flag_without_a_value_is_true(pipeline: Path) -> None:
+def test_a_flag_without_a_value_is_true(tasksmithy: CommandLine, pipeline: Path) -> None:
     assert tasksmithy("run", pipeline, "add", "--verbose", "--a", "2").out == "3\n"
 
 
-def test_a_negative_number_is_a_value(pipeline: Path) -> None:
+def test_a_negative_number_is_a_value(tasksmithy: CommandLine, pipeline: Path) -> None:
     assert tasksmithy("run", pipeline, "add", "--a", "-2").out == "-1\n"
 
 
-def test_run_without_a_task_runs_the_only_one(tmp_path: Path) -> None:
+def test_run_without_a_task_runs_the_only_one(tasksmithy: CommandLine, tmp_path: Path) -> None:
     file = tmp_path / "one.py"
     file.write_text(
         "from tasksmithy import TaskEnvironment\n"
@@ -99,16 +85,21 @@ def test_run_without_a_task_runs_the_only_one(tmp_path: Path) -> None:
     assert tasksmithy("run", file).out == "me\n"
 
 
-def test_run_without_a_task_says_which_there_are(pipeline: Path) -> None:
-    message = one_message(tasksmithy("run", pipeline))
-    assert "say which task to run (tasks: demo.add, demo.broken, demo.calls_broken" in message
+def test_run_without_a_task_says_which_there_are(tasksmithy: CommandLine, pipeline: Path) -> None:
+    message = tasksmithy("run", pipeline).refusal()
+    assert "right after the file (tasks: demo.add, demo.broken, demo.calls_broken" in message
 
 
-def test_help_after_a_task_tells_its_inputs(pipeline: Path) -> None:
+def test_help_after_a_task_tells_its_inputs(tasksmithy: CommandLine, pipeline: Path) -> None:
     result = tasksmithy("run", pipeline, "add", "--help")
     assert result.code == 0
     assert "Add two numbers." in result.out
-    assert "inputs: a: int, b: int = 1, verbose: bool = False" in result.out
+    assert result.out.splitlines()[-4:] == [
+        "INPUT      TYPE  DEFAULT",
+        "--a        int   required",
+        "--b        int   1",
+        "--verbose  bool  False",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -122,14 +113,110 @@ def test_help_after_a_task_tells_its_inputs(pipeline: Path) -> None:
         (["add", "--a"], "input 'a' is given without a value"),
         (["add", "2"], "'2' is no input; give --name value"),
         (["words", "--lines", "{"], "input 'lines' is list[str]"),
+        (["words", "--lines", "a,b"], """; give JSON, as --lines '["text"]'"""),
+        (["counts", "--of", "3"], """; give JSON, as --of '{"name": [1]}'"""),
+        (["add", "--c", "3"], "input 'a' is missing; there is no input 'c'"),
+        (["--quiet", "add"], "say which task to run, right after the file (tasks: demo.add"),
     ],
 )
-def test_a_wrong_call_is_told_in_one_message(pipeline: Path, words: list[str], said: str) -> None:
-    assert said in one_message(tasksmithy("run", pipeline, *words))
+def test_a_wrong_call_is_told_in_one_message(
+    tasksmithy: CommandLine, pipeline: Path, words: list[str], said: str
+) -> None:
+    assert said in tasksmithy("run", pipeline, *words).refusal()
 
 
-def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
-    message = one_message(tasksmithy("run", tmp_path / "nothing.py", "main"))
+def test_help_after_a_file_lists_its_tasks(tasksmithy: CommandLine, pipeline: Path) -> None:
+    out = tasksmithy("run", pipeline, "--help").printed()
+    head, *rows = [line.split() for line in out.splitlines()[2:]]
+    assert head == ["TASK", "INPUTS", "DESCRIPTION"]
+    assert [row[0] for row in rows] == [f"demo.{name}" for name in TASKS]
+    assert rows[0][-3:] == ["Add", "two", "numbers."]
+
+
+def test_help_shows_how_an_input_that_holds_others_is_given(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    out = tasksmithy("run", pipeline, "words", "--help").printed()
+    assert out.splitlines()[-1].split(maxsplit=3) == [
+        "--lines",
+        "list[str]",
+        "required",
+        """--lines '["text"]'""",
+    ]
+
+
+def test_help_tells_the_exit_codes(tasksmithy: CommandLine) -> None:
+    out = " ".join(tasksmithy("run", "--help").printed().split())
+    assert "Exit codes: 0, there is a result; 1, a task failed; 2, what was asked" in out
+
+
+# Options after the file
+
+
+def test_options_of_the_run_may_come_after_the_task(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    done = tasksmithy("run", pipeline, "add", "--quiet", "--a", 2, "--max-concurrency", 1)
+    assert (done.out, done.err) == ("3\n", "")
+
+
+def test_an_option_that_the_task_has_as_an_input_is_the_tasks(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    done = tasksmithy("run", "--quiet", pipeline, "add", "--verbose")
+    assert "Traceback" not in done.refusal()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["--verbose", "run", "FILE", "words"],
+        ["run", "--verbose", "FILE", "words"],
+        ["run", "FILE", "words", "--verbose"],
+    ],
+)
+def test_verbose_shows_the_traceback_of_a_message_wherever_it_is_given(
+    words: list[str], tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    done = tasksmithy(*(pipeline if word == "FILE" else word for word in words))
+    assert done.code == 2
+    assert "Traceback" in done.err
+    assert "InputError" in done.err
+
+
+def test_a_wrong_value_of_an_option_after_the_task_is_told(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    done = tasksmithy("run", pipeline, "words", "--max-concurrency", "many")
+    assert done.code == 2
+    assert "argument --max-concurrency: invalid int value: 'many'" in done.err
+
+
+def test_resume_after_a_file_is_told(tasksmithy: CommandLine, pipeline: Path) -> None:
+    message = tasksmithy("run", pipeline, "words", "--resume", "r1").refusal()
+    assert "--resume has the file and the inputs from the record; leave them out" in message
+
+
+# Files
+
+
+def test_a_file_without_tasks_is_told(tasksmithy: CommandLine, tmp_path: Path) -> None:
+    file = tmp_path / "empty.py"
+    file.write_text("def main(): ...\n")
+    for words in ([], ["main"]):
+        message = tasksmithy("run", file, *words).refusal()
+        assert f"{file} defines no task: a function becomes one by @env.task" in message
+
+
+def test_a_folder_in_place_of_a_file_is_told_with_the_files_in_it(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    message = tasksmithy("run", pipeline.parent).refusal()
+    assert f"{pipeline.parent} is a folder: give a Python file ({pipeline})" in message
+
+
+def test_a_file_that_is_not_there_is_told(tasksmithy: CommandLine, tmp_path: Path) -> None:
+    message = tasksmithy("run", tmp_path / "nothing.py", "main").refusal()
     assert "nothing.py: there is no such file" in message
 
 
@@ -137,36 +224,33 @@ def test_a_file_that_is_not_there_is_told(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("import nothing_like_it\n", "line 1: ModuleNotFoundError: No module named"),
-        ("def f(:\n", "line 1: SyntaxError"),
+        ("def f(:\n", "wrong.py, line 1: SyntaxError: invalid syntax\n"),
         ("\n\nraise SystemExit(3)\n", "line 3: SystemExit: 3"),
     ],
 )
 def test_a_file_that_does_not_import_is_told_with_its_line(
-    tmp_path: Path, text: str, said: str
+    tasksmithy: CommandLine, tmp_path: Path, text: str, said: str
 ) -> None:
     file = tmp_path / "wrong.py"
     file.write_text(text)
-    assert said in one_message(tasksmithy("run", file, "main"))
+    assert said in tasksmithy("run", file, "main").refusal()
 
 
-def test_a_wrong_definition_in_a_file_is_told_with_its_line(tmp_path: Path) -> None:
+def test_a_wrong_definition_in_a_file_is_told_with_its_line(
+    tasksmithy: CommandLine, tmp_path: Path
+) -> None:
     file = tmp_path / "wrong.py"
     file.write_text(
         "from tasksmithy import TaskEnvironment\nenv = TaskEnvironment(name='e')\n"
         "@env.task(retries=-1)\nasync def f() -> None: ...\n"
     )
-    message = one_message(tasksmithy("run", file, "f"))
+    message = tasksmithy("run", file, "f").refusal()
     assert "line 3: task 'e.f': retries=-1 is not allowed" in message
 
 
-def test_verbose_shows_the_traceback_of_a_message(pipeline: Path) -> None:
-    result = tasksmithy("--verbose", "run", pipeline, "add")
-    assert result.code == 2
-    assert "Traceback" in result.err
-    assert "InputError" in result.err
-
-
-def test_a_task_that_fails_shows_the_code_of_its_author_alone(pipeline: Path) -> None:
+def test_a_task_that_fails_shows_the_code_of_its_author_alone(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
     result = tasksmithy("run", pipeline, "calls_broken")
     assert result.code == 1
     assert 'raise RuntimeError("the disk is on fire")' in result.err
@@ -176,67 +260,80 @@ def test_a_task_that_fails_shows_the_code_of_its_author_alone(pipeline: Path) ->
     assert all(str(pipeline) in line for line in files)
 
 
-def test_an_unknown_task_type_is_told_with_what_to_install(tmp_path: Path) -> None:
+def test_an_unknown_task_type_is_told_with_what_to_install(
+    tasksmithy: CommandLine, tmp_path: Path
+) -> None:
     file = tmp_path / "odd.py"
     file.write_text(
         "from tasksmithy import NativeInterface, TaskTemplate\n"
         "t = TaskTemplate(name='t', task_type='sqk', interface=NativeInterface())\n"
     )
-    message = one_message(tasksmithy("run", file))
+    message = tasksmithy("run", file).refusal()
     assert "task 't' has task type 'sqk', which no installed plugin provides" in message
 
 
-def test_render_prints_a_json_array_of_specs(pipeline: Path) -> None:
+def test_render_prints_a_json_array_of_specs(tasksmithy: CommandLine, pipeline: Path) -> None:
     specs = json.loads(tasksmithy("render", pipeline).out)
-    assert [spec["name"] for spec in specs] == [
-        "demo.add",
-        "demo.broken",
-        "demo.calls_broken",
-        "demo.words",
-    ]
+    assert [spec["name"] for spec in specs] == [f"demo.{name}" for name in TASKS]
 
 
-def test_render_takes_the_tasks_to_print(pipeline: Path) -> None:
+def test_render_takes_the_tasks_to_print(tasksmithy: CommandLine, pipeline: Path) -> None:
     [spec] = json.loads(tasksmithy("render", pipeline, "add", "--format", "json").out)
     assert spec["interface"]["inputs"]["b"] == {"type": "int", "required": False, "default": 1}
     assert spec["provenance"]["distribution"] == "tasksmithy-function"
 
 
-def test_render_is_the_same_to_the_byte_in_processes_with_other_hash_seeds(pipeline: Path) -> None:
+def test_render_is_the_same_to_the_byte_in_processes_with_other_hash_seeds(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
     one = tasksmithy("render", pipeline, PYTHONHASHSEED="1").out
     assert one == tasksmithy("render", pipeline, PYTHONHASHSEED="2").out != ""
 
 
-def test_render_tells_an_unknown_format(pipeline: Path) -> None:
-    message = one_message(tasksmithy("render", pipeline, "--format", "yaml"))
-    assert "'yaml'" in message
+def test_render_tells_an_unknown_format_with_those_that_there_are(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    message = tasksmithy("render", pipeline, "--format", "jsno").refusal()
+    assert "there is no format 'jsno'; did you mean 'json'? (installed formats: json" in message
 
 
-def test_plugins_list_shows_a_row_for_each_plugin() -> None:
+def test_plugins_list_shows_a_row_for_each_plugin(tasksmithy: CommandLine) -> None:
     result = tasksmithy("plugins", "list")
     rows = [line.split() for line in result.out.splitlines()]
     assert rows[0] == ["KIND", "NAME", "DISTRIBUTION", "VERSION", "STATUS"]
     assert ["task_types", "python", "tasksmithy-function", "0.1.0", "installed"] in rows
 
 
-def test_plugins_list_prints_json_for_programs() -> None:
+def test_plugins_list_prints_json_for_programs(tasksmithy: CommandLine) -> None:
     rows = json.loads(tasksmithy("plugins", "list", "--json", "--load").out)
     [python] = [row for row in rows if row["name"] == "python"]
     assert python["status"] == "ok"
 
 
-def test_a_disabled_plugin_is_listed_as_that() -> None:
+def test_a_disabled_plugin_is_listed_as_that(tasksmithy: CommandLine) -> None:
     result = tasksmithy("plugins", "list", TASKSMITHY_DISABLE_PLUGINS="python")
     [row] = [line.split() for line in result.out.splitlines() if " python " in line]
     assert row[-1] == "disabled"
 
 
-def test_a_task_of_a_disabled_plugin_is_told(pipeline: Path) -> None:
+def test_a_name_that_switches_nothing_off_is_told_with_its_near_miss(
+    tasksmithy: CommandLine,
+) -> None:
+    names = "pyhton,tasksmithy_function"
+    done = tasksmithy("plugins", "list", "--json", TASKSMITHY_DISABLE_PLUGINS=names)
+    assert done.err == (
+        "warning: TASKSMITHY_DISABLE_PLUGINS has 'pyhton', which is no installed plugin or "
+        "distribution; did you mean 'python'?\n"
+    )
+    assert json.loads(done.out)
+
+
+def test_a_task_of_a_disabled_plugin_is_told(tasksmithy: CommandLine, pipeline: Path) -> None:
     result = tasksmithy("run", pipeline, "add", "--a", 1, TASKSMITHY_DISABLE_PLUGINS="1")
-    assert "switched off by TASKSMITHY_DISABLE_PLUGINS" in one_message(result)
+    assert "switched off by TASKSMITHY_DISABLE_PLUGINS" in result.refusal()
 
 
-def test_version_is_printed() -> None:
+def test_version_is_printed(tasksmithy: CommandLine) -> None:
     assert tasksmithy("--version").out == f"tasksmithy {__version__}\n"
 
 

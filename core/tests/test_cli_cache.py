@@ -3,29 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from core.tests.conftest import CommandLine
 
 from tasksmithy.codec import Encoded
 from tasksmithy.runtime.stores.cachestore import CacheStore
-
-
-def tasksmithy(*words: object, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tasksmithy", *map(str, words)]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | environ, timeout=60
-    )
-
-
-def printed(done: subprocess.CompletedProcess[str]) -> str:
-    """What a command printed that did what was asked."""
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
 
 
 @pytest.fixture
@@ -43,8 +28,10 @@ def left(directory: Path) -> list[str]:
         return [key for key in "abc" if store.get(key, max_age=None)]
 
 
-def test_info_shows_the_file_and_what_it_holds_of_each_task(filled: Path) -> None:
-    assert printed(tasksmithy("cache", "info", "--cache-dir", filled)) == (
+def test_info_shows_the_file_and_what_it_holds_of_each_task(
+    tasksmithy: CommandLine, filled: Path
+) -> None:
+    assert tasksmithy("cache", "info", "--cache-dir", filled).printed() == (
         f"{filled}/cache-1.db: 3 entries, 2 KiB\n"
         "\n"
         "TASK        ENTRIES  SIZE\n"
@@ -53,8 +40,8 @@ def test_info_shows_the_file_and_what_it_holds_of_each_task(filled: Path) -> Non
     )
 
 
-def test_info_prints_json(filled: Path) -> None:
-    assert json.loads(printed(tasksmithy("cache", "info", "--json", "--cache-dir", filled))) == {
+def test_info_prints_json(tasksmithy: CommandLine, filled: Path) -> None:
+    assert json.loads(tasksmithy("cache", "info", "--json", "--cache-dir", filled).printed()) == {
         "path": f"{filled}/cache-1.db",
         "entries": 3,
         "bytes": 2051,
@@ -65,50 +52,69 @@ def test_info_prints_json(filled: Path) -> None:
     }
 
 
-def test_info_of_no_cache_makes_none(tmp_path: Path) -> None:
-    out = printed(tasksmithy("cache", "info", "--cache-dir", tmp_path / "none"))
+def test_info_of_no_cache_makes_none(tasksmithy: CommandLine, tmp_path: Path) -> None:
+    out = tasksmithy("cache", "info", "--cache-dir", tmp_path / "none").printed()
     assert out == f"{tmp_path}/none/cache-1.db: 0 entries, 0 B\n"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_users_cache_is_the_default(tmp_path: Path) -> None:
-    out = printed(tasksmithy("cache", "info", XDG_CACHE_HOME=str(tmp_path), HOME=str(tmp_path)))
+def test_the_users_cache_is_the_default(tasksmithy: CommandLine, tmp_path: Path) -> None:
+    out = tasksmithy("cache", "info", XDG_CACHE_HOME=str(tmp_path), HOME=str(tmp_path)).printed()
     assert out.startswith(str(tmp_path))
     assert "tasksmithy" in out
 
 
-def test_clear_drops_all_entries_and_says_how_many(filled: Path) -> None:
-    assert printed(tasksmithy("cache", "clear", "--cache-dir", filled)) == "dropped 3 entries\n"
+def test_clear_drops_all_entries_and_says_how_many(tasksmithy: CommandLine, filled: Path) -> None:
+    assert tasksmithy("cache", "clear", "--cache-dir", filled).printed() == "dropped 3 entries\n"
     assert left(filled) == []
 
 
-def test_clear_drops_the_entries_of_one_task(filled: Path) -> None:
-    out = printed(tasksmithy("cache", "clear", "--task", "demo.words", "--cache-dir", filled))
+def test_clear_drops_the_entries_of_one_task(tasksmithy: CommandLine, filled: Path) -> None:
+    out = tasksmithy("cache", "clear", "--task", "demo.words", "--cache-dir", filled).printed()
     assert out == "dropped 1 entry\n"
     assert left(filled) == ["a", "b"]
 
 
-def test_clear_while_a_run_has_the_cache_open_drops_what_it_put(filled: Path) -> None:
+def test_clear_of_a_task_that_has_no_entries_tells_the_near_miss(
+    tasksmithy: CommandLine, filled: Path
+) -> None:
+    out = tasksmithy("cache", "clear", "--task", "demo.wrods", "--cache-dir", filled).printed()
+    assert out.splitlines() == [
+        "dropped 0 entries",
+        "there are none of task 'demo.wrods'; did you mean 'demo.words' or 'demo.add'?",
+    ]
+    assert left(filled) == ["a", "b", "c"]
+
+
+def test_clear_while_a_run_has_the_cache_open_drops_what_it_put(
+    tasksmithy: CommandLine, filled: Path
+) -> None:
     with closing(CacheStore(filled)) as store:
         store.put("d", "demo.more", Encoded("json", b"1"))
-        assert printed(tasksmithy("cache", "clear", "--cache-dir", filled)) == "dropped 4 entries\n"
+        assert (
+            tasksmithy("cache", "clear", "--cache-dir", filled).printed() == "dropped 4 entries\n"
+        )
         assert store.get("d", max_age=None) is None
         store.put("e", "demo.more", Encoded("json", b"1"))
         assert store.get("e", max_age=None)
 
 
 @pytest.mark.parametrize("action", ["info", "clear"])
-def test_a_cache_that_cannot_be_read_is_one_message(action: str, tmp_path: Path) -> None:
+def test_a_cache_that_cannot_be_read_is_one_message(
+    tasksmithy: CommandLine, action: str, tmp_path: Path
+) -> None:
     (tmp_path / "cache-1.db").mkdir()
     done = tasksmithy("cache", action, "--cache-dir", tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: the cache in {tmp_path}/cache-1.db cannot be used: ")
-    assert done.stderr.count("\n") == 1
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: the cache in {tmp_path}/cache-1.db cannot be used: ")
+    assert done.err.count("\n") == 1
 
 
-def test_a_bad_file_is_moved_aside_and_the_cache_is_empty(tmp_path: Path) -> None:
+def test_a_bad_file_is_moved_aside_and_the_cache_is_empty(
+    tasksmithy: CommandLine, tmp_path: Path
+) -> None:
     (tmp_path / "cache-1.db").write_text("my notes\n" * 1000)
     done = tasksmithy("cache", "info", "--cache-dir", tmp_path)
-    assert (done.returncode, done.stdout) == (0, f"{tmp_path}/cache-1.db: 0 entries, 0 B\n")
-    assert f"It is now {tmp_path}/cache-1.db.aside-1" in done.stderr
-    assert done.stderr.count("\n") == 1
+    assert (done.code, done.out) == (0, f"{tmp_path}/cache-1.db: 0 entries, 0 B\n")
+    assert f"It is now {tmp_path}/cache-1.db.aside-1" in done.err
+    assert done.err.count("\n") == 1

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from core.tests.conftest import CommandLine, Done
 
 PIPELINE = """
 import asyncio
@@ -79,24 +80,6 @@ def pipeline(tmp_path: Path) -> Path:
     return file
 
 
-def tasksmithy(folder: Path, *words: object, **environ: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "tasksmithy", *map(str, words)],
-        capture_output=True,
-        text=True,
-        cwd=folder,
-        env=os.environ | {"XDG_STATE_HOME": str(folder / "state")} | environ,
-        timeout=120,
-    )
-
-
-def run(file: Path, *words: object, **environ: str) -> subprocess.CompletedProcess[str]:
-    """`tasksmithy run` with the file in the place of `FILE` among the words."""
-    return tasksmithy(
-        file.parent, "run", *(file if word == "FILE" else word for word in words), **environ
-    )
-
-
 def on_a_terminal(file: Path, *words: str, program: tuple[str, ...] = ("-m", "tasksmithy")) -> str:
     """What a run puts on the terminal that its standard error is; its output goes to a file."""
     ours, theirs = pty.openpty()
@@ -124,75 +107,83 @@ def on_a_terminal(file: Path, *words: str, program: tuple[str, ...] = ("-m", "ta
     return seen.decode()
 
 
-def events(done: subprocess.CompletedProcess[str]) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in done.stderr.splitlines()]
+def events(done: Done) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in done.err.splitlines()]
 
 
 # Lines
 
 
 def test_a_run_tells_its_retries_and_ends_with_a_line_that_counts_its_tasks(
+    tasksmithy: CommandLine,
     pipeline: Path,
 ) -> None:
-    done = run(pipeline, "FILE", "calm", "--n", 1)
-    assert done.stdout == "2\n"
-    retry, summary = done.stderr.splitlines()
+    done = tasksmithy("run", pipeline, "calm", "--n", 1)
+    assert done.out == "2\n"
+    retry, summary = done.err.splitlines()
     assert retry == "WARNING tasksmithy.task.demo.flaky: attempt 1 of 3 failed: OSError('busy')"
     assert summary.startswith("run r")
     assert ": 2 succeeded, 1 retry in " in summary
 
 
 def test_a_failure_is_told_once_in_one_line_without_secrets_and_control_characters(
+    tasksmithy: CommandLine,
     pipeline: Path,
 ) -> None:
-    done = run(pipeline, "FILE", "calls_broken", TOKEN="hunter22")
-    _, told, summary = done.stderr.splitlines()[:3]  # after the warning about async and secrets
+    done = tasksmithy("run", pipeline, "calls_broken", TOKEN="hunter22")
+    _, told, summary = done.err.splitlines()[:3]  # after the warning about async and secrets
     assert told == (
         "failed: demo.broken: NonRecoverableError('the disk *** is\\non fire\\x1b[31m')"
     )
     assert ": 2 failed in " in summary
-    assert "hunter22" not in done.stderr
+    assert "hunter22" not in done.err
 
 
-def test_of_a_long_error_no_part_of_a_secret_is_left(pipeline: Path) -> None:
+def test_of_a_long_error_no_part_of_a_secret_is_left(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
     token = "".join(map(str, range(200)))
-    done = run(pipeline, "FILE", "calls_broken", TOKEN=token)
-    assert "failed: demo.broken: NonRecoverableError('the disk *** is" in done.stderr
+    done = tasksmithy("run", pipeline, "calls_broken", TOKEN=token)
+    assert "failed: demo.broken: NonRecoverableError('the disk *** is" in done.err
 
 
-def test_many_failures_are_no_flood(pipeline: Path) -> None:
-    done = run(pipeline, "FILE", "calls_many_broken", "--n", 500)
-    lines = done.stderr.splitlines()
+def test_many_failures_are_no_flood(tasksmithy: CommandLine, pipeline: Path) -> None:
+    done = tasksmithy("run", pipeline, "calls_many_broken", "--n", 500)
+    lines = done.err.splitlines()
     assert len([line for line in lines if line.startswith("failed: ")]) == 10
     assert lines[10] == "more failures are counted and not told one by one"
     assert ": 1 succeeded, 500 failed in " in lines[11]
 
 
-def test_a_run_with_a_report_says_how_to_see_it(pipeline: Path) -> None:
-    done = run(pipeline, "FILE", "reported")
-    run_id = done.stderr.split()[1].rstrip(":")
-    assert done.stderr.splitlines()[-1] == f"its report: tasksmithy runs report {run_id}"
+def test_a_run_with_a_report_says_how_to_see_it(tasksmithy: CommandLine, pipeline: Path) -> None:
+    done = tasksmithy("run", pipeline, "reported")
+    run_id = done.err.split()[1].rstrip(":")
+    assert done.err.splitlines()[-1] == f"its report: tasksmithy runs report {run_id}"
 
 
-def test_a_run_without_a_report_does_not(pipeline: Path) -> None:
-    assert "report" not in run(pipeline, "FILE", "flaky", "--n", 1).stderr
+def test_a_run_without_a_report_does_not(tasksmithy: CommandLine, pipeline: Path) -> None:
+    assert "report" not in tasksmithy("run", pipeline, "flaky", "--n", 1).err
 
 
-def test_quiet_tells_nothing(pipeline: Path) -> None:
-    done = run(pipeline, "--quiet", "FILE", "calm", "--n", 1)
-    assert (done.stdout, done.stderr) == ("2\n", "")
+def test_quiet_tells_nothing(tasksmithy: CommandLine, pipeline: Path) -> None:
+    done = tasksmithy("run", "--quiet", pipeline, "calm", "--n", 1)
+    assert (done.out, done.err) == ("2\n", "")
 
 
-def test_what_tasks_log_below_a_warning_is_not_told(pipeline: Path) -> None:
-    assert "did 1" not in run(pipeline, "FILE", "flaky", "--n", 1).stderr
+def test_what_tasks_log_below_a_warning_is_not_told(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    assert "did 1" not in tasksmithy("run", pipeline, "flaky", "--n", 1).err
 
 
 # For machines
 
 
-def test_json_tells_every_event_in_a_line_and_the_result_as_json(pipeline: Path) -> None:
-    done = run(pipeline, "--json", "FILE", "calm", "--n", 1)
-    assert json.loads(done.stdout) == 2
+def test_json_tells_every_event_in_a_line_and_the_result_as_json(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    done = tasksmithy("run", "--json", pipeline, "calm", "--n", 1)
+    assert json.loads(done.out) == 2
     told = [(each["event"], each.get("task")) for each in events(done)]
     assert told == [
         ("started", "demo.calm"),
@@ -205,21 +196,23 @@ def test_json_tells_every_event_in_a_line_and_the_result_as_json(pipeline: Path)
     ]
 
 
-def test_events_of_one_execution_have_one_key(pipeline: Path) -> None:
-    keys = [each["key"] for each in events(run(pipeline, "--json", "FILE", "flaky", "--n", 1))
+def test_events_of_one_execution_have_one_key(tasksmithy: CommandLine, pipeline: Path) -> None:
+    keys = [each["key"] for each in events(tasksmithy("run", "--json", pipeline, "flaky", "--n", 1))
             if "key" in each]  # fmt: skip
     assert len(keys) == 3
     assert len(set(keys)) == 1
 
 
-def test_json_counts_the_tasks_of_the_run(pipeline: Path) -> None:
-    *_, last = events(run(pipeline, "--json", "FILE", "calm", "--n", 1))
+def test_json_counts_the_tasks_of_the_run(tasksmithy: CommandLine, pipeline: Path) -> None:
+    *_, last = events(tasksmithy("run", "--json", pipeline, "calm", "--n", 1))
     assert (last["event"], last["succeeded"], last["retries"]) == ("run", 2, 1)
 
 
-def test_json_tells_failures_and_the_error_without_secrets(pipeline: Path) -> None:
-    done = run(pipeline, "--json", "FILE", "calls_broken", TOKEN="hunter22")
-    assert (done.returncode, done.stdout) == (1, "")
+def test_json_tells_failures_and_the_error_without_secrets(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    done = tasksmithy("run", "--json", pipeline, "calls_broken", TOKEN="hunter22")
+    assert (done.code, done.out) == (1, "")
     told = events(done)
     assert [(e["task"], e["status"]) for e in told if e["event"] == "failed"] == [
         ("demo.broken", "failed"),
@@ -227,11 +220,11 @@ def test_json_tells_failures_and_the_error_without_secrets(pipeline: Path) -> No
     ]
     assert told[-1]["event"] == "error"
     assert told[-1]["type"] == "NonRecoverableError"
-    assert "hunter22" not in done.stderr
+    assert "hunter22" not in done.err
 
 
-def test_json_gives_text_as_a_json_string(pipeline: Path) -> None:
-    assert run(pipeline, "--json", "FILE", "reported").stdout == '"text"\n'
+def test_json_gives_text_as_a_json_string(tasksmithy: CommandLine, pipeline: Path) -> None:
+    assert tasksmithy("run", "--json", pipeline, "reported").out == '"text"\n'
 
 
 # On a terminal
@@ -278,30 +271,38 @@ def test_without_rich_a_terminal_gets_lines(pipeline: Path) -> None:
 # The report
 
 
-def test_report_writes_a_page_and_prints_where_it_is(pipeline: Path) -> None:
-    run(pipeline, "FILE", "reported")
-    done = tasksmithy(pipeline.parent, "runs", "report", "r", "--output", "page.html")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "page.html\n", "")
+def test_report_writes_a_page_and_prints_where_it_is(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    tasksmithy("run", pipeline, "reported")
+    done = tasksmithy("runs", "report", "r", "--output", "page.html")
+    assert (done.code, done.out, done.err) == (0, "page.html\n", "")
     text = (pipeline.parent / "page.html").read_text()
     assert text.startswith("<!doctype html>")
     assert "a tab" in text
 
 
-def test_without_a_name_the_page_is_named_after_the_run(pipeline: Path) -> None:
-    run_id = run(pipeline, "FILE", "reported").stderr.split()[1].rstrip(":")
-    done = tasksmithy(pipeline.parent, "runs", "report", "r")
-    assert done.stdout == f"{run_id}.html\n"
+def test_without_a_name_the_page_is_named_after_the_run(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    run_id = tasksmithy("run", pipeline, "reported").err.split()[1].rstrip(":")
+    done = tasksmithy("runs", "report", "r")
+    assert done.out == f"{run_id}.html\n"
     assert (pipeline.parent / f"{run_id}.html").is_file()
 
 
-def test_the_report_has_what_tasks_log_also_where_it_is_not_told(pipeline: Path) -> None:
-    run(pipeline, "FILE", "flaky", "--n", 7)
-    tasksmithy(pipeline.parent, "runs", "report", "r", "--output", "page.html")
+def test_the_report_has_what_tasks_log_also_where_it_is_not_told(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    tasksmithy("run", pipeline, "flaky", "--n", 7)
+    tasksmithy("runs", "report", "r", "--output", "page.html")
     assert "INFO did 7" in (pipeline.parent / "page.html").read_text()
 
 
-def test_the_report_of_an_unknown_run_is_an_error_and_no_file(pipeline: Path) -> None:
-    done = tasksmithy(pipeline.parent, "runs", "report", "nope", "--output", "page.html")
-    assert done.returncode == 2
-    assert done.stderr.startswith("error: ")
+def test_the_report_of_an_unknown_run_is_an_error_and_no_file(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    done = tasksmithy("runs", "report", "nope", "--output", "page.html")
+    assert done.code == 2
+    assert done.err.startswith("error: ")
     assert not (pipeline.parent / "page.html").exists()

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
+import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
 
 import pytest
+from core.tests.conftest import CommandLine
 
 from tasksmithy import __version__
 from tasksmithy.codec import Encoded
+from tasksmithy.runtime.stores.processlocks import ProcessLocks
 from tasksmithy.runtime.stores.records import AttemptRecord, RunStore, TaskRecord, TaskStatus
 
 ROOT, SUM, CACHED, LOST = (
@@ -28,19 +30,6 @@ ROOT, SUM, CACHED, LOST = (
     TaskRecord("rab1", "9/1", "9", "demo.lost", "python", "", "cancelled", 0.5, None, 2.0),
 )  # fmt: skip
 """A failed root, its child, the child's child, and one whose caller has no record."""
-
-
-def tasksmithy(*words: object, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tasksmithy", *map(str, words)]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=False, env=os.environ | environ, timeout=60
-    )
-
-
-def printed(done: subprocess.CompletedProcess[str]) -> str:
-    """What a command printed that did what was asked."""
-    assert (done.returncode, done.stderr) == (0, "")
-    return done.stdout
 
 
 @pytest.fixture
@@ -59,8 +48,8 @@ def recorded(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_list_shows_the_latest_run_first(recorded: Path) -> None:
-    head, *rows = printed(tasksmithy("runs", "list", "--runs-dir", recorded)).splitlines()
+def test_list_shows_the_latest_run_first(tasksmithy: CommandLine, recorded: Path) -> None:
+    head, *rows = tasksmithy("runs", "list", "--runs-dir", recorded).printed().splitlines()
     assert head.split() == ["RUN", "STATUS", "TASK", "STARTED", "SECONDS"]
     assert [row.split()[:3] for row in rows] == [
         ["rab1", "failed", "demo.main"],
@@ -68,28 +57,28 @@ def test_list_shows_the_latest_run_first(recorded: Path) -> None:
     ]
 
 
-def test_list_prints_json(recorded: Path) -> None:
+def test_list_prints_json(tasksmithy: CommandLine, recorded: Path) -> None:
     latest, first = json.loads(
-        printed(tasksmithy("runs", "list", "--json", "--runs-dir", recorded))
+        tasksmithy("runs", "list", "--json", "--runs-dir", recorded).printed()
     )
     assert (latest["id"], latest["file"], latest["inputs"]) == ("rab1", "pipeline.py", "n=3")
     assert (first["id"], first["file"], first["version"]) == ("rcd2", None, __version__)
     assert latest["started"] <= latest["ended"]
 
 
-def test_list_of_no_runs_says_so_and_makes_no_file(tmp_path: Path) -> None:
+def test_list_of_no_runs_says_so_and_makes_no_file(tasksmithy: CommandLine, tmp_path: Path) -> None:
     done = tasksmithy("runs", "list", "--runs-dir", tmp_path / "none")
-    assert printed(done) == "no runs are recorded\n"
+    assert done.printed() == "no runs are recorded\n"
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_users_records_are_the_default(tmp_path: Path) -> None:
+def test_the_users_records_are_the_default(tasksmithy: CommandLine, tmp_path: Path) -> None:
     done = tasksmithy("runs", "show", "r1", XDG_STATE_HOME=str(tmp_path), HOME=str(tmp_path))
-    assert done.returncode == 2
-    assert f"is recorded in {tmp_path}" in done.stderr
+    assert done.code == 2
+    assert f"is recorded in {tmp_path}" in done.err
 
 
-def test_a_run_whose_process_was_killed_is_dead(tmp_path: Path) -> None:
+def test_a_run_whose_process_was_killed_is_dead(tasksmithy: CommandLine, tmp_path: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path;"
         "from tasksmithy.runtime.stores.records import RunStore;"
@@ -97,14 +86,16 @@ def test_a_run_whose_process_was_killed_is_dead(tmp_path: Path) -> None:
         "os.kill(os.getpid(), 9)"
     )
     subprocess.run([sys.executable, "-c", script, str(tmp_path)], check=False)
-    out = printed(tasksmithy("runs", "list", "--runs-dir", tmp_path))
+    out = tasksmithy("runs", "list", "--runs-dir", tmp_path).printed()
     assert out.splitlines()[1].split()[:2] == ["rdead", "dead"]
     assert out.splitlines()[1].endswith("-")
 
 
-def test_show_prints_the_facts_of_a_run_and_its_call_tree(recorded: Path) -> None:
-    facts, table, *errors = printed(tasksmithy("runs", "show", "ra", "--runs-dir", recorded)).split(
-        "\n\n"
+def test_show_prints_the_facts_of_a_run_and_its_call_tree(
+    tasksmithy: CommandLine, recorded: Path
+) -> None:
+    facts, table, *errors = (
+        tasksmithy("runs", "show", "ra", "--runs-dir", recorded).printed().split("\n\n")
     )
     assert [line.split(maxsplit=1) for line in facts.splitlines()[:4]] == [
         ["run", "rab1"],
@@ -122,8 +113,8 @@ def test_show_prints_the_facts_of_a_run_and_its_call_tree(recorded: Path) -> Non
     assert errors == ["demo.main: ValueError: no\n"]
 
 
-def test_show_prints_json(recorded: Path) -> None:
-    run = json.loads(printed(tasksmithy("runs", "show", "rab1", "--json", "--runs-dir", recorded)))
+def test_show_prints_json(tasksmithy: CommandLine, recorded: Path) -> None:
+    run = json.loads(tasksmithy("runs", "show", "rab1", "--json", "--runs-dir", recorded).printed())
     assert (run["id"], run["status"], run["unrecorded"]) == ("rab1", "failed", 0)
     keys = [task["key"] for task in run["tasks"]]
     assert keys == ["9/1", "0", "0/1", "0/1/1"]
@@ -137,7 +128,7 @@ def test_show_prints_json(recorded: Path) -> None:
     assert (summing["parent"], summing["group"], summing["inputs"]) == ("0", "months", "a=1")
 
 
-def test_show_of_a_deep_call_tree_ends(tmp_path: Path) -> None:
+def test_show_of_a_deep_call_tree_ends(tasksmithy: CommandLine, tmp_path: Path) -> None:
     status: TaskStatus = "succeeded"
 
     async def finish(store: RunStore) -> None:
@@ -151,28 +142,82 @@ def test_show_of_a_deep_call_tree_ends(tmp_path: Path) -> None:
         store.begin("r", file=None, task="t", inputs="")
         asyncio.run(finish(store))
         store.end("r", "succeeded")
-    out = printed(tasksmithy("runs", "show", "r", "--runs-dir", tmp_path))
+    out = tasksmithy("runs", "show", "r", "--runs-dir", tmp_path).printed()
     assert out.count("\n" + "  " * 1498 + "t") == 1
 
 
-def test_an_unknown_run_is_one_message(recorded: Path) -> None:
+@pytest.mark.parametrize("status", ["running", "dead"])
+def test_show_of_a_run_that_has_not_ended_says_that_it_does_not_know_all(
+    status: str, tasksmithy: CommandLine, tmp_path: Path
+) -> None:
+    store = RunStore(tmp_path)
+    store.begin("r", file=None, task="t", inputs="")
+    if status == "dead":
+        ProcessLocks.of(tmp_path / "runs.locks").release("r")  # as when its process is killed
+    facts = tasksmithy("runs", "show", "r", "--runs-dir", tmp_path).printed().splitlines()
+    store.end("r", "succeeded")
+    store.close()
+    assert facts[3].split() == ["status", status]
+    assert facts[-1].split(maxsplit=2)[2] == "not known: a task is recorded when it has ended"
+
+
+def test_clear_drops_the_runs_that_are_over_and_says_how_many(
+    tasksmithy: CommandLine, recorded: Path
+) -> None:
+    out = tasksmithy("runs", "clear", "--runs-dir", recorded).printed()
+    assert out == "dropped 2 runs\n"
+    assert tasksmithy("runs", "list", "--runs-dir", recorded).out == "no runs are recorded\n"
+
+
+def test_clear_leaves_a_run_that_is_under_way(tasksmithy: CommandLine, recorded: Path) -> None:
+    with closing(RunStore(recorded)) as store:
+        store.begin("rlive", file=None, task="demo.live", inputs="")
+        out = tasksmithy("runs", "clear", "--runs-dir", recorded).printed()
+        assert out == "dropped 2 runs\n"
+        assert [run.id for run in store.runs()] == ["rlive"]
+        store.end("rlive", "succeeded")
+
+
+def test_clear_drops_runs_by_their_age(tasksmithy: CommandLine, recorded: Path) -> None:
+    with closing(sqlite3.connect(recorded / "runs-1.db")) as records:
+        records.execute("UPDATE run SET ended = ended - 7200 WHERE id = 'rcd2'")
+        records.commit()
+    words = ("runs", "clear", "--runs-dir", recorded, "--older-than")
+    assert tasksmithy(*words, "3h").printed() == "dropped 0 runs\n"
+    assert tasksmithy(*words, "90m").printed() == "dropped 1 run\n"
+    [left] = json.loads(tasksmithy("runs", "list", "--json", "--runs-dir", recorded).out)
+    assert left["id"] == "rab1"
+
+
+@pytest.mark.parametrize("age", ["", "d", "30", "1y", "-1d", "1.5d"])
+def test_an_age_that_is_none_is_told(tasksmithy: CommandLine, age: str) -> None:
+    done = tasksmithy("runs", "clear", f"--older-than={age}")
+    assert done.code == 2
+    assert f"{age!r} is no age: give a number with s, m, h, d or w" in done.err
+
+
+def test_an_unknown_run_is_one_message(tasksmithy: CommandLine, recorded: Path) -> None:
     done = tasksmithy("runs", "show", "rx", "--runs-dir", recorded)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == (
+    assert (done.code, done.out) == (2, "")
+    assert done.err == (
         f"error: no run 'rx' is recorded in {recorded}/runs-1.db; "
         "`tasksmithy runs list` shows which there are\n"
     )
 
 
-def test_a_beginning_that_several_runs_share_is_one_message(recorded: Path) -> None:
+def test_a_beginning_that_several_runs_share_is_one_message(
+    tasksmithy: CommandLine, recorded: Path
+) -> None:
     done = tasksmithy("runs", "show", "r", "--runs-dir", recorded)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: 2 runs begin with 'r' (rab1, rcd2): give more of the id\n"
+    assert (done.code, done.out) == (2, "")
+    assert done.err == "error: 2 runs begin with 'r' (rab1, rcd2): give more of the id\n"
 
 
 @pytest.mark.parametrize("words", [["list"], ["show", "r"]])
-def test_records_that_cannot_be_read_are_one_message(words: list[str], tmp_path: Path) -> None:
+def test_records_that_cannot_be_read_are_one_message(
+    tasksmithy: CommandLine, words: list[str], tmp_path: Path
+) -> None:
     (tmp_path / "runs-1.db").mkdir()
     done = tasksmithy("runs", *words, "--runs-dir", tmp_path)
-    assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr.startswith(f"error: the record of runs in {tmp_path}/runs-1.db cannot be ")
+    assert (done.code, done.out) == (2, "")
+    assert done.err.startswith(f"error: the record of runs in {tmp_path}/runs-1.db cannot be ")

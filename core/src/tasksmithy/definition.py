@@ -14,7 +14,7 @@ from dataclasses import dataclass, field, fields
 from enum import Enum
 from typing import Any, ClassVar, Final, dataclass_transform
 
-from tasksmithy.errors import DefinitionError, FieldError, near_misses
+from tasksmithy.errors import DefinitionError, FieldError, NotGiven, near_misses
 
 FIRST_SPELLINGS: Final = {
     "friendly_name": "short_name",
@@ -143,7 +143,7 @@ def _as_accepted(
             allowed = f"a field of {cls.__name__}{near_misses(name, accepted)}"
             raise cls._error(owner, name, given[name], allowed)
     for name in sorted(required - given.keys()):
-        raise cls._error(owner, name, None, f"a value: {cls.__name__} has no default for it")
+        raise cls._error(owner, name, NotGiven, f"one: {cls.__name__} has no default for it")
     return given
 
 

@@ -28,6 +28,7 @@ class Settings:
         secrets_files: files of lines NAME=value that hold secrets, the first one first; by
             default `.env` in the working directory.
         secrets_dir: the directory that holds secrets as files, or None.
+        file: the file that has the table; empty where there is none.
     """
 
     prefer: Mapping[str, str] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class Settings:
     strict: bool = False
     secrets_files: tuple[str, ...] = (".env",)
     secrets_dir: str | None = None
+    file: str = field(default="", compare=False)
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, directory: str = ".") -> Settings:
@@ -75,7 +77,20 @@ class Settings:
             strict=_flag("TASKSMITHY_STRICT", environ.get("TASKSMITHY_STRICT", "")),
             secrets_files=_secrets_files(table, file),
             secrets_dir=_path(directory, variable) if variable else _secrets_dir(table, file),
+            file=file,
         )
+
+    def passed_over(self, directory: str) -> str:
+        """The file that `directory` would have its settings from, where these are from another.
+
+        Returns:
+            The file; empty where there is none, or these are from it.
+
+        Raises:
+            SettingsError: the file is no TOML.
+        """
+        _, file = _nearest_table(directory)
+        return "" if file == self.file else file
 
     def disables(self, name: str, distribution: str) -> bool:
         """Whether the plugin `name` of `distribution` (a normalised name) is switched off."""

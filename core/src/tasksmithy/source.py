@@ -22,10 +22,15 @@ Tasks = Mapping[str, TaskTemplate[..., Any]]
 def load_file(file: str | Path) -> ModuleType:
     """Import a Python file as a module of its own name, with its folder importable.
 
+    Where another module has that name, the file's gets one that no other file's has.
+
     Raises:
         SourceError: there is no such file, or it does not import; chained to the cause.
     """
     path = Path(file).resolve()
+    if path.is_dir():
+        inside = ", ".join(str(Path(file, each.name)) for each in sorted(path.glob("*.py"))[:5])
+        raise SourceError(f"{file} is a folder: give a Python file{inside and f' ({inside})'}")
     if not path.is_file():
         raise SourceError(f"{file}: there is no such file")
     if path.suffix != ".py":
@@ -34,10 +39,15 @@ def load_file(file: str | Path) -> ModuleType:
     if folder not in sys.path:
         sys.path.insert(0, folder)
     known = sys.modules.get(name)
-    if known is not None and getattr(known, "__file__", None) == str(path):
+    is_another = known is not None and getattr(known, "__file__", None) != str(path)
+    if is_another or name in sys.stdlib_module_names:
+        import hashlib
+
+        digest = hashlib.sha256(str(path).encode()).hexdigest()
+        name = f"tasksmithy_source_{digest[:16]}_{name}"
+        known = sys.modules.get(name)
+    if known is not None:
         return known
-    if known is not None or name in sys.stdlib_module_names:
-        name = f"tasksmithy_source_{name}"  # never in the place of another module
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise SourceError(f"{file}: Python cannot import it")
@@ -94,6 +104,31 @@ def tasks_in(module: ModuleType) -> Tasks:
     return tasks
 
 
+def only_task(module: ModuleType) -> TaskTemplate[..., Any]:
+    """The task of a module that has one; of several, the one that is the entry point.
+
+    Raises:
+        SourceError: there is none, or several; the message names them.
+    """
+    tasks = tasks_in(module)
+    chosen = [task for task in tasks.values() if task.entrypoint] or list(tasks.values())
+    if not tasks:
+        raise _no_tasks(module)
+    if len(chosen) != 1:
+        raise SourceError(
+            f"{module.__file__ or module.__name__}: say which task to run, right after the file "
+            f"(tasks: {', '.join(sorted(tasks))})"
+        )
+    return chosen[0]
+
+
+def _no_tasks(module: ModuleType) -> SourceError:
+    return SourceError(
+        f"{module.__file__ or module.__name__} defines no task: a function becomes one by "
+        "@env.task, where env = TaskEnvironment(name=...)"
+    )
+
+
 def find_task(module: ModuleType, name: str) -> TaskTemplate[..., Any]:
     """A task of a module, by the name of the task or of the variable that holds it.
 
@@ -104,6 +139,8 @@ def find_task(module: ModuleType, name: str) -> TaskTemplate[..., Any]:
     held = vars(module).get(name)
     found = tasks.get(name) or (held if isinstance(held, TaskTemplate) else None)
     if found is None:
+        if not tasks:
+            raise _no_tasks(module)
         short = {task.rpartition(".")[2] for task in tasks}
         known = ", ".join(sorted(tasks)) or "none"
         raise SourceError(

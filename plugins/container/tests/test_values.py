@@ -12,9 +12,9 @@ import pytest
 import yaml
 from flyteidl2.core.literals_pb2 import LiteralMap
 
-from tasksmithy import InputError, run
+from tasksmithy import InputError, OutputError, run
 from tasksmithy.files import Dir, File
-from tasksmithy_container import ContainerTask, OutputError
+from tasksmithy_container import ContainerTask
 
 
 @dataclass
@@ -266,9 +266,8 @@ def test_all_inputs_are_together_as_a_flyte_literal_map(
 
 def test_a_missing_output_is_named_with_what_was_there(image: str, engine: str) -> None:
     script = "echo 1 > /var/outputs/nearly; echo > /var/outputs/other"
-    with pytest.raises(OutputError, match=r"'near' was not written.*nearly, other") as caught:
+    with pytest.raises(OutputError, match=r"output 'near' was not written.*nearly, other"):
         ask(image, script, outputs={"near": int})
-    assert caught.value.output == "near"
 
 
 @pytest.mark.parametrize(

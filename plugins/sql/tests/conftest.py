@@ -24,9 +24,10 @@ _numbers = itertools.count()
 
 
 @pytest.fixture(autouse=True)
-def _own_temporary_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Files that tasks give as results go where the test's own files go."""
+def _own_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Files that tasks give as results, and those they use, go where the test's own files go."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
 
 
 def postgresql_programs() -> Path | None:

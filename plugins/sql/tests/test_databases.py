@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 import time
 from typing import Any
 
@@ -217,9 +218,30 @@ def test_sqlalchemy_takes_the_password_and_the_driver_s_placeholders(server, mon
     assert ask(config, query, a=3) == [{"name": "guarded", "a": 3, "b": "a%b"}]
 
 
-def test_a_database_that_sqlalchemy_does_not_know_is_said(ask):
-    with pytest.raises((QueryError, MissingDependencyError), match="nonesuch"):
-        ask("nonesuch+driver://host/db", "select 1")
+@pytest.mark.parametrize(
+    ("missing", "url", "package"),
+    [
+        ("sqlalchemy", "mysql+pymysql://h/d", "pip install sqlalchemy"),
+        (
+            "adbc_driver_postgresql",
+            "postgresql://h/d",
+            r"pip install 'tasksmithy-sql\[postgresql\]'",
+        ),
+        ("pymysql", "mysql+pymysql://h/d", "pip install 'pymysql'"),
+        ("MySQLdb", "mysql://h/d", "pip install 'mysqlclient'"),
+        ("snowflake", "snowflake://h/d", "pip install 'snowflake-sqlalchemy'"),
+        ("nonesuch", "nonesuch+driver://h/d", "or correct the URL"),
+    ],
+)
+def test_what_has_to_be_installed_is_named(ask, monkeypatch, missing, url, package):
+    monkeypatch.setitem(sys.modules, missing, None)  # as if it were not installed
+    with pytest.raises(MissingDependencyError, match=package):
+        ask(url, "select 1")
+
+
+def test_a_setting_that_libpq_does_not_know_is_no_lost_connection(ask):
+    with pytest.raises(QueryError, match='invalid URI query parameter: "conect_timeout"'):
+        ask("postgresql://h/d?conect_timeout=5", "select 1")
 
 
 def _until(condition: Any, seconds: float = 5) -> None:

@@ -75,6 +75,9 @@ def test_what_is_no_parameter_is_left_alone(text, dialect):
         ("select :a -- :b\n, :c /* :d */", ["a", "c"]),
         ("select * from :s.:t", ["s", "t"]),
         ("select 7 % :a", ["a"]),
+        ("explain select :a -- :b", ["a"]),
+        ("explain analyze\nselect ':b', :a", ["a"]),
+        ("call f(:a, ':b')", ["a"]),
     ],
 )
 def test_a_parameter_is_found_where_an_operand_may_stand(text, found):
@@ -142,6 +145,10 @@ def test_a_wrong_query_is_an_error_at_definition(query, inputs, said):
         ("selct 1", "line 1"),
         ("insert into t vlues (1)", "line 1"),
         ("select 1;\nselect 2", r"line 2, column 1"),
+        (
+            "create trigger x after insert on t begin select 1; select 2; end; select 3",
+            r"one statement, not several \(line 1, column 67\)",
+        ),
     ],
 )
 def test_other_databases_queries_are_parsed_at_definition_too(database, query, said):
@@ -161,9 +168,14 @@ def test_other_databases_queries_are_parsed_at_definition_too(database, query, s
             "create function f() returns int language sql begin atomic select 1; end",
         ),
         ("sqlite://", "create trigger x after insert on t begin select 1; select 2; end"),
+        (
+            "sqlite://",
+            "create trigger x after insert on t begin select case when 1 then 2 end; select 3; end",
+        ),
+        ("mysql+pymysql://h/d", "create procedure p() begin if 1 then select 1; end if; end"),
         ("sqlite://", "select * from t where a match :a"),
         ("duckdb://", "from t select a: b"),
-        ("duckdb://", "select 1;"),
+        ("duckdb://", "select 1;;"),
         ("duckdb://", "pivot t on a using sum(b)"),
     ],
 )

@@ -17,8 +17,8 @@ from pyarrow import parquet
 from pydantic import BaseModel
 
 from tasksmithy import TaskDefinitionError, run
-from tasksmithy.files import File
-from tasksmithy_sql import ResultError, RowCount, SQLTask
+from tasksmithy.files import Dir, File
+from tasksmithy_sql import QueryError, ResultError, RowCount, SQLError, SQLTask
 
 TWO = "select 1 as a, 'x' as b union all select 2, null order by a"
 
@@ -134,6 +134,17 @@ def test_an_empty_stream_has_its_columns(database, ask):
     assert reader.read_all().num_rows == 0
 
 
+def text_in_row(database: str, row: int) -> str:
+    """A query of many rows, one of which the database or its driver cannot give."""
+    if database.startswith("sqlite"):
+        return f"select case when n = {row} then t else n end as v from ({numbers(database, row)})"
+    return f"select 1 / ({row} - n)::int as v from ({numbers(database, 2 * row)}) x"
+
+
+def parquet_files(state: Path) -> list[Path]:
+    return list(state.rglob("*.parquet"))
+
+
 @pytest.mark.parametrize("output", [File, Path])
 def test_a_parquet_file(database, ask, output):
     file = ask(database, numbers(database, 200_000), output)
@@ -146,6 +157,51 @@ def test_a_file_of_one_task_is_a_table_of_the_next(database, ask):
     file = ask(database, numbers(database, 10), File)
     count = SQLTask(name="t", query="select count(*) from r", inputs={"r": File}, output=int)
     assert run(count, r=file) == 10
+
+
+def test_a_parquet_file_stays_in_the_user_s_state_folder(database, ask, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "mine"))
+    one, other = (ask(database, TWO, File) for _ in range(2))
+    assert one != other
+    for file in (one, other):
+        assert (tmp_path / "mine" / "tasksmithy" / "outputs") in Path(file).parents
+        assert parquet.read_table(str(Path(file))).num_rows == 2
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "postgresql"])
+def test_a_statement_that_fails_leaves_no_parquet_file(scheme, ask, tmp_path, request):
+    url = request.getfixturevalue("server").url() if scheme == "postgresql" else "sqlite://"
+    with pytest.raises(SQLError):
+        ask(url, text_in_row(url, 150_000), File)
+    assert parquet_files(tmp_path) == []
+
+
+def test_a_commit_that_fails_leaves_no_parquet_file(postgresql, ask, tmp_path):
+    ask(postgresql, "create table t (a integer primary key deferrable initially deferred)", None)
+    ask(postgresql, "insert into t values (1)", None)
+    with pytest.raises(QueryError, match="duplicate key"):
+        ask(postgresql, "insert into t values (1) returning a", File)
+    assert parquet_files(tmp_path) == []
+
+
+@pytest.mark.parametrize("output", [list[dict], File, pl.DataFrame])
+def test_columns_with_one_name_are_an_error_where_names_count(database, ask, output):
+    with pytest.raises(ResultError, match="column 'a' is there more than once"):
+        ask(database, "select 1 as a, 2 as a", output)
+
+
+@pytest.mark.parametrize("output", [list[dict], list[Row], int])
+@pytest.mark.parametrize("database", ["sqlite", "postgresql"], indirect=True)
+def test_a_statement_that_gives_no_rows_has_no_such_output(database, ask, output):
+    with pytest.raises(ResultError, match="the statement gives no rows: declare"):
+        ask(database, "create table t (a integer)", output)
+    with pytest.raises(QueryError):
+        ask(database, "select * from t")
+
+
+def test_columns_that_do_not_fit_are_an_error_without_rows_too(database, ask):
+    with pytest.raises(ResultError, match=r"no column 'b', which .*Row needs"):
+        ask(database, "select 1 as a where 1 = 2", list[Row])
 
 
 def test_a_numeric_of_postgresql_is_a_decimal(postgresql, ask):
@@ -162,7 +218,7 @@ def test_a_numeric_of_postgresql_is_a_decimal(postgresql, ask):
         (TWO, int, "one value, the result has 2 rows of 2 columns"),
         ("select 1 where 1 = 2", int, "has 0 rows"),
         ("select null as n", int, "column 'n', row 1: expected int, got NULL"),
-        ("select 'x' as n", int, "row 1: .*got 'x' of type str"),
+        ("select 'x' as n", int, "column 'n', row 1: .*got 'x' of type str"),
         (
             "select 1 as a, 'x' as b union all select 2, 'y'",
             list[dict[str, int]],
@@ -190,18 +246,108 @@ def test_a_model_that_ignores_other_columns_may_have_fewer_fields(database, ask)
     assert ask(database, "select 1 as a, 2 as c", list[Open]) == [Open(a=1)]
 
 
-def test_a_column_of_several_types_in_sqlite_is_an_error_for_arrow(ask):
-    query = "select 1 as v union all select 'x'"
-    assert [row["v"] for row in ask("sqlite://", query.replace("1", "cast(1 as text)"))] == [
-        "1",
-        "x",
+def late(value: str) -> str:
+    """A query of SQLite of 200,000 rows, whose column `v` is NULL in the first half of them."""
+    return f"select case when n > 100000 then {value} end as v from ({numbers('sqlite', 200_000)})"
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite+pysqlite://"])
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        ("select 1 as v union all select 2.5", pa.float64()),
+        ("select null as v union all select 1", pa.int64()),
+        ("select null as v union all select 'x'", pa.string()),
+        ("select null as v union all select null", pa.null()),
+        (late("n"), pa.int64()),
+        (late("t"), pa.string()),
+    ],
+)
+def test_a_column_has_the_type_that_holds_its_values(ask, url, values, kind):
+    assert ask(url, values, pa.Table).schema.types == [kind]
+
+
+@pytest.mark.parametrize("url", ["sqlite://", "sqlite+pysqlite://"])
+@pytest.mark.parametrize(
+    ("query", "row"),
+    [
+        ("select 1 as v union all select 'x'", 2),
+        ("select 'x' as v union all select null union all select x'00'", 3),
+        ("select 0.5 as v union all select 9007199254740993", 2),
+        (f"{late('n')} union all select 'x'", 200_001),
+    ],
+)
+def test_a_column_of_several_types_names_the_first_row_that_does_not_fit(ask, url, query, row):
+    with pytest.raises(ResultError, match=rf"column 'v', row {row}: .* write cast\("):
+        ask(url, query)
+    assert ask(url, f"select cast(v as text) as v from ({query}) limit 3")
+
+
+def test_a_stream_keeps_the_types_of_its_first_batch(ask, tmp_path):
+    file = ask("sqlite://", late("t"), File)
+    assert parquet.read_table(str(Path(file)))["v"].to_pylist()[99_999:100_001] == [
+        None,
+        "text 100001",
     ]
-    with pytest.raises(ResultError, match=r"column 'v', row 2: 'x' of type str"):
-        ask("sqlite://", query)
+    with pytest.raises(ResultError, match=r"column 'v', row 100001: .*in a column of string"):
+        ask("sqlite://", late("n"), File)
+    with pytest.raises(ResultError, match=r"column 'v', row 100001: 0.5 .*in a column of int64"):
+        ask("sqlite://", late("0.5").replace("end", "else n end"), File)
 
 
 @pytest.mark.parametrize(
-    "output", [int | list, set, dict, object, list[int], "table", tuple[int, str]]
+    "value", ["'10.0.0.1'::inet", "12.5::money", "int4range(1, 5)", "array['10.0.0.1'::inet]"]
+)
+def test_a_type_of_postgresql_that_arrow_has_not_is_told_and_not_given_as_bytes(
+    postgresql, ask, value
+):
+    for output in (pa.Table, File):
+        with pytest.raises(ResultError, match="column 'v' is of a type that Arrow has not"):
+            ask(postgresql, f"select {value} as v", output)
+    assert ask(postgresql, f"select cast({value} as text) as v", str)
+
+
+@pytest.mark.parametrize(
+    ("value", "given"),
+    [
+        ("array[1.50::numeric]", ["1.50"]),
+        ("array['00000000-0000-0000-0000-000000000007'::uuid]", [UUID(int=7)]),
+        ("array['{}'::jsonb]", ["{}"]),
+        ("array[]::numeric[]", []),
+    ],
+)
+def test_an_array_of_postgresql_is_a_list(postgresql, ask, value, given):
+    assert ask(postgresql, f"select {value} as v") == [{"v": given}]
+    stream = ask(postgresql, f"select {value} as v where 1 = :one", pa.RecordBatchReader, one=1)
+    assert stream.read_all().to_pylist() == [{"v": given}]
+    file = ask(postgresql, f"select {value} as v", File)
+    assert "opaque" not in str(parquet.read_table(str(Path(file))).schema)
+
+
+@pytest.mark.parametrize("value", ["'infinity'::date", "'4713-01-01 BC'::date"])
+def test_a_date_that_python_has_not_names_column_and_row(postgresql, ask, value):
+    query = f"select date '2026-01-01' as d union all select {value}"
+    assert ask(postgresql, query, pa.Table).num_rows == 2
+    with pytest.raises(ResultError, match="column 'd', row 2: "):
+        ask(postgresql, query)
+
+
+@pytest.mark.parametrize("database", ["duckdb", "postgresql"], indirect=True)
+def test_an_interval_is_a_timedelta_unless_it_has_months(database, ask):
+    query = "select interval '2 days 3 hours' as i"
+    assert ask(database, query, dt.timedelta) == dt.timedelta(days=2, hours=3)
+    with pytest.raises(ResultError, match="column 'i', row 1: 1 months are no timedelta"):
+        ask(database, "select interval '1 month' as i")
+
+
+def test_a_change_with_parameters_may_give_a_stream(postgresql, ask):
+    ask(postgresql, "create table t (a integer)", None)
+    query = "with added as (insert into t values (:a) returning a) select a from added"
+    assert ask(postgresql, query, pa.RecordBatchReader, a=7).read_all().to_pylist() == [{"a": 7}]
+
+
+@pytest.mark.parametrize(
+    "output", [int | list, set, dict, object, list[int], "table", tuple[int, str], Dir]
 )
 def test_an_output_that_no_result_can_be_is_an_error_at_definition(output):
     with pytest.raises(TaskDefinitionError, match=r"output=.*RowCount"):

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 
 from tasksmithy_sql import ParameterError
 from tasksmithy_sql.binding import bound
-from tasksmithy_sql.databases import Connection, connect
+from tasksmithy_sql.connection import Connection
+from tasksmithy_sql.databases import connect
 from tasksmithy_sql.kinds import kind_of
 from tasksmithy_sql.outputs import delivery
 from tasksmithy_sql.query import analysed
@@ -61,6 +62,9 @@ TYPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "int or None": (int | None, st.integers(-(2**63), 2**63 - 1) | st.none()),
 }
 
+TOGETHER = 25
+"""Values in one statement: most of the time of a statement does not depend on how many it has."""
+
 NOT_IN = {("sqlite", "big int"), ("sqlite", "timedelta")}
 """What a database has no type for; it says so, see below."""
 
@@ -80,34 +84,46 @@ def connection(kind: str, request: pytest.FixtureRequest) -> Any:
     connected.close()
 
 
-def echo(connection: Connection, kind: str, declared: Any) -> Callable[[Any], Any]:
-    """What a task makes of a value: `select :x`, without the run around it."""
+def echo(connection: Connection, kind: str, declared: Any, count: int = 1) -> Callable[..., Any]:
+    """What a task makes of `count` values: `select :v0 as v0, ...`, without the run around it."""
+    names = [f"v{number}" for number in range(count)]
     dialect = {"postgresql": "postgres"}.get(kind, kind)
-    query, deliver = analysed("select :x as x", "", dialect), delivery(declared)
-    types, kinds = {"x": declared}, {"x": kind_of("x", declared)}
-    return lambda value: deliver(connection, bound(query, {"x": value}, types, kinds, connection))
+    query = analysed(f"select {', '.join(f':{name} as {name}' for name in names)}", "", dialect)
+    deliver = delivery(list[dict[str, declared]])  # type: ignore[valid-type]
+    types, kinds = dict.fromkeys(names, declared), dict.fromkeys(names, kind_of("v", declared))
+
+    def answer(*values: Any) -> list[Any]:
+        inputs = dict(zip(names, values, strict=True))
+        [row] = deliver(connection, bound(query, inputs, types, kinds, connection))
+        return list(row.values())
+
+    return answer
 
 
-def check(connection: Connection, kind: str, name: str, examples: int) -> None:
-    declared, values = TYPES[name]
-    answer = echo(connection, kind, declared)
+def check(connection: Connection, kind: str, name: str, values: int) -> None:
+    """Send that many values there and back, as many of them in one statement as `TOGETHER`."""
+    declared, strategy = TYPES[name]
+    answer, came_back = echo(connection, kind, declared, TOGETHER), 0
 
     @settings(
-        max_examples=examples,
+        max_examples=values // TOGETHER,
         deadline=None,
         database=None,
         phases=[Phase.generate, Phase.shrink],
         suppress_health_check=list(HealthCheck),
     )
-    @given(values)
-    def comes_back(value: Any) -> None:
-        back = answer(value)
-        assert back == value
-        assert type(back) is type(value)
-        if isinstance(value, float):
-            assert math.copysign(1, back) == math.copysign(1, value)
+    @given(st.lists(strategy, min_size=TOGETHER, max_size=TOGETHER))
+    def come_back(given: list[Any]) -> None:
+        nonlocal came_back
+        back = answer(*given)
+        assert back == given
+        assert [type(value) for value in back] == [type(value) for value in given]
+        if declared is float:
+            assert [math.copysign(1, x) for x in back] == [math.copysign(1, x) for x in given]
+        came_back += len(given)
 
-    comes_back()
+    come_back()
+    assert came_back >= values
 
 
 @pytest.mark.parametrize("name", TYPES)
@@ -142,7 +158,7 @@ REFUSED = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_no_database_can_hold_is_refused(connection, kind, name):
     declared, value, said = REFUSED[name]
-    with pytest.raises(ParameterError, match=f"parameter 'x': expected .*{said}"):
+    with pytest.raises(ParameterError, match=f"parameter 'v0': expected .*{said}"):
         echo(connection, kind, declared)(value)
 
 
@@ -172,6 +188,6 @@ def test_what_one_database_cannot_hold_is_refused_there(of, value, said, request
 @pytest.mark.parametrize("value", [10**60, -(10**100), Decimal("1.50")])
 def test_a_numeric_of_postgresql_has_any_number_of_digits(server, value):
     connected = connect(DatabaseURL.of("database", server.url()), None, transaction=True)
-    back = echo(connected, "postgresql", type(value))(value)
+    [back] = echo(connected, "postgresql", type(value))(value)
     assert str(back) == str(value)
     connected.close()

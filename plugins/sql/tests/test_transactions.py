@@ -20,6 +20,8 @@ from tasksmithy_sql import (
     SQLTask,
     TransactionConflictError,
 )
+from tasksmithy_sql.databases import postgresql as module_of_postgresql
+from tasksmithy_sql.databases import sqlite
 
 
 def until(condition: Any, seconds: float = 10) -> Any:
@@ -122,6 +124,22 @@ def test_a_timeout_cancels_the_statement_on_the_server(postgresql, server):
     assert not server.execute(
         "select 1 from pg_stat_activity where query like 'select pg_sleep(31)%' and state='active'"
     )
+
+
+def test_a_connection_whose_statement_was_stopped_is_not_used_again(postgresql):
+    pid = SQLTask(name="pid", query="select pg_backend_pid()", output=int, database=postgresql)
+    long = SQLTask(name="long", query="select pg_sleep(31)", database=postgresql, timeout=0.3)
+    env = TaskEnvironment(name="pool")
+
+    @env.task
+    async def around() -> list[int]:
+        first = await pid()
+        with pytest.raises(TimeoutError):
+            await long()
+        return [first, await pid()]
+
+    first, second = run(around)
+    assert first != second
 
 
 def test_a_statement_that_is_stopped_while_it_streams_is_stopped(log, ask):
@@ -258,7 +276,8 @@ def test_a_conflict_in_duckdb_is_a_conflict(tmp_path, ask):
             ask(url, "update t set a = 3", RowCount)
 
 
-def test_a_locked_sqlite_database_is_a_conflict(tmp_path, ask):
+def test_a_locked_sqlite_database_is_a_conflict(tmp_path, ask, monkeypatch):
+    monkeypatch.setattr(sqlite, "_WAIT_FOR_LOCK", 0.2)
     url, path = f"sqlite:///{tmp_path}/a.db", f"{tmp_path}/a.db"
     ask(url, "create table t (a integer)", None)
     other = sqlite3.connect(path, isolation_level=None)
@@ -340,7 +359,8 @@ def test_a_commit_that_is_lost_after_it_was_done_is_done(postgresql, server, ask
     assert ask(postgresql, "select count(*) from log", int) == 1
 
 
-def test_a_commit_whose_end_cannot_be_learnt_is_not_retried(postgresql, server, ask):
+def test_a_commit_whose_end_cannot_be_learnt_is_not_retried(postgresql, server, ask, monkeypatch):
+    monkeypatch.setattr(module_of_postgresql, "_CONNECT_TIMEOUT", 1)
     slow_commit(postgresql, ask)
     task = SQLTask(
         name="t",

@@ -100,7 +100,7 @@ def test_upsert_of_a_key_twice_is_refused(table, ask):
 
 
 def test_upsert_of_the_key_alone_keeps_what_is_there(table, ask):
-    write(table, pa.table({"k": [1, 3]}), "upsert", key=["k"])
+    assert write(table, pa.table({"k": [1, 3]}), "upsert", key=["k"]) == 1
     assert ask(table, "select * from t order by k") == [{"k": 1, "v": "old"}, {"k": 3, "v": None}]
 
 
@@ -182,6 +182,23 @@ def test_postgresql_casts_to_the_column_s_type(postgresql, ask):
     assert ask(postgresql, "select a, b->>'x' as x, c::text as c, d from t") == [
         {"a": 1, "x": "1", "c": uuid, "d": Decimal("2.50")}
     ]
+
+
+def test_no_number_is_too_large_for_postgresql(postgresql, ask):
+    write(postgresql, pa.table({"n": pa.array([2**64 - 1], pa.uint64())}), "create")
+    assert ask(postgresql, "select n from t", int) == 2**64 - 1
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "postgresql"])
+def test_a_column_that_the_database_has_no_type_for_is_named(scheme, request):
+    url = request.getfixturevalue("postgresql") if scheme == "postgresql" else "sqlite://"
+    with pytest.raises(QueryError, match=r"column 's': .* has no type for struct<x: int64>"):
+        write(url, pa.table({"s": [{"x": 1}]}), "create")
+
+
+def test_rows_without_columns_are_refused(database):
+    with pytest.raises(QueryError, match="the rows have no columns"):
+        write(database, pa.table({}), "create")
 
 
 def test_a_value_that_the_column_cannot_hold_is_an_error(postgresql, ask):

@@ -1,4 +1,4 @@
-"""The command line: `tasksmithy run`, `runs`, `cache`, `render` and `plugins`.
+"""The command line: `tasksmithy run`, `runs`, `cache`, `render`, `plugins`, `new`, `check`.
 
 Each command is a module with `add(commands)`, which describes it, and `execute(args)`, which does
 it. What a command works with is imported when it is executed, so that `--help` costs nothing.
@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from tasksmithy import __version__
-from tasksmithy.cli import cache, plugins, render, run, runs
+from tasksmithy.cli import cache, check, new, plugins, render, run, runs
 from tasksmithy.cli.failure import is_of_a_task, report
 
 __all__ = ["main"]
@@ -38,13 +39,27 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+class _Parser(argparse.ArgumentParser):
+    """The parser of a command; each of them takes `--verbose`, so that it may come anywhere."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        # Without a default: a command that is not told does not take it back from the one above.
+        self.add_argument(
+            "--verbose",
+            action="store_true",
+            default=argparse.SUPPRESS,
+            help="show tracebacks in full",
+        )
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="tasksmithy", description="Run tasks on this machine, and see what they are."
     )
     parser.add_argument("--version", action="version", version=f"tasksmithy {__version__}")
-    parser.add_argument("--verbose", action="store_true", help="show tracebacks in full")
+    parser.set_defaults(verbose=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (run, runs, cache, render, plugins):
+    for command in (run, runs, cache, render, plugins, new, check):
         command.add(commands)
     return parser

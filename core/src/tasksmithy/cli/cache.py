@@ -55,8 +55,14 @@ def show(args: argparse.Namespace) -> int:
 
 def drop(args: argparse.Namespace) -> int:
     """Clear the cache; print how much was dropped to standard output."""
+    from tasksmithy.errors import near_misses
+
     with closing(_store(args.cache_dir)) as store:
-        print(f"dropped {_entries(store.clear(args.task))}")
+        dropped = store.clear(args.task)
+        known = store.info().tasks if args.task is not None and not dropped else ()
+    print(f"dropped {_entries(dropped)}")
+    if near := near_misses(args.task or "", known):
+        print(f"there are none of task {args.task!r}{near}")
     return 0
 
 

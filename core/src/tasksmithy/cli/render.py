@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tasksmithy.registry import Registry
+    from tasksmithy.spec import TaskSpec
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -29,26 +35,43 @@ def execute(args: argparse.Namespace) -> int:
     import sys
 
     from tasksmithy.active import registry_in_use
-    from tasksmithy.discovery import RENDERERS
-    from tasksmithy.runtime.run import init
+    from tasksmithy.cli.source import load
     from tasksmithy.serialization import SerializationContext, serialize
-    from tasksmithy.source import find_task, load_file, tasks_in
+    from tasksmithy.source import find_task, tasks_in
     from tasksmithy.spec import to_json
 
-    init()
-    module = load_file(args.file)
+    module = load(args.file)
+    renderer = None if args.format == "json" else _renderer(registry_in_use.get(), args.format)
     tasks = tasks_in(module)
     chosen = [find_task(module, name) for name in args.tasks] or [tasks[n] for n in sorted(tasks)]
     sctx = SerializationContext(
         version=args.deployment_version, project=args.project, domain=args.domain
     )
     specs = [serialize(task, sctx) for task in chosen]
-    if args.format == "json":
+    if renderer is None:
         print(to_json([spec.to_dict() for spec in specs]))
         return 0
-    renderer = registry_in_use.get().load(RENDERERS, args.format)
     for spec in specs:
         rendered = renderer(spec)
         sys.stdout.flush()
         sys.stdout.buffer.write(rendered if isinstance(rendered, bytes) else rendered.encode())
     return 0
+
+
+def _renderer(registry: Registry, name: str) -> Callable[[TaskSpec], bytes | str]:
+    """An installed renderer.
+
+    Raises:
+        PluginError: there is none of that name, or it cannot be used.
+    """
+    from tasksmithy.discovery import RENDERERS
+    from tasksmithy.errors import PluginLoadError, near_misses
+
+    if not any(each.record.group == RENDERERS for each in registry.plugins(name)):
+        known = ["json", *registry.names(RENDERERS)]
+        raise PluginLoadError(
+            f"there is no format {name!r}{near_misses(name, known)} "
+            f"(installed formats: {', '.join(known)})"
+        )
+    renderer: Callable[[TaskSpec], bytes | str] = registry.load(RENDERERS, name)
+    return renderer

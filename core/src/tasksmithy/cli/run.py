@@ -4,17 +4,24 @@ from __future__ import annotations
 
 import argparse
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import closing
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from types import ModuleType
-
+    from tasksmithy.cli.signals import Stop
     from tasksmithy.runtime.observer import Observer
     from tasksmithy.runtime.run import Runner
-    from tasksmithy.task import TaskTemplate
+
+_EXIT_CODES = (
+    "Exit codes: 0, there is a result; 1, a task failed; 2, what was asked cannot be done; 130, "
+    "143 and 129, the run was stopped by Ctrl-C, SIGTERM or SIGHUP. The first Ctrl-C cancels the "
+    "run, and its tasks tidy up; a second one ends it at once."
+)
+
+_RESUME_STANDS_ALONE = "--resume has the file and the inputs from the record; leave them out"
 
 
 def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,7 +32,10 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         usage="tasksmithy run [options] FILE [TASK] [--input value ...]\n"
         "       tasksmithy run [options] --resume ID",
         description="Run a task of a Python file on this machine and print its result: text as it "
-        "is, anything else as JSON where it can be. --help after the task shows what it takes.",
+        "is, anything else as JSON where it can be. --help after the file lists its tasks, and "
+        "after the task it shows what that takes.",
+        epilog=_EXIT_CODES,
+        parents=[_options()],
     )
     parser.add_argument("file", nargs="?", help="Python file that defines the task")
     parser.add_argument(
@@ -34,6 +44,12 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
     parser.add_argument(
         "inputs", nargs=argparse.REMAINDER, help="the task's inputs, as --name value"
     )
+    parser.set_defaults(execute=execute)
+
+
+def _options() -> argparse.ArgumentParser:
+    """The options of a run; also where they come after the file."""
+    parser = argparse.ArgumentParser(prog="tasksmithy run", add_help=False, allow_abbrev=False)
     parser.add_argument(
         "--resume",
         metavar="ID",
@@ -65,35 +81,74 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         help="for machines: the result as JSON in a line, the last of standard output, and on "
         "standard error a JSON object a line for whatever happens",
     )
-    parser.set_defaults(execute=execute)
+    return parser
 
 
 def execute(args: argparse.Namespace) -> int:
     """Run the task; print its result to standard output."""
-    from tasksmithy.runtime.run import init
-    from tasksmithy.source import load_file
+    from tasksmithy.cli.signals import Stop
 
-    _log(quiet=args.quiet, as_json=args.for_machines)
-    init()
+    stop = Stop(partial(_tell_stopping, args))
+    try:
+        return _execute(args, stop)
+    except KeyboardInterrupt:
+        return stop.exit_code
+
+
+def _execute(args: argparse.Namespace, stop: Stop) -> int:
+    import asyncio
+
+    from tasksmithy.cli import inputs
+    from tasksmithy.cli.failure import is_of_a_task
+    from tasksmithy.cli.source import load
+    from tasksmithy.errors import SourceError, TaskCancelledError
+    from tasksmithy.source import find_task, only_task
+
+    _log(args)
     if args.resume is not None:
         _recall(args)
     elif args.file is None:
-        from tasksmithy.errors import SourceError
-
         raise SourceError("say which file to run, or which run to --resume")
-    module = load_file(args.file)
-    task = _task(module, args.task)
-    if "--help" in args.inputs:
-        print(_usage(args.file, task))
+    module = load(args.file)
+    if args.task is None and "--help" in args.inputs:
+        print(inputs.overview(args.file, module))
         return 0
-    inputs = _inputs(task, args.inputs)
-    with closing(_observer(quiet=args.quiet, as_json=args.for_machines)) as observer:
-        result = _runner(args, observer).run(task, **inputs)
+    task = only_task(module) if args.task is None else find_task(module, args.task)
+    if "--help" in args.inputs:
+        print(inputs.usage(args.file, task))
+        return 0
+    args.inputs, others = inputs.split(task, args.inputs)
+    if others:
+        _take_options(args, others)
+    given = inputs.given(task, args.inputs)
+    observer = _observer(quiet=args.quiet, as_json=args.for_machines)
+    try:
+        with closing(observer):
+            result = stop.run(_runner(args, observer).arun(task, **given))
+    except BaseException as error:
+        if is_of_a_task(error) or not isinstance(error, Exception):
+            _tell_resume(args, observer.run_id)
+        if isinstance(error, asyncio.CancelledError):
+            raise TaskCancelledError(task.name) from error
+        raise
     print(_as_json(result) if args.for_machines else _as_text(result))
     return 0
 
 
-def _log(*, quiet: bool, as_json: bool) -> None:
+def _take_options(args: argparse.Namespace, words: Sequence[str]) -> None:
+    """Heed options of the run that come after its file; what is none is left as an input."""
+    from tasksmithy.errors import SourceError
+
+    parser, resume = _options(), args.resume
+    parser.add_argument("--verbose", action="store_true")
+    _, unknown = parser.parse_known_args(words, args)
+    args.inputs += unknown
+    if args.resume != resume:
+        raise SourceError(_RESUME_STANDS_ALONE)
+    _log(args)
+
+
+def _log(args: argparse.Namespace) -> None:
     """Warnings of a run go to standard error, a line each."""
     import logging
 
@@ -106,13 +161,13 @@ def _log(*, quiet: bool, as_json: bool) -> None:
             except Exception:  # noqa: BLE001 - as every handler: logging breaks no task
                 self.handleError(record)
                 return
-            if as_json:
+            if args.for_machines:
                 say_json("log", level=record.levelname, logger=record.name, message=text)
             else:
                 say(f"{record.levelname} {record.name}: {text}")
 
-    handler = ToStderr(logging.ERROR if quiet else logging.WARNING)
-    logging.basicConfig(handlers=[handler], format="%(message)s", level=handler.level)
+    handler = ToStderr(logging.ERROR if args.quiet else logging.WARNING)
+    logging.basicConfig(handlers=[handler], format="%(message)s", level=handler.level, force=True)
     # The report of a run has more of what its tasks log.
     logging.getLogger("tasksmithy.task").setLevel(logging.INFO)
 
@@ -144,7 +199,7 @@ def _recall(args: argparse.Namespace) -> None:
     from tasksmithy.runtime.stores.records import RunStore, default_runs_directory
 
     if args.file is not None:
-        raise SourceError("--resume has the file and the inputs from the record; leave them out")
+        raise SourceError(_RESUME_STANDS_ALONE)
     with closing(RunStore(args.runs_dir or default_runs_directory())) as store:
         run = store.find(args.resume)
     if run.file is None:
@@ -171,60 +226,23 @@ def _runner(args: argparse.Namespace, observer: Observer) -> Runner:
     )
 
 
-def _task(module: ModuleType, name: str | None) -> TaskTemplate[..., Any]:
-    from tasksmithy.errors import SourceError
-    from tasksmithy.source import find_task, tasks_in
+def _tell_stopping(args: argparse.Namespace) -> None:
+    """Say that the run is being cancelled, which may take a while."""
+    from tasksmithy.runtime.report.progress import say, say_json
 
-    if name is not None:
-        return find_task(module, name)
-    tasks = tasks_in(module)
-    chosen = [task for task in tasks.values() if task.entrypoint] or list(tasks.values())
-    if len(chosen) != 1:
-        known = ", ".join(sorted(tasks)) or "none"
-        raise SourceError(f"{module.__file__}: say which task to run (tasks: {known})")
-    return chosen[0]
+    if args.for_machines:
+        say_json("stopping")
+    elif not args.quiet:
+        say("stopping: what runs is cancelled and tidies up; Ctrl-C again ends it at once")
 
 
-def _inputs(task: TaskTemplate[..., Any], words: Sequence[str]) -> dict[str, Any]:
-    """The inputs that words as `--month 3`, `--month=3` and `--dry-run` stand for."""
-    from tasksmithy.errors import InputError
-    from tasksmithy.values import from_text
+def _tell_resume(args: argparse.Namespace, run_id: str) -> None:
+    """Say how to go on with a run that has no result, if it is recorded."""
+    from tasksmithy.runtime.report.progress import say
 
-    inputs: dict[str, Any] = {}
-    for name, text in _pairs(task, words):
-        if name in inputs:
-            raise InputError(task.name, f"input {name!r} is given twice")
-        kind, _ = task.interface.inputs.get(name, (str, None))
-        if text is None and kind is not bool:
-            raise InputError(task.name, f"input {name!r} is given without a value")
-        inputs[name] = from_text(task.name, name, kind, "true" if text is None else text)
-    # What is missing or unknown is told now, not by a run that has begun.
-    return task.interface.bind(task.name, (), inputs)
-
-
-def _pairs(task: TaskTemplate[..., Any], words: Sequence[str]) -> Iterator[tuple[str, str | None]]:
-    from tasksmithy.errors import InputError
-
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("--") or word == "--":
-            described = task.interface.describe()
-            raise InputError(task.name, f"{word!r} is no input; give --name value ({described})")
-        name, equals, text = word[2:].partition("=")
-        if equals:
-            yield name.replace("-", "_"), text
-        elif rest and not rest[0].startswith("--"):
-            yield name.replace("-", "_"), rest.pop(0)
-        else:
-            yield name.replace("-", "_"), None
-
-
-def _usage(file: str, task: TaskTemplate[..., Any]) -> str:
-    lines = [f"usage: tasksmithy run {file} {task.name} [--input value ...]"]
-    if task.docs is not None and task.docs.description:
-        lines += ["", task.docs.description]
-    return "\n".join([*lines, "", task.interface.describe()])
+    if run_id and not args.for_machines:
+        folder = ["--runs-dir", str(args.runs_dir)] if args.runs_dir else []
+        say("go on with: " + shlex.join(["tasksmithy", "run", *folder, "--resume", run_id]))
 
 
 def _as_text(result: object) -> str:

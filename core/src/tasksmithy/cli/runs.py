@@ -1,8 +1,9 @@
-"""`tasksmithy runs list`, `show` and `report`: the runs that are recorded on this machine."""
+"""`tasksmithy runs list`, `show`, `report` and `clear`: the runs recorded on this machine."""
 
 from __future__ import annotations
 
 import argparse
+import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -43,9 +44,23 @@ def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
         "--output", type=Path, metavar="FILE", help="where to write it; ID.html, if not given"
     )
     reporting.set_defaults(execute=report)
+    clearing = actions.add_parser(
+        "clear",
+        help="drop the records of runs",
+        description="Drop the records of runs that are over, with the results that they have kept. "
+        "They can no longer be shown, reported or resumed. A run under way is left alone.",
+    )
+    clearing.add_argument(
+        "--older-than",
+        type=_seconds,
+        default=0,
+        metavar="AGE",
+        help="drop only those that ended so long ago: a number with s, m, h, d or w, such as 30d",
+    )
+    clearing.set_defaults(execute=clear)
     for action in (listing, showing):
         action.add_argument("--json", action="store_true", help="print JSON instead of text")
-    for action in (listing, showing, reporting):
+    for action in (listing, showing, reporting, clearing):
         action.add_argument(
             "--runs-dir", type=Path, help="folder of the records; the user's, if not given"
         )
@@ -98,6 +113,27 @@ def report(args: argparse.Namespace) -> int:
     return 0
 
 
+def clear(args: argparse.Namespace) -> int:
+    """Drop runs; print how many were dropped to standard output."""
+    latest = time.time() - args.older_than
+    with closing(_store(args.runs_dir)) as store:
+        # One that has died has no end; its start is all that is known.
+        old = [run.id for run in store.runs() if (run.ended or run.started) <= latest]
+        dropped = store.remove(old)
+    print(f"dropped {'1 run' if len(dropped) == 1 else f'{len(dropped)} runs'}")
+    return 0
+
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+def _seconds(age: str) -> float:
+    number, unit = age[:-1], age[-1:]
+    if unit in _UNITS and number.isdecimal():
+        return float(number) * _UNITS[unit]
+    raise argparse.ArgumentTypeError(f"{age!r} is no age: give a number with s, m, h, d or w")
+
+
 def _store(directory: Path | None) -> RunStore:
     from tasksmithy.runtime.stores.records import RunStore, default_runs_directory
 
@@ -127,6 +163,9 @@ def _as_text(details: RunDetails) -> str:
     ]
     if run.unrecorded:
         facts.append(("unrecorded", f"{run.unrecorded} tasks, which run again on --resume"))
+    if run.status in ("running", "dead"):
+        # A record of what begins would cost each task more than all the rest of it.
+        facts.append(("under way", "not known: a task is recorded when it has ended"))
     parts = [aligned(facts)]
     if details.tasks:
         tree = [

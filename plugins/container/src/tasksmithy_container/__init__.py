@@ -1,6 +1,6 @@
 """Task type `raw-container`: a task is a container, on docker or podman."""
 
-from tasksmithy_container.errors import ContainerError, EngineError, NoEngineError, OutputError
+from tasksmithy_container.errors import ContainerError, EngineError, NoEngineError
 from tasksmithy_container.task import ContainerTask
 
 __version__ = "0.1.0"
@@ -10,6 +10,5 @@ __all__ = [
     "ContainerTask",
     "EngineError",
     "NoEngineError",
-    "OutputError",
     "__version__",
 ]

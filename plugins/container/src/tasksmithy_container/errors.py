@@ -55,22 +55,3 @@ class EngineError(TasksmithyError):
 
 class NoEngineError(EngineError, NonRecoverableError):
     """No container engine can be used here; the message says what was looked for."""
-
-
-class OutputError(TasksmithyError):
-    """An output that the container did not write, or wrote as something else.
-
-    Attributes:
-        task: name of the task.
-        output: name of the output.
-        problem: what is wrong with it.
-    """
-
-    def __init__(self, task: str, output: str, problem: str) -> None:
-        super().__init__(task, output, problem)
-        self.task = task
-        self.output = output
-        self.problem = problem
-
-    def __str__(self) -> str:
-        return f"task {self.task!r}: output {self.output!r} {self.problem}"

@@ -8,12 +8,11 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from tasksmithy.errors import InputError, shorten
+from tasksmithy.errors import InputError, OutputError, shorten
 from tasksmithy.files import Dir, File
 from tasksmithy.interface import type_name
 from tasksmithy.values import from_text
 from tasksmithy_container.conversion import is_optional, required
-from tasksmithy_container.errors import OutputError
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.task import ContainerTask
 
@@ -44,13 +43,13 @@ def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
         if is_optional(kind):
             return None
         problem = f"was not written to {there}; {_listing(task, scratch)}"
-        raise OutputError(task.name, name, problem) from None
+        raise OutputError(task.name, f"output {name!r} {problem}") from None
     kind = required(kind)
     # Nothing else: a link could lead anywhere on this machine, a pipe could be waited for forever.
     wanted, is_wanted = ("directory", stat.S_ISDIR) if kind is Dir else ("file", stat.S_ISREG)
     if not is_wanted(status.st_mode):
         problem = f"is {type_name(kind)}, and {there} is no {wanted}; {_listing(task, scratch)}"
-        raise OutputError(task.name, name, problem)
+        raise OutputError(task.name, f"output {name!r} {problem}")
     try:
         if kind in (File, Dir):
             return kind(str(_kept(path, scratch.name)))
@@ -59,21 +58,21 @@ def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
                 f"has {status.st_size} bytes, more than max_inline_io_bytes "
                 f"({task.max_inline_io_bytes}); make it a File, or raise the bound"
             )
-            raise OutputError(task.name, name, problem)
+            raise OutputError(task.name, f"output {name!r} {problem}")
         text = path.read_bytes().decode()
     except UnicodeDecodeError as error:
         problem = f"is {type_name(kind)}, and {there} is not UTF-8 ({error}); make it a File"
-        raise OutputError(task.name, name, problem) from None
+        raise OutputError(task.name, f"output {name!r} {problem}") from None
     except (OSError, shutil.Error) as error:
         problem = f"cannot be read from {there}: {error}"
-        raise OutputError(task.name, name, problem) from None
+        raise OutputError(task.name, f"output {name!r} {problem}") from None
     if kind is str:
         return text
     try:
         return from_text(task.name, name, kind, text.strip())
     except InputError as error:
         problem = f"is {type_name(kind)}, and {there} holds {shorten(text)}, which is not one"
-        raise OutputError(task.name, name, problem) from error
+        raise OutputError(task.name, f"output {name!r} {problem}") from error
 
 
 def _listing(task: ContainerTask, scratch: Scratch) -> str:

@@ -19,7 +19,8 @@ from tasksmithy_container.task import ContainerTask
 class ContainerTaskType(TaskType):
     """Task type `raw-container`."""
 
-    template: ClassVar[type[ContainerTask]] = ContainerTask  # a type that builds on this has its own
+    # A type that builds on this one has a template of its own.
+    template: ClassVar[type[ContainerTask]] = ContainerTask
     heeds = frozenset({"image", "resources", "env_vars", "secrets"})
 
     @hookimpl

@@ -9,8 +9,9 @@ from typing import Generic, TypeVar
 
 from tasksmithy.context import RunContext
 from tasksmithy.threads import in_thread
-from tasksmithy_sql.databases import Connection
+from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.errors import SQLError
+from tasksmithy_sql.outputs import discard
 from tasksmithy_sql.pool import Pool, pool_of
 from tasksmithy_sql.url import DatabaseURL
 
@@ -101,7 +102,7 @@ class _Attempt(Generic[T]):
                 result = self._work(connection)
             finally:
                 connection.forget()
-            self._commit(connection)
+            self._commit(connection, result)
         except BaseException:
             self._leave(connection)
             raise
@@ -122,18 +123,22 @@ class _Attempt(Generic[T]):
                 raise SQLError("the task was cancelled")
             self._connection = connection
 
-    def _commit(self, connection: Connection) -> None:
+    def _commit(self, connection: Connection, result: T) -> None:
         if not self._transaction:
             return
+        try:
+            self._begin_to_commit()
+            connection.commit()
+        except BaseException:
+            self.is_committed = False
+            discard(result)
+            raise
+
+    def _begin_to_commit(self) -> None:
         with self._lock:
             if self._stopped:
                 raise SQLError("the task was cancelled")
             self.is_committed = True
-        try:
-            connection.commit()
-        except BaseException:
-            self.is_committed = False
-            raise
 
     def _leave(self, connection: Connection) -> None:
         """Roll back, and keep the connection only where that is certain to have worked."""
@@ -143,6 +148,11 @@ class _Attempt(Generic[T]):
             if self._transaction:
                 connection.rollback()
         except SQLError:
+            is_sound = False
+        else:
+            # What stops a statement may still be on its way, and would meet the next one.
+            is_sound = not self._stopped
+        if is_sound:
+            self._pool.give_back(connection, *self._database, transaction=self._transaction)
+        else:
             connection.close()
-            return
-        self._pool.give_back(connection, *self._database, transaction=self._transaction)

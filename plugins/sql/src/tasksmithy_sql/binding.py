@@ -8,9 +8,9 @@ from __future__ import annotations
 import datetime as dt
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 from uuid import UUID
 
 from tasksmithy.errors import shorten
@@ -52,40 +52,49 @@ class Statement:
         """The place in the query that an offset in the statement's text comes from."""
         return self.query.where(self.origin(offset))
 
+    def after(self, text: str) -> Statement:
+        """The statement with a text before it."""
+        length = len(text)
+        moved = [(a + length, b + length, old_a, old_b) for a, b, old_a, old_b in self.spans]
+        return replace(self, text=text + self.text, spans=((0, length, 0, 0), *moved))
 
-class Style(Protocol):
-    """How a driver writes and takes parameters.
+    @property
+    def parameters(self) -> str:
+        """The parameters and their types, as the end of a message; empty where there are none."""
+        given = ", ".join(f"{name}: {kind}" for name, kind in self.types.items())
+        return f"; parameters: {given}" if given else ""
+
+
+class Style:
+    """How a driver writes and takes parameters; most do it as it is here.
 
     Attributes:
         limit: the most parameters in one statement.
+        repeats: whether a placeholder may stand in several places.
     """
 
     limit: int
-
-    @property
-    def repeats(self) -> bool:
-        """Whether a placeholder may stand in several places."""
-        ...
+    repeats: bool = True
 
     def code(self, text: str) -> str:
         """Text between placeholders as the driver reads it."""
-        ...
+        return text
 
     def marker(self, position: int, cast: str) -> str:
         """The placeholder of the value at `position`, from 1, cast to a type of the database."""
-        ...
+        return f"cast(${position} as {cast})" if cast else f"${position}"
 
-    def driver_value(self, name: str, value: Any, declared: Any) -> tuple[Any, str]:
+    def driver_value(self, name: str, value: Any, declared: Any) -> tuple[Any, str]:  # noqa: ARG002
         """The value as the driver takes it, and the type that its placeholder is cast to, or ""."""
-        ...
+        return value, ""
 
-    def nothing(self, element: Any) -> str:
+    def nothing(self, element: Any) -> str:  # noqa: ARG002
         """A query without rows for `IN`, of elements of the type."""
-        ...
+        return "select null where 1 = 0"
 
     def quoted(self, name: str) -> str:
         """An identifier in quotes."""
-        ...
+        return double_quoted(name)
 
 
 def spliced(

@@ -89,6 +89,8 @@ def check_columns(write: Write, columns: Sequence[str]) -> None:
             f"upsert into {write.target}: the rows have no column {missing[0]!r}, which is in the "
             f"key (columns: {', '.join(columns)})"
         )
+    if not columns:
+        raise QueryError(f"write into {write.target}: the rows have no columns")
     seen: set[str] = set()
     for name in columns:
         if not name or "\0" in name or name in seen:

@@ -1,6 +1,8 @@
-"""Passwords of databases, read when a connection is made and kept nowhere."""
+"""Passwords of databases: read when a connection is made, and in no message."""
 
 from __future__ import annotations
+
+from urllib.parse import quote
 
 from tasksmithy.context import RunContext
 from tasksmithy.secret import Secret
@@ -22,3 +24,12 @@ def password_of(secret: Secret | None, context: RunContext) -> str | None:
             f"run it is looked up as {secret.env_name or secret.mount}"
         )
     return value
+
+
+def without(password: str | None, message: object) -> str:
+    """A driver's message in one line, with stars where it has the password, quoted or not."""
+    text = str(message)
+    if password:
+        for written in (password, quote(password, safe="")):
+            text = text.replace(written, "***")
+    return " ".join(text.split())

@@ -6,14 +6,17 @@ import dataclasses
 import datetime as dt
 import os
 import re
+import shutil
 import tempfile
 import typing
 from collections.abc import Callable, Mapping
-from functools import lru_cache
+from contextlib import suppress
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy.errors import FieldError, shorten
+from tasksmithy.files import File
 from tasksmithy.interface import type_name
 from tasksmithy_sql.binding import Statement
 from tasksmithy_sql.errors import ResultError
@@ -23,7 +26,7 @@ from tasksmithy_sql.values import RowCount
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tasksmithy_sql.databases import Connection
+    from tasksmithy_sql.connection import Connection
 
 Deliver = Callable[["Connection", Statement], Any]
 """Runs a statement and makes the result of it."""
@@ -47,9 +50,9 @@ def delivery(declared: Any) -> Deliver:
         return lambda connection, statement: RowCount(connection.changed(statement))
     if isinstance(declared, type) and (made := _TABLES.get(_full_name(declared))) is not None:
         return made
-    if isinstance(declared, type) and issubclass(declared, os.PathLike):
+    if isinstance(declared, type) and issubclass(declared, File | Path):
         file: Callable[[str], Any] = declared
-        return lambda connection, statement: file(_parquet(connection, statement))
+        return lambda connection, statement: file(str(_parquet(connection, statement)))
     if (typing.get_origin(declared) or declared) is list:
         row = (typing.get_args(declared) or (dict,))[0]
         if row is dict or typing.get_origin(row) is dict:
@@ -82,7 +85,7 @@ def _pandas(connection: Connection, statement: Statement) -> Any:
 def _polars(connection: Connection, statement: Statement) -> Any:
     import polars as pl
 
-    return pl.from_arrow(connection.table(statement))
+    return pl.from_arrow(_with_names(connection, statement))
 
 
 def _reader(connection: Connection, statement: Statement) -> pa.RecordBatchReader:
@@ -96,34 +99,41 @@ def _reader(connection: Connection, statement: Statement) -> pa.RecordBatchReade
     descriptor, path = tempfile.mkstemp(prefix="tasksmithy-sql-", suffix=".arrows")
     os.close(descriptor)
     try:
-        with (
-            connection.batches(statement) as batches,
-            ipc.new_stream(path, batches.schema) as stream,
-        ):
-            for batch in batches:
-                stream.write_batch(batch)
+        _write(connection.batches(statement), partial(ipc.new_stream, path))
         kept = pa.OSFile(path)
     finally:
         Path(path).unlink()
     return ipc.open_stream(kept)
 
 
-def _parquet(connection: Connection, statement: Statement) -> str:
+def _parquet(connection: Connection, statement: Statement) -> Path:
+    """The path of a Parquet file in the user's state folder, where it stays."""
+    from platformdirs import user_state_path
     from pyarrow import parquet
 
-    path = Path(tempfile.mkdtemp(prefix="tasksmithy-sql-"), "result.parquet")
+    batches = connection.batches(statement)
+    _named(batches.schema)
+    outputs = user_state_path("tasksmithy") / "outputs"
+    outputs.mkdir(parents=True, exist_ok=True)
+    path = Path(tempfile.mkdtemp(prefix="tasksmithy-sql-", dir=outputs), "result.parquet")
     try:
-        with (
-            connection.batches(statement) as batches,
-            parquet.ParquetWriter(path, batches.schema) as writer,
-        ):
-            for batch in batches:
-                writer.write_batch(batch)
+        _write(batches, partial(parquet.ParquetWriter, path))
     except BaseException:
-        path.unlink(missing_ok=True)
-        path.parent.rmdir()
+        discard(path)
         raise
-    return str(path)
+    return path
+
+
+def _write(batches: pa.RecordBatchReader, writer: Callable[[pa.Schema], Any]) -> None:
+    with batches, writer(batches.schema) as opened:
+        for batch in batches:
+            opened.write_batch(batch)
+
+
+def discard(result: object) -> None:
+    """Remove what a result has on disk: it is one of a transaction that did not commit."""
+    if isinstance(result, os.PathLike):
+        shutil.rmtree(Path(result).parent, ignore_errors=True)
 
 
 _TABLES: Mapping[str, Deliver] = {
@@ -134,48 +144,82 @@ _TABLES: Mapping[str, Deliver] = {
 }
 
 
-def _rows(connection: Connection, statement: Statement) -> list[dict[str, Any]]:
-    import pyarrow as pa
+def _named(schema: pa.Schema) -> None:
+    """Check that a result has columns, and each a name of its own.
 
-    table = connection.table(statement)
-    if not table.num_columns:
+    Raises:
+        ResultError: it has not.
+    """
+    if not schema.names:
         raise ResultError("the statement gives no rows: declare output=RowCount or output=None")
-    repeated = {name for name in table.column_names if table.column_names.count(name) > 1}
+    repeated = {name for name in schema.names if schema.names.count(name) > 1}
     if repeated:
         raise ResultError(f"column {min(repeated)!r} is there more than once: name each with AS")
-    for index, field in enumerate(table.schema):
-        if pa.types.is_interval(field.type):
-            spans = [_timedelta(value) for value in table.column(index).to_pylist()]
-            with_spans = pa.array(spans, pa.duration("us"))
-            table = table.set_column(index, field.name, with_spans)
-    rows: list[dict[str, Any]] = table.to_pylist()
-    return rows
 
 
-def _timedelta(value: Any) -> dt.timedelta | None:
-    if value is None:
-        return None
-    if value.months:
-        raise ResultError(f"an interval of {value.months} months is no timedelta: months differ")
-    return dt.timedelta(days=value.days, microseconds=value.nanoseconds // 1000)
+def _with_names(connection: Connection, statement: Statement) -> pa.Table:
+    table = connection.table(statement)
+    _named(table.schema)
+    return table
+
+
+def _rows(connection: Connection, statement: Statement) -> list[dict[str, Any]]:
+    return _dicts(_with_names(connection, statement))
+
+
+def _dicts(table: pa.Table) -> list[dict[str, Any]]:
+    names = table.column_names
+    columns = [_values(name, table.column(name)) for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+
+
+def _values(name: str, column: pa.ChunkedArray) -> list[Any]:
+    """The values of a column as Python's own.
+
+    Raises:
+        ResultError: Python has none for one of them, as for a date before year 1.
+    """
+    import pyarrow as pa
+
+    is_interval = pa.types.is_interval(column.type)
+    if not is_interval:
+        with suppress(OverflowError, ValueError):
+            values: list[Any] = column.to_pylist()
+            return values
+    values = []
+    for row, held in enumerate(column, 1):
+        try:
+            value = held.as_py()
+            values.append(_timedelta(value) if is_interval and value is not None else value)
+        except (OverflowError, ValueError) as error:
+            raise ResultError(
+                f"column {name!r}, row {row}: {error}: Python has no value for this "
+                f"{column.type}; write cast({name} as text), or declare output=pyarrow.Table"
+            ) from None
+    return values
+
+
+def _timedelta(interval: pa.MonthDayNano) -> dt.timedelta:
+    if interval.months:
+        raise ValueError(f"{interval.months} months are no timedelta, as months differ")
+    return dt.timedelta(interval.days, microseconds=interval.nanoseconds // 1000)
 
 
 def _records(row: Any, connection: Connection, statement: Statement) -> list[Any]:
-    found = _rows(connection, statement)
+    table = _with_names(connection, statement)
+    columns = table.column_names
     required, known, is_open = _fields(row) or (set(), set(), True)
-    columns = found[0].keys() if found else None
-    if columns is not None:
-        if missing := required - columns:
-            raise ResultError(
-                f"the result has no column {min(missing)!r}, which {type_name(row)} needs "
-                f"(columns: {', '.join(columns)})"
-            )
-        if not is_open and (extra := columns - known):
-            raise ResultError(
-                f"{type_name(row)} has no field for column {min(extra)!r} "
-                f"(fields: {', '.join(sorted(known))})"
-            )
-    return _validated(row, found)
+    if missing := required.difference(columns):
+        raise ResultError(
+            f"the result has no column {min(missing)!r}, which {type_name(row)} needs "
+            f"(columns: {', '.join(columns)})"
+        )
+    if not is_open and (extra := set(columns) - known):
+        raise ResultError(
+            f"{type_name(row)} has no field for column {min(extra)!r} "
+            f"(fields: {', '.join(sorted(known))})"
+        )
+    return _validated(row, _dicts(table))
 
 
 def _fields(row: Any) -> tuple[set[str], set[str], bool] | None:
@@ -193,20 +237,20 @@ def _fields(row: Any) -> tuple[set[str], set[str], bool] | None:
 
 
 def _scalar(declared: Any, connection: Connection, statement: Statement) -> Any:
-    rows = _rows(connection, statement)
-    if len(rows) != 1 or len(rows[0]) != 1:
-        columns = len(rows[0]) if rows else 1
-        if not rows and type(None) in (scalar_types(declared) or ()):
-            return None
+    table = _with_names(connection, statement)
+    takes_none = type(None) in (scalar_types(declared) or ())
+    if table.num_columns == 1 and table.num_rows == 0 and takes_none:
+        return None
+    if table.shape != (1, 1):
         raise ResultError(
-            f"output {type_name(declared)} is one value, the result has {len(rows)} rows of "
-            f"{columns} columns"
+            f"output {type_name(declared)} is one value, the result has {table.num_rows} rows of "
+            f"{table.num_columns} columns"
         )
-    [[value]] = [row.values() for row in rows]
-    if value is None and type(None) not in (scalar_types(declared) or ()):
-        column = next(iter(rows[0]))
+    [column] = table.column_names
+    if table.column(0).null_count and not takes_none:
         raise ResultError(f"column {column!r}, row 1: expected {type_name(declared)}, got NULL")
-    return _validated(declared, [value])[0]
+    [row] = _validated(dict[str, declared], _dicts(table))
+    return row[column]
 
 
 @lru_cache(maxsize=256)

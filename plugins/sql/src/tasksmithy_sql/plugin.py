@@ -14,9 +14,9 @@ from tasksmithy.tasktype import TaskType
 from tasksmithy_sql.attempt import attempted
 from tasksmithy_sql.binding import bound
 from tasksmithy_sql.bulk import check_columns
+from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.credentials import password_of
 from tasksmithy_sql.database import DatabaseTask
-from tasksmithy_sql.databases import Connection
 from tasksmithy_sql.kinds import Kind
 from tasksmithy_sql.outputs import delivery
 from tasksmithy_sql.task import SQLTask

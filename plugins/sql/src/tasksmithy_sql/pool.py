@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from tasksmithy.context import RunContext
-from tasksmithy_sql.databases import Connection, connect
+from tasksmithy_sql.connection import Connection
+from tasksmithy_sql.databases import connect
 from tasksmithy_sql.url import DatabaseURL
 
 _Key = tuple[str, str | None, bool]

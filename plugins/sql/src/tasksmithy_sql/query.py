@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from tasksmithy.errors import FieldError, near_misses
 
 if TYPE_CHECKING:
+    from sqlglot.dialects.dialect import Dialect
     from sqlglot.tokenizer_core import Token
 
 _NAME = r"([^\W\d]\w*)"
@@ -26,6 +27,8 @@ _NUMBERED = re.compile(r"[:$]\d+|\?|%s")
 
 # What ends an operand: a colon after one of these is a slice, a path or a key, not a parameter.
 _OPERANDS = frozenset({"IDENTIFIER", "STRING", "NUMBER", "R_BRACKET"})
+# Where a routine's or a trigger's body is BEGIN, statements, END, and only CASE has another END.
+_BODIES_OF_STATEMENTS = frozenset({"duckdb", "postgres", "sqlite"})
 _WRITTEN = ":name, $name, %(name)s or {{ .inputs.name }}"
 
 
@@ -118,7 +121,7 @@ def analysed(text: str, file: str, dialect: str) -> Query:
     from sqlglot.errors import TokenError
 
     try:
-        tokens = Dialect.get_or_raise(dialect).tokenize(text)
+        tokens = _tokens(Dialect.get_or_raise(dialect), text)
     except TokenError:
         bare = Query(text, file, dialect, (), frozenset(), (), None, text)
         raise bare.error(_unclosed(text), "a query whose quotes and comments are closed") from None
@@ -140,7 +143,7 @@ def analysed(text: str, file: str, dialect: str) -> Query:
     if not tokens:
         raise FieldError("query", text, "a query: there is nothing but white space and comments")
     words = [token.text for token in code if token.token_type.name not in ("STRING", "NUMBER")]
-    second = _second(code)
+    second = _second(code, dialect)
     query = Query(
         text,
         file,
@@ -154,6 +157,16 @@ def analysed(text: str, file: str, dialect: str) -> Query:
     )
     _refuse_numbered(query, code)
     return query
+
+
+def _tokens(dialect: Dialect, text: str, begin: int = 0) -> list[Token]:
+    """The tokens from `begin` on; sqlglot takes what follows CALL, EXPLAIN and others for one."""
+    tokens = dialect.tokenize(" " * begin + text[begin:])
+    if len(tokens) > 1:
+        command, rest = tokens[:2]
+        if text[command.end + 1 : rest.end + 1].strip() == rest.text:
+            return [command, *_tokens(dialect, text, command.end + 1)]
+    return tokens
 
 
 def _may_begin(token: Token, before: list[Token], text: str) -> bool:
@@ -178,15 +191,19 @@ def _in_context(parameter: Parameter, before: list[Token], tokens: list[Token]) 
     return parameter
 
 
-def _second(code: list[Token]) -> int | None:
-    """Where a second statement begins; the body of a trigger or a function is none."""
+def _second(code: list[Token], dialect: str) -> int | None:
+    """Where a second statement begins; what is in the body of a trigger or a routine is none."""
     first = [token.text.upper() for token in code[:6]]
-    if first[:1] == ["CREATE"] and {"TRIGGER", "FUNCTION", "PROCEDURE"} & set(first):
+    has_body = first[:1] == ["CREATE"] and {"TRIGGER", "FUNCTION", "PROCEDURE"} & set(first)
+    if has_body and dialect not in _BODIES_OF_STATEMENTS:
         return None
-    ended = False
+    ended, depth = False, 0
     for token in code:
+        if has_body and token.token_type.name != "IDENTIFIER":
+            word = token.text.upper()
+            depth += (word in ("BEGIN", "CASE")) - (word == "END")
         if token.token_type.name == "SEMICOLON":
-            ended = True
+            ended = ended or not depth
         elif ended:
             return token.start
     return None

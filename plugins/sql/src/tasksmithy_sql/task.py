@@ -23,6 +23,16 @@ _NO_CHANGE = frozenset({"SELECT", "FROM", "VALUES", "TABLE", "SHOW", "DESCRIBE"}
 class SQLTask(DatabaseTask, task_type="sql"):
     """A task that is a SQL query.
 
+    >>> from tasksmithy import run
+    >>> from tasksmithy_sql import SQLTask
+    >>> squares = SQLTask(
+    ...     name="squares",
+    ...     query="select n, n * n as square from range(:stop) t(n)",
+    ...     inputs={"stop": int},
+    ... )
+    >>> run(squares, stop=2).to_pylist()
+    [{'n': 0, 'square': 0}, {'n': 1, 'square': 1}]
+
     Inputs are bound as parameters of the database: `:name`, `$name`, `%(name)s` or
     `{{ .inputs.name }}` in the text, as a SQL tokenizer finds them. They are never made part of the
     text, so no value can change what the query does. A list stands after `IN`; an `Identifier` is
@@ -32,15 +42,16 @@ class SQLTask(DatabaseTask, task_type="sql"):
     Args:
         query: the text, one statement; or the path of a `.sql` file.
         inputs: name to type of the inputs; the query uses each.
-        output: what the result becomes: `pyarrow.Table`, `pyarrow.RecordBatchReader`,
-            `pandas.DataFrame`, `polars.DataFrame`, `list[dict]`, a list of a dataclass or of a
-            pydantic model, `File` for Parquet, a scalar type for one value, `RowCount` for the
-            number of rows changed, or None.
+        output: what the result becomes: `pyarrow.Table` (where it is not given),
+            `pyarrow.RecordBatchReader`, `pandas.DataFrame`, `polars.DataFrame`, `list[dict]`, a
+            list of a dataclass or of a pydantic model, `File` for Parquet, a scalar type for one
+            value, `RowCount` for the number of rows changed, or None.
         database: `duckdb://` for a database in memory that lives as long as the query, the URL of
             another database, or a `SQLConfig` with a URL and the secret that is its password.
         dialect: the SQL dialect that the statement is rendered in for a remote engine; that of the
             database, if not given.
         transaction: whether the task is one transaction.
+        query_file: the file that a query given as text was read from, for messages.
 
     Raises:
         TaskDefinitionError: the query does not parse or is not one statement, its parameters are

@@ -9,16 +9,23 @@ import os
 import re
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import duckdb
 import pyarrow as pa
 
 from tasksmithy_sql.binding import Statement, double_quoted, misfit
-from tasksmithy_sql.bulk import conflict_clause, duplicate_key_query, refuse_duplicates
+from tasksmithy_sql.bulk import (
+    Write,
+    column_list,
+    conflict_clause,
+    duplicate_key_query,
+    refuse_duplicates,
+)
+from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.errors import (
     DatabaseUnreachableError,
     ParameterError,
@@ -28,9 +35,6 @@ from tasksmithy_sql.errors import (
 )
 from tasksmithy_sql.syntax import offset_of, reason_of
 from tasksmithy_sql.url import DatabaseURL
-
-if TYPE_CHECKING:
-    from tasksmithy_sql.bulk import Write
 
 _INPUT = "tasksmithy_input"
 _READERS = {
@@ -48,25 +52,18 @@ _READERS = {
 _opening = threading.Lock()
 
 
-class DuckDB:
+class DuckDB(Connection):
     """A connection to DuckDB."""
 
     limit = 65535
-    repeats = True
 
     def __init__(self, url: DatabaseURL) -> None:
-        self._url = url
+        super().__init__(url, (duckdb.Error, OverflowError))
         self._shown: list[str] = []
-        with self._telling(None), _opening:
+        with self.telling(), _opening:
             self._connection = duckdb.connect(url.path)
             # Or a name in a query could mean a variable of the code that runs it.
             self._connection.execute("set session python_enable_replacements = false")
-
-    def code(self, text: str) -> str:
-        return text
-
-    def marker(self, position: int, cast: str) -> str:
-        return f"cast(${position} as {cast})" if cast else f"${position}"
 
     def driver_value(self, name: str, value: Any, declared: Any) -> tuple[Any, str]:
         if isinstance(value, int) and not -(2**127) <= value < 2**127:
@@ -79,27 +76,9 @@ class DuckDB:
             return f"{value:f}", kind
         return value, ""
 
-    def nothing(self, element: Any) -> str:
-        return "select null where false"
-
-    def quoted(self, name: str) -> str:
-        return double_quoted(name)
-
-    def begin(self) -> None:
-        with self._telling(None):
-            self._connection.begin()
-
-    def commit(self) -> None:
-        with self._telling(None):
-            self._connection.commit()
-
-    def rollback(self) -> None:
-        with self._telling(None):
-            self._connection.rollback()
-
     def show(self, tables: Mapping[str, Any]) -> None:
         for name, given in tables.items():
-            with self._telling(None):
+            with self.telling():
                 if isinstance(given, os.PathLike):
                     self._rows_of(Path(given)).create_view(name)
                 else:
@@ -114,23 +93,23 @@ class DuckDB:
         self._shown.clear()
 
     def table(self, statement: Statement) -> pa.Table:
-        with self._telling(statement):
+        with self.telling(statement):
             relation = self._connection.sql(statement.text, params=list(statement.values) or None)
             return pa.table({}) if relation is None else relation.to_arrow_table()
 
     def batches(self, statement: Statement) -> pa.RecordBatchReader:
-        with self._telling(statement):
+        with self.telling(statement):
             relation = self._connection.sql(statement.text, params=list(statement.values) or None)
             empty = pa.table({}).to_reader()
             reader = empty if relation is None else relation.to_arrow_reader()
-        return pa.RecordBatchReader.from_batches(reader.schema, self._told(reader, statement))
+        return pa.RecordBatchReader.from_batches(reader.schema, self._read(reader, statement))
 
-    def _told(self, reader: pa.RecordBatchReader, statement: Statement) -> Iterator[pa.RecordBatch]:
-        with self._telling(statement), reader:
+    def _read(self, reader: pa.RecordBatchReader, statement: Statement) -> Iterator[pa.RecordBatch]:
+        with self.telling(statement), reader:
             yield from reader
 
     def changed(self, statement: Statement) -> int:
-        with self._telling(statement):
+        with self.telling(statement):
             answer = self._connection.execute(statement.text, list(statement.values) or None)
             is_count = [column[0] for column in answer.description or ()] == ["Count"]
             rows = answer.fetchall()
@@ -139,39 +118,37 @@ class DuckDB:
         return len(rows)
 
     def write(self, write: Write, rows: pa.RecordBatchReader) -> int:
-        target = ".".join(map(double_quoted, write.path))
-        columns = ", ".join(map(double_quoted, rows.schema.names))
         source: Any = rows.read_all() if write.mode == "upsert" else rows
         self.show({_INPUT: source})
         if write.mode == "upsert":
-            repeated = self._run(duplicate_key_query(write, _INPUT))
-            refuse_duplicates(write, repeated.fetchall())
+            refuse_duplicates(write, self.rows(duplicate_key_query(write, _INPUT)))
         if write.mode in ("create", "replace"):
             word = "create or replace" if write.mode == "replace" else "create"
-            statement = f"{word} table {target} as select * from {_INPUT}"
+            statement = f"{word} table {write.target} as select * from {_INPUT}"
         else:
-            statement = f"insert into {target} ({columns}) select * from {_INPUT}"
-            statement += conflict_clause(write, rows.schema.names)
-        counted = self._run(statement).fetchall()
+            names = rows.schema.names
+            statement = f"insert into {write.target} ({column_list(names)}) select * from {_INPUT}"
+            statement += conflict_clause(write, names)
+        return self.run(statement)
+
+    def run(self, command: str) -> int:
+        counted = self.rows(command)
         return int(counted[0][0]) if counted else 0
 
-    def _run(self, statement: str) -> duckdb.DuckDBPyConnection:
-        with self._telling(None):
-            return self._connection.execute(statement)
+    def rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self.telling():
+            return list(self._connection.execute(query).fetchall())
 
     def cancel(self) -> None:
         self._connection.interrupt()
 
-    def is_alive(self) -> bool:
-        return True  # it lives in this process
-
     def close(self) -> None:
-        with suppress(duckdb.Error), _opening:
-            self._connection.close()
+        with _opening:
+            super().close()
 
     def read_file(self, path: Path) -> pa.RecordBatchReader:
         """The rows of a CSV, Parquet or JSON file."""
-        with self._telling(None):
+        with self.telling():
             return self._rows_of(path).to_arrow_reader()
 
     def _rows_of(self, path: Path) -> duckdb.DuckDBPyRelation:
@@ -187,33 +164,22 @@ class DuckDB:
         exact = re.sub(r"([*?\[])", r"[\1]", str(path))
         return getattr(self._connection, _READERS[suffix])(exact)  # type: ignore[no-any-return]
 
-    @contextmanager
-    def _telling(self, statement: Statement | None) -> Iterator[None]:
-        """Raise what DuckDB raises as an error of SQL tasks."""
-        try:
-            yield
-        except (duckdb.Error, OverflowError) as error:
-            raise _told(error, self._url, statement) from None
-
-
-def _told(error: Exception, url: DatabaseURL, statement: Statement | None) -> SQLError:
-    reason = reason_of(str(error))
-    if isinstance(error, duckdb.TransactionException):
-        return TransactionConflictError(f"{url}: {reason}")
-    if isinstance(error, duckdb.InterruptException):
-        return SQLError(f"{url}: the statement was interrupted")
-    if isinstance(error, duckdb.ConnectionException) or (
-        isinstance(error, duckdb.IOException) and statement is None
-    ):
-        return DatabaseUnreachableError(f"{url}: {reason}")
-    if statement is None:
-        return QueryError(f"{url}: {reason}")
-    offset = offset_of(statement.text, str(error))
-    where = f" ({statement.where(offset)})" if offset is not None else ""
-    given = ", ".join(f"{name}: {kind}" for name, kind in statement.types.items())
-    parameters = f"; parameters: {given}" if given else ""
-    kind = ParameterError if isinstance(error, OverflowError) else QueryError
-    return kind(f"{url}: {reason}{where}{parameters}")
+    def told(self, error: Exception, statement: Statement | None) -> SQLError:
+        reason = f"{self._url}: {reason_of(str(error))}"
+        if isinstance(error, duckdb.TransactionException):
+            return TransactionConflictError(reason)
+        if isinstance(error, duckdb.InterruptException):
+            return SQLError(f"{self._url}: the statement was interrupted")
+        if isinstance(error, duckdb.ConnectionException) or (
+            isinstance(error, duckdb.IOException) and statement is None
+        ):
+            return DatabaseUnreachableError(reason)
+        if statement is None:
+            return QueryError(reason)
+        offset = offset_of(statement.text, str(error))
+        where = f" ({statement.where(offset)})" if offset is not None else ""
+        kind = ParameterError if isinstance(error, OverflowError) else QueryError
+        return kind(f"{reason}{where}{statement.parameters}")
 
 
 def _decimal_type(value: Decimal) -> str | None:

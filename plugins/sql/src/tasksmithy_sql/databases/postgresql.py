@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs, quote, urlsplit
@@ -15,8 +15,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 import pyarrow as pa
 
 from tasksmithy.errors import MissingDependencyError, near_misses
-from tasksmithy_sql.binding import Statement, double_quoted
+from tasksmithy_sql.binding import Statement
 from tasksmithy_sql.bulk import Write
+from tasksmithy_sql.connection import Connection
+from tasksmithy_sql.credentials import without
 from tasksmithy_sql.databases import postgresql_types as types
 from tasksmithy_sql.databases.postgresql_write import write_rows
 from tasksmithy_sql.errors import (
@@ -37,6 +39,9 @@ _CONNECT_TIMEOUT = 10
 
 _FETCH = 65_536
 
+_CHANGES = frozenset({"insert", "update", "delete", "merge", "into"})
+"""Words of queries that change something: no cursor can be declared for them."""
+
 # Classes of SQLSTATE (PostgreSQL, appendix A) that are no fault of the statement.
 _LOST = ("08", "57P01", "57P02", "57P03", "58")
 _CONFLICT = ("40", "55P03", "55006")
@@ -48,11 +53,10 @@ _REFUSED = re.compile(
 )
 
 
-class PostgreSQL:
+class PostgreSQL(Connection):
     """A connection to a PostgreSQL server."""
 
     limit = 65535
-    repeats = True
 
     def __init__(self, url: DatabaseURL, password: str | None) -> None:
         try:
@@ -63,7 +67,7 @@ class PostgreSQL:
                 "adbc-driver-postgresql",
                 "pip install 'tasksmithy-sql[postgresql]'",
             ) from None
-        self._url = url
+        super().__init__(url, (dbapi.Error, OSError, pa.ArrowException))
         self._password = password
         self._cursor: dbapi.Cursor | None = None
         self._in_transaction = False
@@ -75,23 +79,14 @@ class PostgreSQL:
         except dbapi.Error as error:
             raise self._not_connected(error, time.monotonic() - begun) from None
 
-    def code(self, text: str) -> str:
-        return text
-
-    def marker(self, position: int, cast: str) -> str:
-        return f"cast(${position} as {cast})" if cast else f"${position}"
-
     def driver_value(self, name: str, value: Any, declared: Any) -> tuple[Any, str]:
         return types.arrow_value(name, value, declared)
 
     def nothing(self, element: Any) -> str:
         return f"select cast(null as {types.type_of(element)}) where false"
 
-    def quoted(self, name: str) -> str:
-        return double_quoted(name)
-
     def begin(self) -> None:
-        self.run("begin")
+        super().begin()
         self._in_transaction = True
 
     def commit(self) -> None:
@@ -99,7 +94,7 @@ class PostgreSQL:
         number = self.rows("select txid_current_if_assigned()::text")[0][0]
         self._in_transaction = False
         try:
-            self.run("commit")
+            super().commit()
         except DatabaseUnreachableError:
             if number is None:
                 return  # it wrote nothing
@@ -128,13 +123,7 @@ class PostgreSQL:
     def rollback(self) -> None:
         if self._in_transaction:
             self._in_transaction = False
-            self.run("rollback")
-
-    def show(self, tables: Mapping[str, Any]) -> None:
-        """Nothing: tables as inputs are DuckDB's, and the definition refuses others."""
-
-    def forget(self) -> None:
-        """Nothing."""
+            super().rollback()
 
     def table(self, statement: Statement) -> pa.Table:
         with self._executed(statement) as cursor:
@@ -143,13 +132,15 @@ class PostgreSQL:
     def batches(self, statement: Statement) -> pa.RecordBatchReader:
         """The rows as they are asked for.
 
-        The driver streams only what has no parameters; a statement with some is read through a
-        cursor of the server, so that neither side holds the whole.
+        The driver streams only what has no parameters; a query with some is read through a cursor
+        of the server, so that neither side holds the whole.
         """
-        if not statement.values or statement.query.keywords[:1] not in (("SELECT",), ("WITH",)):
-            batches = self._streamed(statement)
-        else:
+        query = statement.query
+        is_reading = query.keywords[:1] in (("SELECT",), ("WITH",)) and not _CHANGES & query.words
+        if statement.values and is_reading:
             batches = self._fetched(statement)
+        else:
+            batches = self._streamed(statement)
         first = next(batches)
         schema = types.plain_schema(first.schema)
 
@@ -163,49 +154,50 @@ class PostgreSQL:
     def _streamed(self, statement: Statement) -> Iterator[pa.RecordBatch]:
         with self._executed(statement) as cursor:
             reader = cursor.fetch_record_batch()
-            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+            yield types.no_rows(reader.schema)
             yield from reader
 
     def _fetched(self, statement: Statement) -> Iterator[pa.RecordBatch]:
         name = "tasksmithy_rows"
-        with self._executed(statement, f"declare {name} no scroll cursor for "):
+        with self._executed(statement.after(f"declare {name} no scroll cursor for ")):
             pass
         while True:
-            with self._telling(statement), self._opened() as cursor:
+            with self.telling(statement), self._opened() as cursor:
                 # The driver would wrap it in COPY, which takes no FETCH.
                 cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
                 cursor.execute(f"fetch forward {_FETCH} from {name}")
                 rows = cursor.fetch_arrow_table()
-            yield from rows.to_batches() or [pa.RecordBatch.from_pylist([], schema=rows.schema)]
+            yield from rows.to_batches() or [types.no_rows(rows.schema)]
             if rows.num_rows < _FETCH:
                 break
         self.run(f"close {name}")
 
     def changed(self, statement: Statement) -> int:
-        with self._telling(statement), self._opened() as cursor:
-            cursor.adbc_statement.set_sql_query(statement.text)
-            if statement.values:
-                cursor.adbc_statement.bind(types.parameters(statement.values))
-            return max(int(cursor.adbc_statement.execute_update()), 0)
+        with self.telling(statement):
+            return self._update(statement.text, statement.values)
 
     def write(self, write: Write, rows: pa.RecordBatchReader) -> int:
         return write_rows(self, write, rows)
 
-    def run(self, command: str) -> None:
-        """Run a command of the plugin's own."""
-        with self._telling(None), self._opened() as cursor:
-            cursor.adbc_statement.set_sql_query(command)
-            cursor.adbc_statement.execute_update()
+    def run(self, command: str) -> int:
+        with self.telling():
+            return self._update(command, ())
+
+    def _update(self, text: str, values: Sequence[pa.Array]) -> int:
+        with self._opened() as cursor:
+            cursor.adbc_statement.set_sql_query(text)
+            if values:
+                cursor.adbc_statement.bind(types.parameters(values))
+            return max(int(cursor.adbc_statement.execute_update()), 0)
 
     def rows(self, query: str) -> list[tuple[Any, ...]]:
-        """The rows of a query of the plugin's own."""
-        with self._telling(None), self._opened() as cursor:
+        with self.telling(), self._opened() as cursor:
             cursor.execute(query)
             return list(cursor.fetchall())
 
     def ingest(self, rows: Any, table: str, **options: Any) -> int:
         """Load rows with the server's COPY."""
-        with self._telling(None), self._opened() as cursor:
+        with self.telling(), self._opened() as cursor:
             return int(cursor.adbc_ingest(table, rows, **options))
 
     def cancel(self) -> None:
@@ -213,17 +205,6 @@ class PostgreSQL:
         if cursor is not None:
             with suppress(Exception):  # the statement ended meanwhile
                 cursor.adbc_cancel()
-
-    def is_alive(self) -> bool:
-        try:
-            self.run("select 1")
-        except SQLError:
-            return False
-        return True
-
-    def close(self) -> None:
-        with suppress(Exception):  # a lost connection cannot even be closed
-            self._connection.close()
 
     @contextmanager
     def _opened(self) -> Iterator[dbapi.Cursor]:
@@ -235,29 +216,20 @@ class PostgreSQL:
                 self._cursor = None
 
     @contextmanager
-    def _executed(self, statement: Statement, before: str = "") -> Iterator[dbapi.Cursor]:
-        with self._telling(statement, len(before)), self._opened() as cursor:
+    def _executed(self, statement: Statement) -> Iterator[dbapi.Cursor]:
+        with self.telling(statement), self._opened() as cursor:
             values = types.parameters(statement.values) if statement.values else None
-            cursor.execute(before + statement.text, values)
+            cursor.execute(statement.text, values)
             yield cursor
 
-    @contextmanager
-    def _telling(self, statement: Statement | None, shift: int = 0) -> Iterator[None]:
-        """Raise what the driver raises as an error of SQL tasks."""
-        from adbc_driver_manager import dbapi
-
-        try:
-            yield
-        except (dbapi.Error, OSError, pa.ArrowException) as error:
-            raise self._told(error, statement, shift) from None
-
-    def _told(self, error: Exception, statement: Statement | None, shift: int) -> SQLError:
+    def told(self, error: Exception, statement: Statement | None) -> SQLError:
         details = {
             key.decode(): value.decode(errors="replace")
             for key, value in getattr(error, "details", None) or ()
         }
         state = getattr(error, "sqlstate", None) or details.get("PG_DIAG_SQLSTATE") or ""
-        reason = self._clean(details.get("PG_DIAG_MESSAGE_PRIMARY") or _first_line(error))
+        primary = details.get("PG_DIAG_MESSAGE_PRIMARY") or _first_line(error)
+        reason = without(self._password, primary)
         if state.startswith(_CONFLICT):
             return TransactionConflictError(f"{self._url}: {reason} (SQLSTATE {state})")
         if state.startswith(_LOST) or (not state and _is_lost(str(error))):
@@ -265,12 +237,11 @@ class PostgreSQL:
         if state.startswith(_TRANSIENT):
             return SQLError(f"{self._url}: {reason} (SQLSTATE {state})")
         place = details.get("PG_DIAG_STATEMENT_POSITION", "")
-        where = types_ = ""
-        if statement is not None and place.isdecimal():
-            where = f" ({statement.where(max(int(place) - 1 - shift, 0))})"
-        if statement is not None and statement.types:
-            given = ", ".join(f"{name}: {kind}" for name, kind in statement.types.items())
-            types_ = f"; parameters: {given}"
+        where = parameters = ""
+        if statement is not None:
+            parameters = statement.parameters
+            if place.isdecimal():
+                where = f" ({statement.where(int(place) - 1)})"
         hint = "".join(
             f"; {details[key].rstrip('.')}"
             for key in ("PG_DIAG_MESSAGE_DETAIL", "PG_DIAG_MESSAGE_HINT")
@@ -278,33 +249,32 @@ class PostgreSQL:
         )
         if state == "42P01":
             hint += self._near_table(reason)
-        return QueryError(f"{self._url}: {reason}{where}{hint}{types_}")
+        return QueryError(f"{self._url}: {reason}{where}{hint}{parameters}")
 
     def _near_table(self, reason: str) -> str:
         """What the missing table may be; the transaction has failed, and must end before."""
         name = re.search(r'"([^"]+)"', reason)
         with suppress(SQLError):
             self.rollback()
-            tables = self.rows(
-                "select table_name::text from information_schema.tables where table_schema "
-                "not in ('pg_catalog', 'information_schema')"
-            )
-            missing = name[1].rpartition(".")[2] if name else ""
-            return near_misses(missing, [table for (table,) in tables])
+            return near_misses(name[1].rpartition(".")[2] if name else "", self.tables())
         return ""
 
+    def tables(self) -> list[str]:
+        """The names of the tables that are no system's."""
+        query = (
+            "select table_name::text from information_schema.tables where table_schema "
+            "not in ('pg_catalog', 'information_schema')"
+        )
+        return [name for (name,) in self.rows(query)]
+
     def _not_connected(self, error: Exception, seconds: float) -> SQLError:
-        reason = self._clean(re.sub(r"^.*Failed to connect:", "", str(error), flags=re.S))
+        told = re.sub(r"^.*Failed to connect:", "", str(error), flags=re.S)
+        reason = without(self._password, told)
         if _REFUSED.search(reason):
             return CredentialsError(f"{self._url}: {reason}")
+        if reason.startswith("invalid "):  # libpq cannot read the URL, or a setting in it
+            return QueryError(f"{self._url}: {reason}")
         return DatabaseUnreachableError(f"{self._url}: no connection in {seconds:.1f} s: {reason}")
-
-    def _clean(self, text: str) -> str:
-        """A message in one line, and without the password."""
-        for secret in (self._password, quote(self._password or "", safe="")):
-            if secret:
-                text = text.replace(secret, "***")
-        return " ".join(text.split())
 
 
 def _with_password(url: str, password: str | None) -> str:

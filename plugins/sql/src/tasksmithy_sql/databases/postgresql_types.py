@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasksmithy_sql.binding import misfit
+from tasksmithy_sql.errors import ResultError
 from tasksmithy_sql.kinds import scalar_types
 
 # bool before int and datetime before date: the first that fits is taken.
@@ -30,6 +31,8 @@ _TYPES: tuple[tuple[type, pa.DataType, str], ...] = (
 )
 _BY_TEXT = (Decimal, UUID)
 """What is bound as text and cast by the server: Arrow has no such type, or a narrower one."""
+
+_MONEY = ("money", "_money")
 
 _INT32 = range(-(2**31), 2**31)
 _INT64 = range(-(2**63), 2**63)
@@ -86,14 +89,18 @@ def plain_table(table: pa.Table) -> pa.Table:
 
     The driver gives numerics as text. A column of them becomes decimals, as wide as its type says
     or as its values need.
+
+    Raises:
+        ResultError: as `plain_schema`.
     """
     columns = []
-    for field, column in zip(table.schema, table.columns, strict=True):
-        stored = column.cast(_storage(field.type)) if _is_foreign(field.type) else column
-        if _is_numeric(field):
-            wanted = _declared_decimal(field) or _needed_decimal(stored)
-            stored = stored if wanted is None else pc.cast(stored, wanted)
-        columns.append(stored)
+    types = plain_schema(table.schema).types
+    for field, kind, column in zip(table.schema, types, table.columns, strict=True):
+        plain = _plain(column, kind)
+        if _is_numeric(field) and pa.types.is_string(kind):
+            wanted = _needed_decimal(plain)
+            plain = plain if wanted is None else pc.cast(plain, wanted)
+        columns.append(plain)
     return pa.Table.from_arrays(columns, names=table.column_names)
 
 
@@ -101,6 +108,9 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
     """The schema of a stream with types that every reader of Arrow knows.
 
     A numeric without a precision stays text: how wide it will be is not known yet.
+
+    Raises:
+        ResultError: a column has a type that Arrow has not, and that is not known to be text.
     """
     return pa.schema([(field.name, _plain_type(field)) for field in schema])
 
@@ -108,26 +118,50 @@ def plain_schema(schema: pa.Schema) -> pa.Schema:
 def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     """A batch of a stream, as `plain_schema` says."""
     columns = [
-        pc.cast(column.cast(_storage(column.type)) if _is_foreign(column.type) else column, kind)
-        for column, kind in zip(batch.columns, schema.types, strict=True)
+        _plain(column, kind) for column, kind in zip(batch.columns, schema.types, strict=True)
     ]
     return pa.RecordBatch.from_arrays(columns, schema=schema)
+
+
+def no_rows(schema: pa.Schema) -> pa.RecordBatch:
+    """A batch without rows."""
+    return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
+
+
+def _plain(column: Any, kind: pa.DataType) -> Any:
+    stored = _storage(column.type)
+    if stored != column.type:
+        column = column.cast(stored)
+    return column if stored == kind else pc.cast(column, kind)
 
 
 def _plain_type(field: pa.Field) -> pa.DataType:
     if _is_numeric(field):
         return _declared_decimal(field) or pa.string()
-    return _storage(field.type) if _is_foreign(field.type) else field.type
+    stored = _storage(field.type)
+    element = field.type.value_type if pa.types.is_list(field.type) else field.type
+    name = (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
+    # The driver gives them as they are on the wire: bytes, or hundredths.
+    if name in _MONEY or (_is_foreign(element) and pa.types.is_binary(element.storage_type)):
+        raise ResultError(
+            f"column {field.name!r} is of a type that Arrow has not ({name or 'unknown'}): "
+            "write cast(... as text)"
+        )
+    return stored
+
+
+def _storage(kind: pa.DataType) -> pa.DataType:
+    """The type without those of the server that are kept as another."""
+    if pa.types.is_list(kind):
+        inner = _storage(kind.value_type)
+        return kind if inner == kind.value_type else pa.list_(inner)
+    return kind.storage_type if _is_foreign(kind) else kind
 
 
 def _is_foreign(kind: pa.DataType) -> bool:
     """An extension type that only says what PostgreSQL calls it."""
     name = getattr(kind, "extension_name", "")
     return name in ("arrow.opaque", "arrow.json")
-
-
-def _storage(kind: pa.DataType) -> pa.DataType:
-    return kind.storage_type
 
 
 def _is_numeric(field: pa.Field) -> bool:

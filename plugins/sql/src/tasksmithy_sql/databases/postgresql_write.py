@@ -46,7 +46,7 @@ _SAME = {
 
 def write_rows(connection: PostgreSQL, write: Write, rows: pa.RecordBatchReader) -> int:
     """Write rows into a table of the server, in the transaction that is open; how many."""
-    rows = pa.RecordBatchReader.from_batches(rows.schema, _sliced(rows))
+    rows = _written(rows)
     schema: dict[str, Any] = {"db_schema_name": write.schema} if write.schema else {}
     if write.mode == "replace":
         connection.run(f"drop table if exists {write.target}")
@@ -65,11 +65,11 @@ def write_rows(connection: PostgreSQL, write: Write, rows: pa.RecordBatchReader)
     ):
         return connection.ingest(rows, write.table, mode="append", **schema)
     connection.run(f"drop table if exists pg_temp.{_STAGE}")
-    written = connection.ingest(rows, _STAGE, mode="create", temporary=True)
+    connection.ingest(rows, _STAGE, mode="create", temporary=True)
     if write.mode == "upsert":
         refuse_duplicates(write, connection.rows(duplicate_key_query(write, f"pg_temp.{_STAGE}")))
     cast = ", ".join(f"{double_quoted(name)}::{columns[name][1]}" for name in names)
-    connection.run(
+    written = connection.run(
         f"insert into {write.target} ({column_list(names)}) "  # noqa: S608 - quoted names
         f"select {cast} from pg_temp.{_STAGE}{conflict_clause(write, names)}"
     )
@@ -77,10 +77,32 @@ def write_rows(connection: PostgreSQL, write: Write, rows: pa.RecordBatchReader)
     return written
 
 
-def _sliced(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    for batch in rows:
-        for start in range(0, batch.num_rows, _SLICE):
-            yield batch.slice(start, _SLICE)
+def _written(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    """The rows in slices, and in types that the driver writes.
+
+    Raises:
+        QueryError: the server has no type for a column.
+    """
+    schema = pa.schema([(field.name, _written_type(field)) for field in rows.schema])
+
+    def slices() -> Iterator[pa.RecordBatch]:
+        for batch in rows:
+            for start in range(0, batch.num_rows, _SLICE):
+                part = batch.slice(start, _SLICE)
+                yield part if schema == rows.schema else part.cast(schema)
+
+    return pa.RecordBatchReader.from_batches(schema, slices())
+
+
+def _written_type(field: pa.Field) -> pa.DataType:
+    kind = field.type
+    if pa.types.is_struct(kind) or pa.types.is_map(kind) or pa.types.is_union(kind):
+        raise QueryError(
+            f"column {field.name!r}: PostgreSQL has no type for {kind}; write it as text"
+        )
+    if pa.types.is_uint64(kind):  # the driver would write the upper half as negative numbers
+        return pa.decimal128(20, 0)
+    return pa.date32() if pa.types.is_date64(kind) else kind
 
 
 def _columns(connection: PostgreSQL, write: Write) -> dict[str, tuple[str, str]]:
@@ -89,11 +111,7 @@ def _columns(connection: PostgreSQL, write: Write) -> dict[str, tuple[str, str]]
     found = connection.rows(f"select to_regclass('{target}')::oid::int8")
     number = found[0][0]
     if number is None:
-        tables = connection.rows(
-            "select table_name::text from information_schema.tables where table_schema "
-            "not in ('pg_catalog', 'information_schema')"
-        )
-        close = near_misses(write.table, [table for (table,) in tables])
+        close = near_misses(write.table, connection.tables())
         raise QueryError(f"there is no table {write.target}{close}: mode='create' makes one")
     described = connection.rows(
         "select attname::text, typname::text, format_type(atttypid, atttypmod) "  # noqa: S608 - a number

@@ -1,0 +1,139 @@
+"""Tasks in a file: files of one name, and the settings that they are loaded under."""
+
+from __future__ import annotations
+
+import json
+import pickle
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from core.tests.conftest import CommandLine
+
+from tasksmithy import run
+from tasksmithy.errors import SourceError
+from tasksmithy.source import find_task, load_file
+
+FILE = """
+from tasksmithy import TaskEnvironment
+
+PLACE = {place!r}
+env = TaskEnvironment(name={place!r})
+
+
+class Thing:
+    pass
+
+
+@env.task(timeout=60)
+def where(thing: object = None) -> str:
+    return PLACE
+"""
+
+
+@pytest.fixture(autouse=True)
+def _no_trace(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """Nothing that a test loads is there for the others."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    for name, module in list(sys.modules.items()):
+        if str(getattr(module, "__file__", "")).startswith(str(tmp_path)):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> list[Path]:
+    """Three files of one name, in folders of their own."""
+    made = []
+    for place in ("one", "two", "three"):
+        file = tmp_path / place / "same_name.py"
+        file.parent.mkdir()
+        file.write_text(FILE.format(place=place))
+        made.append(file)
+    return made
+
+
+def test_files_of_one_name_are_modules_of_their_own(files: list[Path]) -> None:
+    modules = [load_file(file) for file in files]
+    assert [module.PLACE for module in modules] == ["one", "two", "three"]
+    assert [load_file(file) for file in files] == modules
+
+
+def test_what_files_of_one_name_define_can_be_pickled(files: list[Path]) -> None:
+    kinds = [load_file(file).Thing for file in files]
+    assert [type(pickle.loads(pickle.dumps(kind()))) for kind in kinds] == kinds
+
+
+def test_tasks_of_files_of_one_name_run_in_processes_of_their_own(files: list[Path]) -> None:
+    tasks = [find_task(load_file(file), "where") for file in files]
+    things = [load_file(file).Thing() for file in files]
+    assert [run(task, thing) for task, thing in zip(tasks, things, strict=True)] == [
+        "one",
+        "two",
+        "three",
+    ]
+
+
+def test_a_file_named_as_a_module_of_python_takes_its_place_nowhere(tmp_path: Path) -> None:
+    file = tmp_path / "json.py"
+    file.write_text("dumps = None\n")
+    assert load_file(file).dumps is None
+    assert json.dumps([]) == "[]"
+
+
+def test_a_folder_is_no_file(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="is a folder: give a Python file"):
+        load_file(tmp_path)
+
+
+# Settings
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project beside the working directory, with settings."""
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "pyproject.toml").write_text('[tool.tasksmithy]\npolicies = ["theirs"]\n')
+    (folder / "pipeline.py").write_text(FILE.format(place="project"))
+    return folder
+
+
+def test_settings_beside_the_file_that_are_not_used_are_told_once(
+    tasksmithy: CommandLine, project: Path
+) -> None:
+    done = tasksmithy("run", project / "pipeline.py")
+    assert done.out == "project\n"
+    told = [line for line in done.err.splitlines() if "settings" in line]
+    passed_over = f"the settings in {project}/pyproject.toml are not used"
+    used = f"settings are those of the working directory ({project.parent}, which has none)"
+    assert told == [f"WARNING tasksmithy.settings: {passed_over}: {used}"]
+
+
+def test_settings_that_are_passed_over_are_told_with_those_that_are_used(
+    tasksmithy: CommandLine, project: Path
+) -> None:
+    used = project.parent / "pyproject.toml"
+    used.write_text("[tool.tasksmithy]\n")
+    done = tasksmithy("render", project / "pipeline.py")
+    assert done.err == (
+        f"the settings in {project}/pyproject.toml are not used: settings are those of the "
+        f"working directory ({used})\n"
+    )
+
+
+@pytest.mark.parametrize("words", [["--quiet"], []])
+def test_settings_above_both_are_used_and_nothing_is_told(
+    words: list[str], tasksmithy: CommandLine, project: Path
+) -> None:
+    (project / "pyproject.toml").replace(project.parent / "pyproject.toml")
+    (project.parent / "pyproject.toml").write_text("[tool.tasksmithy]\n")
+    assert "settings" not in tasksmithy("run", *words, project / "pipeline.py").err
+
+
+def test_a_broken_settings_file_that_is_not_used_is_no_matter(
+    tasksmithy: CommandLine, project: Path
+) -> None:
+    (project / "pyproject.toml").write_text("[tool.tasksmithy\n")
+    assert tasksmithy("render", project / "pipeline.py").err == ""

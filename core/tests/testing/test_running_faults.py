@@ -1,0 +1,258 @@
+"""Plugins whose tasks do not run as they should, or leave something behind."""
+
+from __future__ import annotations
+
+from core.tests.testing.conftest import Failures, Plugin, check
+
+SLOW = """
+capabilities = frozenset({"cancellable"})
+def make_slow_task(self): return self.task(text="slow")
+"""
+SECRET = """
+capabilities = frozenset({"secrets"})
+def make_task(self): return self.task(secrets="token")
+"""
+FAILING = "def make_failing_task(self): return self.task(text='failing')"
+
+PLUGINS = {
+    "its_result_has_another_type": Plugin(
+        "test_the_task_runs_and_its_result_fits_the_interface",
+        ("task 'answer': output 'o0' is int, and the result was '42' of type str",),
+        hooks="""
+        @hookimpl
+        async def execute(self, inputs): return str(2 * inputs["n"])
+        """,
+        everyday=True,
+    ),
+    "it_does_not_run": Plugin(
+        "test_the_task_runs_and_its_result_fits_the_interface",
+        ("task 'answer' raised ZeroDivisionError: division by zero", "it_does_not_run/__init__.py"),
+        hooks="""
+        @hookimpl
+        async def execute(self, inputs): return inputs["n"] / 0
+        """,
+    ),
+    "its_test_lacks_an_input": Plugin(
+        "test_the_task_runs_and_its_result_fits_the_interface",
+        ("task 'answer' needs the inputs n (inputs: n: int)", "inputs = {'n': ...}"),
+        test="inputs = None",
+    ),
+    "it_changes_an_input": Plugin(
+        "test_running_leaves_the_inputs_unchanged",
+        ("running the task changed its input numbers",),
+        hooks="""
+        @hookimpl
+        async def execute(self, inputs): return inputs["numbers"].pop()
+        """,
+        test="""
+        inputs = {"numbers": [1, 2, 3]}
+
+        def make_task(self):
+            interface = NativeInterface.from_types({"numbers": list[int]}, {"o0": int})
+            return BrokenTask(name="answer", interface=interface)
+        """,
+    ),
+    "it_leaves_a_process": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("a run left behind:\n  the process ", "(sleep 40)", "in a `finally` of the execute hook"),
+        module="import asyncio",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            shell = await asyncio.create_subprocess_shell(
+                "sleep 40 >/dev/null 2>&1 & true", start_new_session=True)
+            await shell.wait()
+            return 42
+        """,
+        everyday=True,
+    ),
+    "it_leaves_a_file": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("a run left behind:\n  the file ", ".broken"),
+        module="import os, tempfile",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            os.close(tempfile.mkstemp(suffix=".broken")[0])
+            return 42
+        """,
+    ),
+    "it_leaves_a_connection": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("a run left behind:\n  open: ", "(socket:["),
+        module="import socket; held = []",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            held.append(socket.socket())
+            return 42
+        """,
+    ),
+    "its_second_attempt_fails": Plugin(
+        "test_a_second_attempt_gives_the_result",
+        ("made to fail after its work, and the second one raised RuntimeError: still at it",),
+        module="at_work = set()",
+        hooks="""
+        @hookimpl
+        async def execute(self, ctx):
+            if ctx.run_id in at_work: raise RuntimeError("still at it")
+            at_work.add(ctx.run_id)
+            return 42
+        """,
+    ),
+    "its_second_attempt_goes_on": Plugin(
+        "test_a_second_attempt_gives_the_result",
+        ("a second attempt of task 'answer' gave 2, and a run alone 1",),
+        module="import collections; count = collections.Counter()",
+        hooks="""
+        @hookimpl
+        async def execute(self, ctx):
+            count[ctx.run_id] += 1
+            return count[ctx.run_id]
+        """,
+    ),
+    "its_runs_are_in_each_other_s_way": Plugin(
+        "test_runs_at_once_do_not_disturb_each_other",
+        ("of 4 runs of task 'answer' at once, one raised FileExistsError", "tempfile makes others"),
+        module="import asyncio, pathlib; LOCK = pathlib.Path(__file__).with_name('lock')",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            LOCK.touch(exist_ok=False)
+            try: await asyncio.sleep(0.01)
+            finally: LOCK.unlink()
+            return 42
+        """,
+        everyday=True,
+    ),
+    "its_runs_share_a_result": Plugin(
+        "test_runs_at_once_do_not_disturb_each_other",
+        ("a run beside others of task 'answer' gave 4, and a run alone 1",),
+        module="import asyncio; runs = []",
+        hooks="""
+        @hookimpl
+        async def execute(self, ctx):
+            runs.append(ctx)
+            await asyncio.sleep(0.01)
+            count = len(runs)
+            await asyncio.sleep(0.01)
+            runs.clear()
+            return count
+        """,
+    ),
+    "it_goes_on_after_its_timeout": Plugin(
+        "test_a_timeout_ends_the_task",
+        ("ended after 1 s by its timeout, and had a result after", "let CancelledError pass"),
+        module="import asyncio",
+        hooks="""
+        @hookimpl
+        async def execute(self, task, ctx):
+            if task.text == "slow" and task.timeout.max_runtime:
+                try: await asyncio.sleep(60)
+                except BaseException: pass
+            elif task.text == "slow": await asyncio.sleep(60)
+            return 42
+        """,
+        test=SLOW,
+    ),
+    "it_goes_on_when_it_is_cancelled": Plugin(
+        "test_cancelling_ends_the_task",
+        ("by being cancelled, and went on and ended with the result 42",),
+        module="import asyncio",
+        hooks="""
+        @hookimpl
+        async def execute(self, task):
+            if task.text == "slow" and not task.timeout.max_runtime:
+                try: await asyncio.sleep(60)
+                except BaseException: pass
+            elif task.text == "slow": await asyncio.sleep(60)
+            return 42
+        """,
+        test=SLOW,
+    ),
+    "its_processes_outlive_it": Plugin(
+        "test_cancelling_ends_the_task",
+        ("a task that was cancelled left behind:\n  the process ", "(sleep 40)"),
+        module="import asyncio",
+        hooks="""
+        @hookimpl
+        async def execute(self, task):
+            if task.text == "slow" and task.timeout.max_runtime: await asyncio.sleep(60)
+            elif task.text == "slow":
+                shell = await asyncio.create_subprocess_shell("sleep 40 & wait")
+                try: await shell.wait()
+                finally:
+                    shell.kill()
+                    await shell.wait()
+            return 42
+        """,
+        test=SLOW,
+    ),
+    "its_failure_is_no_exception": Plugin(
+        "test_a_failure_names_the_task",
+        ("raised GeneratorExit, which does not name it: broken", "let it raise an Exception"),
+        hooks="""
+        @hookimpl
+        async def execute(self, task):
+            if task.text == "failing": raise GeneratorExit("broken")
+            return 42
+        """,
+        test=FAILING,
+    ),
+    "its_failure_is_none": Plugin(
+        "test_a_failure_names_the_task",
+        ("task 'answer' of make_failing_task() did not fail",),
+        test=FAILING,
+    ),
+    "its_failure_leaves_a_file": Plugin(
+        "test_a_failure_leaves_nothing_behind",
+        ("a task that failed left behind:\n  the file ", "half-done"),
+        module="import pathlib, tempfile",
+        hooks="""
+        @hookimpl
+        async def execute(self, task):
+            if task.text == "failing":
+                pathlib.Path(tempfile.gettempdir(), "half-done").touch()
+                raise ValueError("broken")
+            return 42
+        """,
+        test=FAILING,
+    ),
+    "its_spec_has_the_secret_of_the_environment": Plugin(
+        "test_secrets_are_not_shown",
+        ("the value of the secret 'token' of task 'answer' is in the spec", "ctx.secrets has it"),
+        module="import os",
+        hooks="""
+        @hookimpl
+        def custom_config(self):
+            token = os.environ.get("TOKEN", "")
+            return {"token": token} if token.startswith("conformance") else {}
+        """,
+        test=SECRET,
+        everyday=True,
+    ),
+    "it_writes_its_secret": Plugin(
+        "test_secrets_are_not_shown",
+        ("the value of the secret 'token' of task 'answer' is in the output",),
+        module="import os",
+        hooks="""
+        @hookimpl
+        async def execute(self, ctx):
+            [token] = ctx.secrets.values()
+            os.write(1, token.encode())
+            return 42
+        """,
+        test=SECRET,
+    ),
+    "its_test_has_no_secret": Plugin(
+        "test_secrets_are_not_shown",
+        ("has the capability 'secrets', and task 'answer' of make_task() has none",),
+        test="capabilities = frozenset({'secrets'})",
+    ),
+}
+
+
+def test_the_fault_fails_its_check_alone_and_the_message_helps(
+    failures: Failures, plugin: str
+) -> None:
+    check(PLUGINS[plugin], failures[plugin])

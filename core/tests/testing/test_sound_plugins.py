@@ -1,0 +1,103 @@
+"""Plugins that keep the contract pass every check, whatever else they have."""
+
+from __future__ import annotations
+
+from core.tests.testing.conftest import Failures, Plugin, check
+
+PLUGINS = {
+    "it_is_as_small_as_can_be": Plugin(
+        "",
+        (),
+        hooks="del custom_config, execute\n@hookimpl\ndef config(self): return {}",
+        everyday=True,
+    ),
+    "it_has_a_config_with_a_secret": Plugin(
+        "",
+        (),
+        module="""
+        from dataclasses import dataclass, field
+        from pydantic import BaseModel, ConfigDict, SecretStr
+
+        @dataclass(frozen=True)
+        class Pool:
+            size: int = 2
+
+        class Config(BaseModel):
+            model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+            url: str
+            password: SecretStr
+            pool: Pool = Pool()
+            tags: list[str] = ["a", "b"]
+        """,
+        task="plugin_config: Config",
+        hooks="""
+        config_model = Config
+
+        @hookimpl
+        def custom_config(self, task): return {"url": task.plugin_config.url}
+
+        @hookimpl
+        def cache_version(self, task): return task.plugin_config.url
+        """,
+        test="""
+        def make_task(self):
+            from it_has_a_config_with_a_secret import Config
+            return self.task(plugin_config=Config(url="db://host", password="open sesame"))
+        """,
+        everyday=True,
+    ),
+    "it_has_a_config_that_is_a_dataclass": Plugin(
+        "",
+        (),
+        module="""
+        from dataclasses import dataclass
+
+        @dataclass(frozen=True)
+        class Config:
+            workers: int = 2
+            image: str | None = None
+        """,
+        task="plugin_config: Config = Config()",
+        hooks="config_model = Config",
+    ),
+    "it_cleans_up": Plugin(
+        "",
+        (),
+        module="import asyncio, os, tempfile",
+        hooks="""
+        heeds = frozenset({"secrets"})
+
+        @hookimpl
+        async def execute(self, task, inputs, ctx):
+            with tempfile.TemporaryDirectory() as folder:
+                seconds = 60 if task.text == "slow" else 0
+                process = await asyncio.create_subprocess_exec(
+                    "sleep", str(seconds), cwd=folder, env={**os.environ, "T": str(ctx.secrets)}
+                )
+                try: code = await process.wait()
+                finally:
+                    if process.returncode is None:
+                        process.kill()
+                        await process.wait()
+            if task.text == "failing": raise ValueError("no")
+            return 42 + code
+        """,
+        test="""
+        capabilities = frozenset({"cancellable", "secrets"})
+
+        def make_task(self): return self.task(secrets=["token", "other"], cache="auto", timeout=50)
+        def make_slow_task(self): return self.task(text="slow")
+        def make_failing_task(self): return self.task(text="failing", retries=1)
+        """,
+    ),
+    "it_reads_an_environment_that_makes_no_difference": Plugin(
+        "",
+        (),
+        module="import os, datetime\nSEEN = os.environ.get('ACME'), datetime.date.today()",
+    ),
+}
+
+
+def test_every_check_passes(failures: Failures, plugin: str) -> None:
+    check(PLUGINS[plugin], failures[plugin])
