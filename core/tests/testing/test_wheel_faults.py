@@ -22,7 +22,8 @@ def build_wheel(folder, config_settings=None, metadata_directory=None):
     info, source = "dist_of_{name}-1.2.dist-info", pathlib.Path("src")
     files = {{
         file.relative_to(source).as_posix(): file.read_text()
-        for file in source.rglob("*") if file.is_file() and file.name not in LACKS
+        for file in source.rglob("*.*")
+        if file.suffix != ".pyc" and file.name not in LACKS
     }}
     files |= ADDS
     files[f"{{info}}/METADATA"] = "Metadata-Version: 2.1\\nName: dist-of-{name}\\nVersion: 1.2\\n"

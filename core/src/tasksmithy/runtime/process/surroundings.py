@@ -6,8 +6,10 @@ import importlib.util
 import logging
 import os
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.machinery import ModuleSpec
+from functools import cache
+from importlib.machinery import ModuleSpec, PathFinder
 from pathlib import Path
 from types import ModuleType
 from typing import Final
@@ -30,7 +32,7 @@ class Surroundings:
         argv: `sys.argv`.
         script: file of the main script; None where there is none, as in a shell.
         script_module: name of the module that the script was started as, by `python -m`; or empty.
-        files: module name to file, of the modules that were loaded from a file and that no search
+        files: module name to file, of the modules that were loaded from a file which no search
             along `sys.path` would find.
         log_levels: logger name to level, of the loggers of tasksmithy.
     """
@@ -66,7 +68,7 @@ class Surroundings:
     def take_on(self) -> None:
         """Make this process, a worker, have them."""
         sys.argv[:] = self.argv
-        sys.meta_path.append(_Files(self.files))
+        sys.meta_path.insert(0, _Files(self.files))
         for name, level in self.log_levels.items():
             logging.getLogger(name).setLevel(level)
         _main.script, _main.module = self.script, self.script_module
@@ -143,7 +145,8 @@ def _log_levels() -> dict[str, int]:
 
 
 def _loaded_from_files() -> dict[str, str]:
-    folders = set(sys.path)
+    places = {folder: place for place, folder in reversed(list(enumerate(sys.path)))}
+    names_in = cache(_names_in)
     found = {}
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)
@@ -151,14 +154,24 @@ def _loaded_from_files() -> dict[str, str]:
             continue
         stem = file.removesuffix(".py").removesuffix("/__init__")
         folder = stem.removesuffix("/" + name.replace(".", "/"))
-        if folder == stem or folder not in folders:
+        place = places.get(folder) if folder != stem else None
+        top = name.partition(".")[0]
+        # A search ends in the first folder that has a module of the name.
+        if place is None or any(top in names_in(earlier) for earlier in sys.path[:place]):
             found[name] = file
     return found
 
 
+def _names_in(folder: str) -> set[str]:
+    try:
+        return {entry.partition(".")[0] for entry in os.listdir(folder or ".")}  # noqa: PTH208 - fast
+    except OSError:  # an archive, or nothing
+        return set()
+
+
 @dataclass(slots=True)
 class _Files:
-    """The last finder of a worker: the modules that its parent has loaded from files."""
+    """The first finder of a worker: the modules that its parent has loaded from files."""
 
     files: dict[str, str]
     _folders: set[str] = field(init=False)
@@ -166,10 +179,13 @@ class _Files:
     def __post_init__(self) -> None:
         self._folders = {name.rpartition(".")[0] for name in self.files} - {""}
 
-    def find_spec(self, name: str, *_: object) -> ModuleSpec | None:
-        """The spec of a module of that name, or of a package that holds one."""
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, *_: object
+    ) -> ModuleSpec | None:
+        """The spec of a module of that name, or of a package that holds one and has no file."""
         if name in self.files:
             return importlib.util.spec_from_file_location(name, self.files[name])
         if any(folder == name or folder.startswith(f"{name}.") for folder in self._folders):
-            return ModuleSpec(name, None, is_package=True)
+            found = PathFinder.find_spec(name, path)
+            return found or ModuleSpec(name, None, is_package=True)
         return None
