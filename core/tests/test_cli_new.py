@@ -149,4 +149,4 @@ def test_where_cookiecutter_is_missing_it_is_said_how_to_install_it(tmp_path: Pa
 def test_an_option_takes_what_the_template_offers(key: str) -> None:
     offered = json.loads((new._TEMPLATE / "cookiecutter.json").read_text("utf-8"))[key]
     for choice in offered:
-        assert getattr(_parser().parse_args(["new", f"--{key}", choice]), key) == choice
+        assert getattr(_parser(["new"]).parse_args(["new", f"--{key}", choice]), key) == choice

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -125,6 +124,8 @@ class File(_Location):
             target /= self.path.rstrip("/").rpartition("/")[2]
         target.parent.mkdir(parents=True, exist_ok=True)
         with self.open("rb") as source, target.open("wb") as copy:
+            import shutil
+
             shutil.copyfileobj(source, copy)
         return target
 

@@ -10,7 +10,6 @@ from tasksmithy.hooks import answering
 from tasksmithy.hookspecs import hookimpl
 from tasksmithy.spec import DataLoadingConfig, SerializationContext, Sql
 from tasksmithy.task import TaskTemplate
-from tasksmithy.threads import in_thread
 
 Task = TaskTemplate[..., Any]
 
@@ -70,5 +69,7 @@ async def _executed(task: Task, inputs: Mapping[str, Any]) -> Any:
     with answering(task, "execute"):
         if inspect.iscoroutinefunction(inspect.unwrap(type(task).execute)):
             return await task.execute(**inputs)
+        from tasksmithy.threads import in_thread  # with asyncio, which listing plugins needs not
+
         result = await in_thread(task.execute, **inputs)
         return await result if inspect.isawaitable(result) else result

@@ -35,7 +35,6 @@ from tasksmithy.retry import RetryStrategy
 from tasksmithy.reuse import ReusePolicy
 from tasksmithy.secret import SecretRequest, secrets_of
 from tasksmithy.spec import DataLoadingConfig, SerializationContext, Sql
-from tasksmithy.threads import wait_for
 from tasksmithy.timeout import Timeout, TimeoutType
 
 if TYPE_CHECKING:  # most tasks have none of these, and would wait for their import
@@ -366,7 +365,7 @@ class TaskTemplate(Definition, Generic[P, R]):
         if run is None:
             return self.forward(*args, **kwargs)
         result = run.child(self, args, kwargs)
-        return cast("R", wait_for(result) if self._call_as_synchronous else result)
+        return cast("R", _waited_for(result) if self._call_as_synchronous else result)
 
     def forward(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run here and now, outside any run: no retries, no cache, no record.
@@ -375,7 +374,7 @@ class TaskTemplate(Definition, Generic[P, R]):
             The result, or a coroutine of it where the task is called with `await`.
         """
         result = perform(self, self.interface.bind(self.name, args, kwargs), RunContext())
-        return cast("R", wait_for(result) if self._call_as_synchronous else result)
+        return cast("R", _waited_for(result) if self._call_as_synchronous else result)
 
     @overload
     def aio(
@@ -462,6 +461,12 @@ class TaskTemplate(Definition, Generic[P, R]):
                 allowed = f"a field of {type(self).__name__}{near_misses(name, overridable)}"
                 raise self._error(self.name, name, value, allowed)
         return given
+
+
+def _waited_for(result: Coroutine[Any, Any, Any]) -> Any:
+    from tasksmithy.threads import wait_for  # with asyncio, which no definition needs
+
+    return wait_for(result)
 
 
 def _below(task: TaskTemplate[..., Any], hook: str, **arguments: Any) -> Any:

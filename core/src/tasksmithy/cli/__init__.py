@@ -1,7 +1,7 @@
 """The command line: `tasksmithy run`, `runs`, `cache`, `render`, `plugins`, `new`, `check`.
 
-Each command is a module with `add(commands)`, which describes it, and `execute(args)`, which does
-it. What a command works with is imported when it is executed, so that `--help` costs nothing.
+Each command is a module with `describe(parser)`, which adds its arguments, and what they make it
+execute. A command is imported when it is asked for, and what it works with when it is executed.
 """
 
 from __future__ import annotations
@@ -9,13 +9,24 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from typing import Any
+from importlib import import_module
+from typing import Any, Final
 
 from tasksmithy import __version__
-from tasksmithy.cli import cache, check, new, plugins, render, run, runs
 from tasksmithy.cli.failure import is_of_a_task, report
 
 __all__ = ["main"]
+
+_COMMANDS: Final = {
+    "run": "run a task on this machine and print its result",
+    "runs": "see the runs that are recorded on this machine",
+    "cache": "see or clear the cache of this machine",
+    "render": "print tasks as a cluster gets them",
+    "plugins": "see which plugins are installed, and how to use them",
+    "new": "make the project of a new task type",
+    "check": "check that the wheel of a task type keeps the contract",
+}
+"""Name to what it is for; each is a module here."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -24,7 +35,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0; 1 where a task failed; 2 where what was asked cannot be done.
     """
-    args = _parser().parse_args(argv)
+    words = sys.argv[1:] if argv is None else argv
+    args = _parser(words).parse_args(words)
     try:
         code: int = args.execute(args)
         sys.stdout.flush()
@@ -53,13 +65,17 @@ class _Parser(argparse.ArgumentParser):
         )
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     parser = _Parser(
         prog="tasksmithy", description="Run tasks on this machine, and see what they are."
     )
     parser.add_argument("--version", action="version", version=f"tasksmithy {__version__}")
     parser.set_defaults(verbose=False)
-    commands = parser.add_subparsers(metavar="COMMAND", required=True)
-    for command in (run, runs, cache, render, plugins, new, check):
-        command.add(commands)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, prog=parser.prog)
+    # No option before the command takes a value.
+    asked_for = next((word for word in words if not word.startswith("-")), None)
+    for name, purpose in _COMMANDS.items():
+        command = commands.add_parser(name, help=purpose)
+        if name == asked_for:
+            import_module(f"tasksmithy.cli.{name}").describe(command)
     return parser

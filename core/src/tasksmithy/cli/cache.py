@@ -11,10 +11,9 @@ if TYPE_CHECKING:
     from tasksmithy.runtime.stores.cachestore import CacheStore
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def describe(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
-    parser = commands.add_parser("cache", help="see or clear the cache of this machine")
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions = parser.add_subparsers(metavar="ACTION", required=True, prog=parser.prog)
     info = actions.add_parser(
         "info",
         help="show how much the cache holds",

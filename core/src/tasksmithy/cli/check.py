@@ -55,13 +55,11 @@ class Outcome(NamedTuple):
     advice: str = ""
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def describe(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
-    parser = commands.add_parser(
-        "check",
-        help="check that the wheel of a task type keeps the contract",
-        description="Build the wheel of a project, install it into a clean environment with what "
-        f"its tests need (the dependency group `test`), and run its {_TESTS} there.",
+    parser.description = (
+        "Build the wheel of a project, install it into a clean environment with what its tests "
+        f"need (the dependency group `test`), and run its {_TESTS} there."
     )
     parser.add_argument(
         "path", nargs="?", type=Path, default=Path(), help="folder of the project (here)"

@@ -26,13 +26,11 @@ class NewProjectError(TasksmithyError):
     """A project that cannot be made as it is asked for."""
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def describe(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
-    parser = commands.add_parser(
-        "new",
-        help="make the project of a new task type",
-        description="Make the project of a new task type: a package with its code, its tests and "
-        "what else it takes to publish it. What is not given is asked for.",
+    parser.description = (
+        "Make the project of a new task type: a package with its code, its tests and what else it "
+        "takes to publish it. What is not given is asked for."
     )
     parser.add_argument("name", nargs="?", metavar="NAME", help="the task type, such as hello")
     parser.add_argument(

@@ -14,12 +14,9 @@ _COLUMNS = ("KIND", "NAME", "DISTRIBUTION", "VERSION", "STATUS")
 _WIDTH = 60  # of the last column of a table, in characters
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def describe(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
-    parser = commands.add_parser(
-        "plugins", help="see which plugins are installed, and how to use them"
-    )
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions = parser.add_subparsers(metavar="ACTION", required=True, prog=parser.prog)
     listing = actions.add_parser(
         "list",
         help="list the installed plugins",

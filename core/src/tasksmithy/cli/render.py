@@ -11,13 +11,11 @@ if TYPE_CHECKING:
     from tasksmithy.spec import TaskSpec
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def describe(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
-    parser = commands.add_parser(
-        "render",
-        help="print tasks as a cluster gets them",
-        description="Print the specs of a file's tasks: a JSON array of all, or what an installed "
-        "renderer makes of each.",
+    parser.description = (
+        "Print the specs of a file's tasks: a JSON array of all, or what an installed renderer "
+        "makes of each."
     )
     parser.add_argument("file", help="Python file that defines the tasks")
     parser.add_argument("tasks", nargs="*", metavar="TASK", help="which tasks; all, if not given")

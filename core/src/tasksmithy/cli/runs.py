@@ -14,10 +14,9 @@ if TYPE_CHECKING:
     from tasksmithy.runtime.stores.records import RunDetails, RunStore, TaskRecord
 
 
-def add(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def describe(parser: argparse.ArgumentParser) -> None:
     """Describe the command."""
-    parser = commands.add_parser("runs", help="see the runs that are recorded on this machine")
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    actions = parser.add_subparsers(metavar="ACTION", required=True, prog=parser.prog)
     listing = actions.add_parser(
         "list",
         help="list the runs, the latest first",

@@ -8,9 +8,6 @@ What a task prints or returns is its own affair, and is not masked.
 
 from __future__ import annotations
 
-import base64
-import html
-import json
 import logging
 import threading
 import traceback
@@ -18,7 +15,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote, quote_plus
 
 from tasksmithy.errors import cut, shorten
 
@@ -30,8 +26,6 @@ MASK = "***"
 # Shorter values are in every text: to mask "1" or "dev" would destroy the logs and tell the value
 # by what is missing. What is masked is longer than the mask, so masking shrinks a text and ends.
 _SHORTEST = len(MASK) + 1
-# A line of a longer value is no secret by itself where it is a brace or a word.
-_SHORTEST_LINE = 8
 
 _CUT = "…"  # as `tasksmithy.errors.cut` ends a text
 _MOST_READ = 100_000  # characters of a value that is shortened
@@ -60,7 +54,10 @@ class Masker:
             new = set(values) - self._values
             if new:
                 self._values |= new
-                forms = {form for value in new for form in _forms(value)}
+                from tasksmithy.runtime.secrets.forms import forms_of  # most runs have no secret
+
+                masked = [value for value in new if len(value.strip()) >= _SHORTEST]
+                forms = {form for value in masked for form in forms_of(value)}
                 self._forms = tuple(forms.union(self._forms))
 
     def hand_out(self, task: str, secrets: Mapping[Secret, str]) -> None:
@@ -318,46 +315,6 @@ def _replaced(text: str, spans: list[tuple[int, int]]) -> str:
             pieces += (text[end:start], MASK)
         end = max(end, stop)
     return "".join(pieces) + text[end:]
-
-
-def _forms(value: str) -> Iterator[str]:
-    """What is to be looked for, so that `value` is found."""
-    core = value.strip()
-    if len(core) < _SHORTEST:
-        return
-    for whole in (value, core):
-        yield from _escaped(whole)
-        data = whole.encode(errors="surrogatepass")
-        yield from (quote(data), quote(data, safe=""), quote_plus(data))
-        yield from _base64(data)
-    for line in core.splitlines():
-        if len(line.strip()) >= _SHORTEST_LINE:
-            yield from _escaped(line.strip())
-
-
-def _escaped(text: str) -> Iterator[str]:
-    yield text
-    data = text.encode(errors="surrogatepass")
-    # The text around it decides whether repr escapes a single quote; with a double quote in it,
-    # it does.
-    yield from (repr(text)[1:-1], repr('"' + text)[2:-1])
-    yield from (ascii(text)[1:-1], ascii('"' + text)[2:-1])
-    yield from (repr(data)[2:-1], repr(b'"' + data)[3:-1])
-    yield from (json.dumps(text)[1:-1], json.dumps(text, ensure_ascii=False)[1:-1])
-    yield from (html.escape(text), html.escape(text, quote=False))
-
-
-def _base64(data: bytes) -> Iterator[str]:
-    """The characters that `data` alone decides, wherever it begins in what is encoded.
-
-    Three bytes are four characters, so there are three ways to begin.
-    """
-    for encode in (base64.b64encode, base64.urlsafe_b64encode):
-        yield encode(data).decode()
-        for before in range(3):
-            text = encode(bytes(before) + data).decode()
-            first, last = -(-before * 8 // 6), (before + len(data)) * 8 // 6
-            yield text[first:last]
 
 
 def _related(error: BaseException) -> Iterator[BaseException]:
