@@ -1089,6 +1089,47 @@ def test_a_bare_template_inherits_the_behaviour_of_the_type_it_builds_on() -> No
         assert run(grandchild, n=2) == [("type", 2)]
 
 
-def test_a_bare_template_whose_base_type_is_not_installed_says_so() -> None:
+def test_a_task_type_inherits_the_behaviour_of_the_type_its_template_builds_on() -> None:
+    class Answers(TaskType):
+        template = Child
+
+        @hookimpl
+        def container_args(self) -> list[str]:
+            return ["answers"]
+
+    registry = with_policies(WithTemplate, Answers)
+    child = Child(name="c", interface=INTERFACE)
+    with registry.entered():
+        assert child.container_args(SCTX) == ["answers"]
+        assert child.sql(SCTX) == Sql("type")
+        assert run(child, n=2) == [("type", 2)]
+
+
+def test_a_task_type_that_is_a_subclass_of_the_one_its_template_builds_on_is_asked_once() -> None:
+    entered: list[type] = []
+
+    class Around(TaskType):
+        template = Parent
+
+        @hookimpl
+        @asynccontextmanager
+        async def around_execute(self) -> AsyncIterator[None]:
+            entered.append(type(self))
+            yield
+
+        @hookimpl
+        async def execute(self) -> str:
+            return "done"
+
+    class Below(Around):
+        template = Child
+
+    registry = with_policies(Around, Below)
+    with registry.entered():
+        assert run(Child(name="c", interface=INTERFACE), n=2) == "done"
+    assert entered == [Below]
+
+
+def test_a_template_whose_base_type_is_not_installed_says_so() -> None:
     with pytest.raises(TasksmithyError, match="task type 'demo'"):
         with_policies(Child).hooks("child")

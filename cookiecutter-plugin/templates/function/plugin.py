@@ -6,18 +6,17 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from tasksmithy import RunContext, hookimpl
-from tasksmithy_function.plugin import FunctionTaskType
+from tasksmithy import RunContext, TaskType, hookimpl
 
 from {{ cookiecutter.__module }}.config import {{ cookiecutter.__class }}Config
 from {{ cookiecutter.__module }}.task import {{ cookiecutter.__class }}Task
 
 
-class {{ cookiecutter.__class }}TaskType(FunctionTaskType):
+class {{ cookiecutter.__class }}TaskType(TaskType):
     """Task type `{{ cookiecutter.task_type }}`.
 
-    The function runs as one of type `python` does, and this type has all hooks of that type. A
-    method with `@hookimpl` adds a hook, or answers one in another way.
+    Its template builds on that of type `python`, whose hooks answer what this class does not: the
+    function runs as any other. A method with `@hookimpl` adds a hook, or answers one in another way.
     """
 
     template = {{ cookiecutter.__class }}Task

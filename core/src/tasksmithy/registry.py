@@ -29,7 +29,7 @@ from tasksmithy.overrides import ClassOverrides
 from tasksmithy.settings import Settings
 from tasksmithy.spec import Provenance
 from tasksmithy.task import TaskTemplate
-from tasksmithy.tasktype import TaskType, TemplateTaskType
+from tasksmithy.tasktype import TaskType
 
 
 class PluginStatus(NamedTuple):
@@ -423,17 +423,21 @@ class Registry:
         return hooks
 
     def _lineage(self, task_type: TaskType) -> list[_Loaded]:
-        """The task types that a bare template builds on by its base classes, furthest first."""
-        if not isinstance(task_type, TemplateTaskType) or task_type.template is None:
+        """The task types that a template builds on by its base classes, furthest first.
+
+        One whose class the task type has as a base class itself is not asked a second time.
+        """
+        if task_type.template is None:
             return []
         for base in task_type.template.__mro__[1:]:
             if (
                 issubclass(base, TaskTemplate)
                 and base is not TaskTemplate
-                and base.task_type != task_type.task_type
+                and base.task_type != task_type.template.task_type
             ):
                 loaded = self._loaded(base.task_type, None)
-                return [*self._lineage(loaded.task_type), loaded]
+                lineage = [*self._lineage(loaded.task_type), loaded]
+                return [each for each in lineage if not isinstance(task_type, type(each.task_type))]
         return []
 
 

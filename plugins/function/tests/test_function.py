@@ -24,6 +24,7 @@ from tasksmithy import (
     TaskDefinitionError,
     TaskEnvironment,
     TaskTemplate,
+    TaskType,
     current,
     hookimpl,
     run,
@@ -33,7 +34,6 @@ from tasksmithy.extend import TaskPluginRegistry
 from tasksmithy.hooks import hooks_for
 from tasksmithy.spec import CodeBundle
 from tasksmithy_function import AsyncFunctionTaskTemplate
-from tasksmithy_function.plugin import FunctionTaskType
 
 env = TaskEnvironment(name="sums")
 
@@ -463,7 +463,7 @@ class ClusterTask(AsyncFunctionTaskTemplate[..., Any], task_type="cluster"):
     head: str = "small"
 
 
-class ClusterTaskType(FunctionTaskType):
+class ClusterTaskType(TaskType):
     """Runs the function as `python` does, and says how large the cluster is."""
 
     template = ClusterTask

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import shlex
 from collections.abc import Sequence
 from contextlib import closing
@@ -123,9 +122,6 @@ def _execute(args: argparse.Namespace, stop: Stop) -> int:
     observer = _observer(quiet=args.quiet, as_json=args.for_machines)
     try:
         with closing(observer):
-            # What is imported is no garbage: looking through it when the process ends would take an
-            # eighth of the time of a short run.
-            gc.freeze()
             result = stop.run(_runner(args, observer).arun(task, **given))
     except BaseException as error:
         if is_of_a_task(error) or not isinstance(error, Exception):
