@@ -1,8 +1,8 @@
 """What a pipeline on one machine costs, beside the same pipeline in its peers.
 
-A task calls another one N times, side by side. Each peer runs it in its own way with what it has as
-defaults, in a process of its own: Flyte 2's local run; Luigi, whose tasks are known before they run,
-with its local scheduler; and the bare coroutines. No peer has a server, and none writes a record.
+A task calls another one N times, side by side. Each peer runs it in its own way, with what it has
+as defaults, in a process of its own: Flyte 2 in its local mode; Luigi, whose tasks are known before
+they run, with its local scheduler; and bare coroutines. None has a server, none writes a record.
 
 python benchmarks/bench_peers.py
 """
