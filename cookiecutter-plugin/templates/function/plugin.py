@@ -16,7 +16,7 @@ class {{ cookiecutter.__class }}TaskType(TaskType):
     """Task type `{{ cookiecutter.task_type }}`.
 
     Its template builds on that of type `python`, whose hooks answer what this class does not: the
-    function runs as any other. A method with `@hookimpl` adds a hook, or answers one in another way.
+    function runs as any other does. A method with `@hookimpl` adds a hook, or answers one anew.
     """
 
     template = {{ cookiecutter.__class }}Task
