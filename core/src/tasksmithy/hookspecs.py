@@ -5,7 +5,8 @@ others, by the names given here and never keyword-only. Each task type has a plu
 own, so a hook is asked of the one task type that the task has, and of the enabled policies.
 
 A *firstresult* hook takes the first answer that is not None: the task's own class (where it
-overrides the method), then the task type, then the core's default.
+overrides the method), then the task type, then the one whose template its own template builds on,
+then the core's default.
 """
 
 from __future__ import annotations
