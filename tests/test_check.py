@@ -7,6 +7,8 @@ from textwrap import dedent
 
 import pytest
 
+import tasksmithy
+
 PROJECT = """
 [build-system]
 requires = ["hatchling"]
@@ -127,6 +129,28 @@ def test_what_is_checked_is_the_wheel_and_not_the_source(project: Path) -> None:
     assert "raised FileNotFoundError" in done.stdout
     assert "\nTo do: let make_task() and inputs of TestHello give a task that" in done.stdout
     assert done.stdout.splitlines()[-1].startswith("1 failed, ")
+
+
+@pytest.mark.slow
+def test_a_check_that_is_new_in_this_release_warns(project: Path) -> None:
+    release = ".".join(tasksmithy.__version__.split(".")[:2])
+    new = f"""
+    @since({release!r})
+    def test_it_sings(self):
+        fail("it is silent", "let it sing")
+    """
+    tests = f"from tasksmithy.testing.outcome import fail, since\n{TEST}{new}"
+    (project / "tests" / "test_conformance.py").write_text(tests)
+    done = check(project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert rows(done.stdout)["it sings"] == "warning"
+    assert "let it sing" in done.stdout.partition("\n\nTestHello: ")[0]
+    assert (
+        "\nTestHello: it sings\n\n"
+        "test_it_sings is new and will fail from the next minor release of tasksmithy on: "
+        "it is silent\n\nTo do: let it sing\n"
+    ) in done.stdout
+    assert done.stdout.splitlines()[-1].endswith(" skipped, 1 warning")
 
 
 @pytest.mark.slow

@@ -50,6 +50,7 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
     (_NEW_TYPE, "# src/tasksmithy_hello/plugin.py"): _FOLLOWED,
     (_NEW_TYPE, "# listing.py"): _FOLLOWED,
     (_NEW_TYPE, "$ tasksmithy run listing.py"): _FOLLOWED,
+    (_NEW_TYPE, "$ tasksmithy check"): _FOLLOWED,
 }
 """The page and the first line of what is not run, and why."""
 

@@ -179,6 +179,14 @@ def test_the_workflow_tests_the_built_wheel_in_an_environment_of_its_own(project
     assert "--editable" not in job
 
 
+def test_a_check_that_a_later_tasksmithy_brings_is_a_warning_at_first(project: Path) -> None:
+    settings = tomllib.loads((project / "pyproject.toml").read_text("utf-8"))["tool"]["pytest"]
+    assert settings["ini_options"]["filterwarnings"] == [
+        "error",
+        "default::tasksmithy.testing.ConformanceWarning",
+    ]
+
+
 @pytest.mark.parametrize("command", [["check"], ["format", "--check"]], ids=" ".join)
 def test_a_project_keeps_its_own_style(project: Path, command: list[str]) -> None:
     assert ruff(project, *command)[0] == 0, ruff(project, *command)[1]
@@ -410,6 +418,19 @@ def test_the_wheel_of_a_project_is_found_and_passes_its_own_tests(
     table = [row for row in rows if "src/" not in row and "tests/" not in row]
     assert table
     assert [row for row in table if row not in described] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_project_is_told_by_tasksmithy_check_that_it_keeps_the_contract(
+    request: pytest.FixtureRequest, projects: dict[str, Path], kind: str
+) -> None:
+    if kind == "container":
+        request.getfixturevalue("shown")
+    command = [sys.executable, "-m", "tasksmithy", "check", projects[kind]]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.fullmatch(r"\d+ passed, \d+ skipped", done.stdout.splitlines()[-1])
 
 
 @pytest.mark.slow

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +16,7 @@ import pytest
 
 from tasksmithy import (
     Cache,
+    File,
     NativeInterface,
     Registry,
     Secret,
@@ -22,6 +25,7 @@ from tasksmithy import (
     TaskType,
     current,
     hookimpl,
+    in_thread,
     with_runcontext,
 )
 from tasksmithy.runtime.run import Runner
@@ -55,6 +59,36 @@ class Counted:
 @pytest.fixture
 def counted() -> Counted:
     return Counted()
+
+
+def test_other_tasks_have_their_turn_while_a_file_is_read_for_the_key(
+    runner: Runner, tmp_path: Path
+) -> None:
+    pipe = tmp_path / "pipe"
+    written_by: list[str] = []
+    os.mkfifo(pipe)  # whose reader waits for a writer
+
+    def write(who: str) -> None:
+        if not written_by:
+            written_by.append(who)
+            pipe.write_text("content")
+
+    @env.task(cache="auto")
+    async def size(of: File) -> str:
+        return of.path
+
+    @env.task
+    async def main() -> None:
+        sizing = asyncio.create_task(size.aio(File(pipe)))
+        await asyncio.sleep(0.01)
+        await in_thread(write, "the loop")
+        await sizing
+
+    rescue = threading.Timer(20, write, ["nobody else"])
+    rescue.start()
+    runner.run(main)
+    rescue.cancel()
+    assert written_by == ["the loop"]
 
 
 def test_a_second_call_with_the_same_inputs_does_not_run(runner: Runner, counted: Counted) -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from core.tests.conftest import CommandLine
 
 from tasksmithy import __version__
+from tasksmithy.spec import to_json
 
 PIPELINE = '''
 from tasksmithy import TaskEnvironment
@@ -64,6 +68,77 @@ def test_run_prints_text_as_it_is(tasksmithy: CommandLine, pipeline: Path) -> No
     assert tasksmithy("run", pipeline, "words", "--lines", '["a", "b"]').out == "a b\n"
 
 
+RESULTS = """
+import enum, datetime, decimal, math, pathlib
+from dataclasses import dataclass
+from pydantic import BaseModel
+from typing import Any
+from tasksmithy import TaskEnvironment
+
+class Colour(enum.Enum):
+    RED = "red"
+
+class Seat(BaseModel):
+    row: int
+
+@dataclass
+class Flight:
+    seats: list[Seat]
+    day: datetime.date
+
+env = TaskEnvironment(name="results")
+flight = Flight([Seat(row=1)], datetime.date(2026, 3, 1))
+found = {
+    "model": flight,
+    "inside": {"flights": [flight], "set": {decimal.Decimal("1.50")}},
+    "path": pathlib.Path("a/b"),
+    "member": Colour.RED,
+    "nothing": None,
+    "nan": [math.nan],
+    "object": [flight, len],
+}
+
+@env.task
+async def result(of: str) -> Any:
+    return found[of]
+"""
+
+
+@pytest.mark.parametrize(
+    ("of", "text", "as_json"),
+    [
+        (
+            "model",
+            {"day": "2026-03-01", "seats": [{"row": 1}]},
+            {"day": "2026-03-01", "seats": [{"row": 1}]},
+        ),
+        (
+            "inside",
+            {"flights": [{"day": "2026-03-01", "seats": [{"row": 1}]}], "set": ["1.50"]},
+            {"flights": [{"day": "2026-03-01", "seats": [{"row": 1}]}], "set": ["1.50"]},
+        ),
+        ("path", "a/b", "a/b"),
+        ("member", "Colour.RED", "red"),
+        ("nothing", None, None),
+        ("nan", "[nan]", "[nan]"),
+        (
+            "object",
+            "[Flight(seats=[Seat(row=1)], day=datetime.date(2026, 3, 1)), <built-in function len>]",
+            "[Flight(seats=[Seat(row=1)], day=datetime.date(2026, 3, 1)), <built-in function len>]",
+        ),
+    ],
+)
+def test_run_prints_what_has_a_json_form_as_json_and_other_values_as_their_text(
+    tasksmithy: CommandLine, tmp_path: Path, of: str, text: Any, as_json: Any
+) -> None:
+    file = tmp_path / "results.py"
+    file.write_text(RESULTS)
+    told = tasksmithy("run", file, "result", "--of", of).out
+    assert told == f"{text if isinstance(text, str) else to_json(text)}\n"
+    for_machines = tasksmithy("run", "--json", file, "result", "--of", of).out
+    assert json.loads(for_machines) == as_json
+
+
 def test_run_takes_the_full_name_of_a_task(tasksmithy: CommandLine, pipeline: Path) -> None:
     assert tasksmithy("run", pipeline, "demo.add", "--a=2").out == "3\n"
 
@@ -100,6 +175,54 @@ def test_help_after_a_task_tells_its_inputs(tasksmithy: CommandLine, pipeline: P
         "--b        int   1",
         "--verbose  bool  False",
     ]
+
+
+TYPED = """
+from dataclasses import dataclass, field
+from enum import Enum
+from pydantic import BaseModel
+from tasksmithy import File, TaskEnvironment
+
+class Colour(Enum):
+    RED = "red"
+    BLUE = "blue"
+
+class Seat(BaseModel):
+    row: int
+    colour: Colour
+    letter: str = "A"
+
+@dataclass
+class Flight:
+    seats: list[Seat]
+    stops: list[str] = field(default_factory=list)
+
+env = TaskEnvironment(name="typed")
+
+@env.task
+async def book(flight: Flight, seat: Seat, colour: Colour | None = None, file: File = None) -> str:
+    return f"{flight} {seat!r} {colour}"
+"""
+
+
+def test_the_help_tells_how_an_input_of_a_type_of_ones_own_is_given(
+    tasksmithy: CommandLine, tmp_path: Path
+) -> None:
+    file = tmp_path / "typed.py"
+    file.write_text(TYPED)
+    _, flight, seat, colour, no_hint = (
+        re.split(r"  +", line)
+        for line in tasksmithy("run", file, "book", "--help").out.splitlines()[-5:]
+    )
+    assert flight[-1] == """--flight '{"seats": [{"row": 1, "colour": "red"}]}'"""
+    assert seat[-1] == """--seat '{"row": 1, "colour": "red"}'"""
+    assert colour[-2:] == ["None", "one of red, blue"]
+    assert no_hint[-1] == "None"
+    given = shlex.split(f"{flight[-1]} {seat[-1]} --colour blue")
+    assert tasksmithy("run", file, "book", *given).out == (
+        "Flight(seats=[Seat(row=1, colour=<Colour.RED: 'red'>, letter='A')], stops=[]) "
+        "Seat(row=1, colour=<Colour.RED: 'red'>, letter='A') Colour.BLUE\n"
+    )
 
 
 @pytest.mark.parametrize(
@@ -226,6 +349,11 @@ def test_a_file_that_is_not_there_is_told(tasksmithy: CommandLine, tmp_path: Pat
         ("import nothing_like_it\n", "line 1: ModuleNotFoundError: No module named"),
         ("def f(:\n", "wrong.py, line 1: SyntaxError: invalid syntax\n"),
         ("\n\nraise SystemExit(3)\n", "line 3: SystemExit: 3"),
+        ("\nimport json\njson.loads('{')\n", "wrong.py, line 3: JSONDecodeError: "),
+        (
+            "from tasksmithy import TaskTemplate\nclass Task(TaskTemplate):\n    n: list = []\n",
+            "wrong.py, line 2: ValueError: mutable default <class 'list'> for field n",
+        ),
     ],
 )
 def test_a_file_that_does_not_import_is_told_with_its_line(

@@ -376,6 +376,17 @@ def test_an_array_comes_back_with_type_and_shape_also_inside_others() -> None:
     assert (copy.dtype, copy.tolist()) == (np.int16, [[0, 1, 2], [3, 4, 5]])
 
 
+def test_without_reading_files_a_digest_tells_them_apart_by_their_path(tmp_path: Path) -> None:
+    def by_path(value: object) -> str:
+        return digest([value], reads_files=False)
+
+    (tmp_path / "a").write_text("content")
+    before = by_path(File(tmp_path / "a")), by_path(Dir(tmp_path))
+    (tmp_path / "a").write_text("other content")
+    assert (by_path(File(tmp_path / "a")), by_path(Dir(tmp_path))) == before
+    assert by_path(File("nowhere")) not in {by_path(File("else")), by_path(Dir("nowhere"))}
+
+
 def test_arrays_of_equal_content_have_equal_digests() -> None:
     assert digest([np.arange(5)]) == digest([np.arange(5)]) != digest([np.arange(1, 6)])
 

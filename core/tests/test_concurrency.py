@@ -21,6 +21,7 @@ from tasksmithy import (
     Cache,
     InputError,
     NativeInterface,
+    NotATaskError,
     Registry,
     Resources,
     Secret,
@@ -400,6 +401,11 @@ def test_map_says_which_of_several_inputs_has_ended_early(inputs: Any, which: st
 def test_map_refuses_inputs_that_are_no_iterable() -> None:
     with pytest.raises(InputError, match=r"map: 5, given as inputs 2, is no iterable"):
         tasksmithy.map(add, [1], 5)  # type: ignore[arg-type]
+
+
+def test_map_refuses_what_is_no_task() -> None:
+    with pytest.raises(NotATaskError, match="<built-in function len> is no task"):
+        tasksmithy.map(len, ["a"])  # type: ignore[arg-type]
 
 
 def test_map_gives_its_results_once() -> None:

@@ -18,6 +18,7 @@ from tasksmithy import (
     FieldError,
     NativeInterface,
     Resources,
+    RetryStrategy,
     TaskDefinitionError,
     TaskEnvironment,
     TaskTemplate,
@@ -71,6 +72,19 @@ def test_the_error_names_the_task_the_field_the_value_and_what_is_allowed() -> N
 
 def test_the_error_names_the_field_inside_a_nested_value() -> None:
     assert refusal(resources=Resources(memory="lots")).field == "resources.memory"
+
+
+def test_a_class_that_leaves_the_checks_of_every_task_out_is_told_so() -> None:
+    class Careless(TaskTemplate, task_type="careless"):
+        def __post_init__(self) -> None:
+            pass
+
+    with pytest.raises(TypeError) as caught:
+        Careless(name="t", interface=INTERFACE)
+    assert str(caught.value) == (
+        "Careless.__post_init__ does not call super().__post_init__(), which checks the other "
+        "fields"
+    )
 
 
 def test_a_definition_error_is_a_value_error() -> None:
@@ -229,6 +243,25 @@ def test_a_subclass_with_a_constructor_of_its_own_keeps_it() -> None:
     assert Small("ls").command == "ls"
     with pytest.raises(TaskDefinitionError):
         Small(command=5).override(retries=-1)  # type: ignore[arg-type]
+
+
+def test_a_constructor_of_its_own_gives_the_fields_of_its_class_to_that_of_its_base() -> None:
+    class Shell(TaskTemplate, task_type="shell"):
+        script: str
+        words: list[str] = dataclasses.field(default_factory=list)
+        times: int = 1
+
+        def __init__(self, script: str, **others: Any) -> None:
+            super().__init__(name="shell", interface=INTERFACE, script=script, **others)
+
+    shell = Shell("date", times=2, retries=3)
+    assert (shell.script, shell.words, shell.times, shell.retries) == (
+        *("date", [], 2),
+        RetryStrategy(3),
+    )
+    assert shell.override(script="ls") == Shell("ls", times=2, retries=3)
+    with pytest.raises(TaskDefinitionError, match="tmes=2 is not allowed: give a field of Shell"):
+        Shell("date", tmes=2)
 
 
 # The first public spellings

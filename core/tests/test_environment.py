@@ -214,6 +214,68 @@ def test_what_is_no_function_cannot_be_a_task(func: Any) -> None:
     assert caught.value.field == "func"
 
 
+def test_what_is_called_as_a_function_and_has_no_name_cannot_name_a_task() -> None:
+    with pytest.raises(TaskDefinitionError, match="give a function with a name, by def"):
+        TaskEnvironment(name="etl").task(functools.partial(double, n=1))
+
+
+# Functions of one name
+
+ONE = "async def load() -> int:\n    return 1\n"
+TWO = "\n\n@staticmethod\nasync def load() -> int:\n    return 2\n"
+
+
+def defined(env: TaskEnvironment, text: str, file: Path) -> TaskTemplate[..., Any]:
+    """The task that `load` becomes, as it is in a file of this text."""
+    file.write_text(text)
+    names: dict[str, Any] = {}
+    exec(compile(text, str(file), "exec"), names)
+    found: TaskTemplate[..., Any] = env.task(names["load"])
+    return found
+
+
+def test_two_functions_of_one_name_in_two_files_are_refused_with_both_places(
+    tmp_path: Path,
+) -> None:
+    env = TaskEnvironment(name="etl")
+    defined(env, ONE, tmp_path / "a.py")
+    with pytest.raises(TaskDefinitionError) as caught:
+        defined(env, TWO, tmp_path / "b.py")
+    assert f"{tmp_path}/a.py, line 1" in str(caught.value)
+    assert f"{tmp_path}/b.py, line 3" in str(caught.value)
+    assert run(env.tasks["etl.load"]) == 1
+
+
+def test_two_functions_of_one_name_in_one_file_are_refused(tmp_path: Path) -> None:
+    file, env = tmp_path / "a.py", TaskEnvironment(name="etl")
+    file.write_text(ONE + TWO)
+    names: dict[str, Any] = {}
+    exec(compile(ONE, str(file), "exec"), names)
+    env.task(names["load"])
+    exec(compile("\n" * ONE.count("\n") + TWO, str(file), "exec"), names)
+    with pytest.raises(TaskDefinitionError, match=r"a\.py, line 1.*a\.py, line 5"):
+        env.task(names["load"])
+
+
+@pytest.mark.parametrize("text", [ONE, TWO, f"\n\n\n{ONE}"])
+def test_a_function_of_a_file_that_is_edited_and_loaded_again_takes_its_place(
+    tmp_path: Path, text: str
+) -> None:
+    file, env = tmp_path / "a.py", TaskEnvironment(name="etl")
+    defined(env, ONE, file)
+    task = defined(env, text, file)
+    assert env.tasks == {"etl.load": task}
+
+
+def test_a_function_that_is_typed_anew_takes_its_place() -> None:
+    env, names = TaskEnvironment(name="etl"), {}
+    for cell, text in (("<cell 1>", ONE), ("<cell 2>", ONE.replace("1", "2"))):
+        exec(compile(text, cell, "exec"), names)
+        task = env.task(names["load"])
+    assert env.tasks == {"etl.load": task}
+    assert run(task) == 2
+
+
 def test_a_function_whose_parameters_have_no_names_cannot_be_a_task() -> None:
     def total(*numbers: int) -> int: ...
 

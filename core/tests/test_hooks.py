@@ -5,7 +5,7 @@ import functools
 import gc
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import replace
 from types import ModuleType
 from typing import Any
@@ -261,6 +261,18 @@ def test_a_wrong_answer_names_hook_plugin_distribution_version_and_task(
     with pytest.raises(HookResultError) as caught:
         ask(installed(kind), hook)
     assert str(caught.value) == f"hook {hook!r} of {OF_THE_TYPE}{asker(hook)}: {problem}"
+
+
+@pytest.mark.parametrize("hook", sorted(HOOKS - {"execute", "around_execute"}))
+def test_a_hook_that_is_async_and_must_not_be_is_refused_and_nothing_else_is_said_of_it(
+    installed: Callable[..., Registry], hook: str
+) -> None:
+    async def answer(self: object) -> None: ...
+
+    kind = type("Kind", (TaskType,), {hook: hookimpl(answer)})
+    with pytest.raises(HookResultError, match="of type coroutine"):
+        ask(installed(kind), hook)
+    gc.collect()
 
 
 @pytest.mark.parametrize("hook", sorted(HOOKS))
@@ -570,6 +582,27 @@ def test_what_surrounds_the_execution_is_left_when_it_fails() -> None:
     with with_policies(Fails, ours=Watches).entered(), pytest.raises(ZeroDivisionError):
         run(task())
     assert seen == ["t"]
+
+
+def test_what_surrounds_the_execution_may_not_keep_its_error_to_itself() -> None:
+    class Fails(TaskType):
+        task_type = "demo"
+
+        @hookimpl
+        async def execute(self) -> None:
+            raise ZeroDivisionError
+
+    class Quiet:
+        @hookimpl
+        @asynccontextmanager
+        async def around_execute(self) -> AsyncIterator[None]:
+            with suppress(ZeroDivisionError):
+                yield
+
+    with with_policies(Fails, ours=Quiet).entered(), pytest.raises(HookResultError) as caught:
+        run(task())
+    assert "kept ZeroDivisionError() to itself" in str(caught.value)
+    assert isinstance(caught.value.__cause__, ZeroDivisionError)
 
 
 def test_a_policy_may_veto_before_anything_runs() -> None:
@@ -1103,6 +1136,25 @@ def test_a_task_type_inherits_the_behaviour_of_the_type_its_template_builds_on()
         assert child.container_args(SCTX) == ["answers"]
         assert child.sql(SCTX) == Sql("type")
         assert run(child, n=2) == [("type", 2)]
+
+
+def test_a_task_type_heeds_what_the_execution_heeds_that_it_inherits() -> None:
+    class Heeds(WithTemplate):
+        heeds = frozenset({"image"})
+
+    class Inherits(TaskType):
+        template = Child
+        heeds = frozenset({"queue"})
+
+    class Executes(TaskType):
+        template = Grandchild
+
+        @hookimpl
+        async def execute(self) -> None: ...
+
+    registry = with_policies(Heeds, Inherits, Executes)
+    assert registry.hooks("child").heeds == {"image", "queue"}
+    assert registry.hooks("grandchild").heeds == set()
 
 
 def test_a_task_type_that_is_a_subclass_of_the_one_its_template_builds_on_is_asked_once() -> None:

@@ -7,7 +7,7 @@ import inspect
 import json
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, NewType, Optional
 
@@ -171,6 +171,14 @@ def test_parameters_that_cannot_be_given_by_name_are_refused(
     assert caught.value.allowed.startswith("parameters that can be given by name; " + parameter)
 
 
+def test_an_annotation_that_only_type_checkers_know_is_told_as_such() -> None:
+    def func(month: int) -> None: ...
+
+    func.__annotations__["month"] = "pd.DataFrame"
+    with pytest.raises(FieldError, match="'pd' is not defined; what is imported for type checkers"):
+        NativeInterface.from_callable(func)
+
+
 @pytest.mark.parametrize("annotation", ["Mnth", "list[", "datetime.nope", "1 / 0"])
 def test_an_annotation_that_cannot_be_evaluated_is_refused(annotation: str) -> None:
     def func(month: int) -> None: ...
@@ -179,6 +187,22 @@ def test_an_annotation_that_cannot_be_evaluated_is_refused(annotation: str) -> N
     with pytest.raises(FieldError, match="annotations that can be evaluated") as caught:
         NativeInterface.from_callable(func)
     assert caught.value.field == "func"
+
+
+def _generator() -> Iterator[int]:
+    yield 1
+
+
+async def _async_generator() -> AsyncIterator[int]:
+    yield 1
+
+
+@pytest.mark.parametrize("func", [_generator, _async_generator])
+def test_a_function_that_yields_is_refused_as_it_would_run_after_its_task(
+    func: Callable[..., Any],
+) -> None:
+    with pytest.raises(FieldError, match="a function that returns a list"):
+        NativeInterface.from_callable(func)
 
 
 @pytest.mark.parametrize("func", [Pair, functools.partial(_with_args), min, "text"])

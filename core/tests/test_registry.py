@@ -404,7 +404,10 @@ CONTRACT = {
             "TaskTemplate subclass"
         ),
     ),
-    "a class that is none": ("class Good: pass", "of type type; the entry point names a TaskType"),
+    "a class that is none": (
+        "class Good: pass",
+        "is <class 'demo_wrong.Good'>; the entry point names a TaskType",
+    ),
     "a constructor that raises": (
         "class Good(TaskType):\n    def __init__(self):\n        raise KeyError('home')",
         "Good() raised KeyError('home'); it is made without arguments",
@@ -421,11 +424,14 @@ CONTRACT = {
             "class Task(TaskTemplate, task_type='other'): pass\n"
             "class Good(TaskType):\n    template = Task"
         ),
-        "says that its task type is 'other'",
+        (
+            "says that its task type is 'other'; the name of the entry point is the task type, so "
+            "both are 'demo' or both are 'other': class Task(..., task_type='demo')"
+        ),
     ),
-    "a bare template of another name": (
-        "class Good(TaskTemplate, task_type='other'): pass",
-        "says that its task type is 'other'",
+    "a bare template without a name": (
+        "class Good(TaskTemplate): pass",
+        "so both are 'demo' or both are 'python': class Good(..., task_type='demo')",
     ),
     "a template that is none": (
         "class Good(TaskType):\n    template = dict",
@@ -479,7 +485,10 @@ CONTRACT = {
     ),
     "a wrong argument name": (
         "class Good(TaskType):\n    @hookimpl\n    def config(self, tsk): return {}",
-        "breaks the hook spec: ",
+        (
+            "hook 'config' takes 'tsk', which is never passed; did you mean 'task'? "
+            "(arguments: task, sctx)"
+        ),
     ),
     "a wrapper that does not yield": (
         "class Good(TaskType):\n    @hookimpl(wrapper=True)\n    def config(self): return {}",
@@ -502,15 +511,6 @@ def test_a_plugin_that_breaks_the_contract_is_an_error_that_says_how(
         registry(record("demo_wrong:Good")).hooks("demo")
     assert str(caught.value).startswith("task type 'demo' (demo-dist 1.2)")
     assert problem in str(caught.value)
-
-
-def test_a_wrong_argument_name_is_told_with_the_signature(module: Write) -> None:
-    source = "class Good(TaskType):\n    @hookimpl\n    def config(self, tsk): return {}"
-    module("demo_wrong", source)
-    with pytest.raises(PluginContractError) as caught:
-        registry(record("demo_wrong:Good")).hooks("demo")
-    assert "config(tsk)" in str(caught.value)
-    assert "{'tsk'}" in str(caught.value)
 
 
 def test_a_hook_may_be_a_static_or_a_class_method(module: Write) -> None:
@@ -782,7 +782,10 @@ def test_a_module_as_a_policy_may_import_what_is_called_like_a_hook(module: Writ
         ("class Policy: pass", "which implements no hook"),
         ("class Policy:\n    def __init__(self, x): pass", "it is made without arguments"),
         ("class Policy:\n    @hookimpl\n    def confg(self): pass", "the unknown hook 'confg'"),
-        ("class Policy:\n    @hookimpl\n    def config(self, x): pass", "breaks the hook spec"),
+        (
+            "class Policy:\n    @hookimpl\n    def config(self, x): pass",
+            "takes 'x', which is never",
+        ),
     ],
 )
 def test_an_enabled_policy_that_is_broken_is_never_passed_over(

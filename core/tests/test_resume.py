@@ -16,6 +16,7 @@ import pytest
 
 from tasksmithy import (
     Cache,
+    File,
     NativeInterface,
     Registry,
     TaskEnvironment,
@@ -112,6 +113,32 @@ async def step(n: int) -> int:
 def sync_step(n: int) -> int:
     pipeline.calls.append(f"sync {n}")
     return n
+
+
+@env.task
+async def append(to: File, text: str) -> None:
+    pipeline.calls.append(text)
+    with to.open("ab") as file:
+        file.write(text.encode())
+
+
+@env.task
+async def write(to: File) -> str:
+    await append(to, "a")
+    await append(to, "b")
+    if not pipeline.is_mended:
+        raise RuntimeError("not mended")
+    return to.read_text()
+
+
+def test_a_run_goes_on_with_a_file_that_it_has_written(tmp_path: Path) -> None:
+    runs, out = tmp_path / "runs", File(tmp_path / "out.txt")
+    with pytest.raises(RuntimeError, match="not mended"):
+        with_runcontext(runs_dir=runs, record=True).run(write, to=out)
+    pipeline.is_mended = True
+    run_id = only_run(runs).run.id
+    assert with_runcontext(runs_dir=runs, resume=run_id).run(write, to=out) == "ab"
+    assert pipeline.calls == ["a", "b"]
 
 
 @env.task

@@ -8,6 +8,7 @@ import threading
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +16,12 @@ import pytest
 from tasksmithy import (
     Backoff,
     InputError,
+    MissingDependencyError,
     NativeInterface,
     NonRecoverableError,
     NotExecutableError,
     OutputError,
+    PolicyVetoError,
     Registry,
     RetryStrategy,
     TaskEnvironment,
@@ -31,6 +34,7 @@ from tasksmithy import (
     init,
     is_initialized,
     run,
+    with_runcontext,
 )
 from tasksmithy.active import registry_in_use
 
@@ -144,6 +148,14 @@ def test_sync_tasks_that_call_each_other_200_deep_do_not_starve() -> None:
     assert run(down, n=200) == 200
 
 
+def test_async_tasks_that_await_each_other_1000_deep_have_room_on_the_stack() -> None:
+    @env.task
+    async def down(n: int) -> int:
+        return 0 if n == 0 else 1 + await down(n - 1)
+
+    assert run(down, n=1000) == 1000
+
+
 def test_sync_and_async_tasks_that_call_each_other_in_turn_do_not_deadlock() -> None:
     @env.task
     def blocking(n: int) -> int:
@@ -231,6 +243,27 @@ def test_an_override_of_the_retries_counts() -> None:
 def test_a_non_recoverable_error_ends_the_retries() -> None:
     with pytest.raises(NonRecoverableError, match="call 1"):
         run(env.task(retries=5)(failing(times=5, error=NonRecoverableError)))
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        PolicyVetoError("not here"),
+        NotExecutableError("not here"),
+        MissingDependencyError("this", "that", "pip install that"),
+    ],
+)
+def test_what_no_retry_can_help_against_is_not_retried(error: Exception) -> None:
+    attempts: list[int] = []
+
+    @env.task(retries=5)
+    async def refused() -> None:
+        attempts.append(current().attempt)
+        raise error
+
+    with pytest.raises(type(error)):
+        run(refused)
+    assert attempts == [1]
 
 
 def test_each_attempt_has_its_number_in_the_context() -> None:
@@ -322,6 +355,27 @@ def test_an_error_carries_a_note_with_the_task_the_attempt_and_the_run() -> None
     assert raised.value.__notes__ == [f"in task 't.broken', attempt 2 of 2, run {raised.value}"]
 
 
+def test_a_parent_catches_an_error_that_has_no_text(tmp_path: Path) -> None:
+    class SilentError(Exception):
+        def __repr__(self) -> str:
+            raise RuntimeError("this one has no text")
+
+    @env.task(retries=1)
+    async def fails() -> None:
+        raise SilentError
+
+    @env.task
+    async def parent() -> str:
+        try:
+            await fails()
+        except SilentError:
+            return "caught"
+        return "missed"
+
+    assert run(parent) == "caught"
+    assert with_runcontext(record=True, runs_dir=tmp_path).run(parent) == "caught"
+
+
 def test_the_traceback_of_an_error_shows_the_line_that_raised_it() -> None:
     @env.task
     def broken() -> None:
@@ -362,6 +416,16 @@ def test_inputs_that_do_not_fit_are_refused(inputs: dict[str, Any], message: str
     with pytest.raises(InputError) as raised:
         run(double, **inputs)
     assert str(raised.value).startswith(message)
+
+
+def test_the_default_of_an_input_may_be_other_than_its_type_says() -> None:
+    @env.task
+    async def limited(limit: int = None) -> str:  # type: ignore[assignment]  # noqa: RUF013
+        return f"up to {limit}"
+
+    assert run(limited) == "up to None"
+    with pytest.raises(InputError):
+        run(limited, limit="5")  # type: ignore[arg-type]
 
 
 def test_inputs_of_a_child_are_checked_too() -> None:

@@ -627,6 +627,31 @@ def test_calling_the_method_from_outside_is_the_whole_hook_call() -> None:
     assert config == {"by": "type", "version": "v1", "label": "ours"}
 
 
+@pytest.mark.parametrize(
+    ("args", "kwargs", "problem"),
+    [
+        ((), {}, "'sctx'"),
+        ((), {"context": SCTX}, "'sctx'"),
+        ((SCTX,), {"context": SCTX}, "'context'"),
+        ((SCTX, SCTX), {}, "too many"),
+    ],
+)
+def test_a_method_that_is_a_hook_call_takes_its_own_arguments(
+    own: Any, args: tuple[Any, ...], kwargs: dict[str, Any], problem: str
+) -> None:
+    assert own.config(sctx=SCTX) == own.config(SCTX)
+    with pytest.raises(TypeError, match=problem):
+        own.config(*args, **kwargs)
+
+
+@pytest.mark.parametrize("name", ["sql", "config", "pre", "native_interface", "override"])
+@pytest.mark.parametrize("annotated", [True, False])
+def test_a_field_that_would_hide_a_method_of_tasks_is_refused(name: str, annotated: bool) -> None:
+    body = {"__annotations__": {name: str}} if annotated else {name: "text"}
+    with pytest.raises(TypeError, match=f"Hiding has a field '{name}'"):
+        type("Hiding", (TaskTemplate,), body, task_type="hiding")
+
+
 # Running: pre, execute, post
 
 

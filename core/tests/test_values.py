@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
 import subprocess
 import sys
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from typing import Annotated, Any, Literal, Optional, Protocol
+from types import MappingProxyType
+from typing import (
+    Annotated,
+    Any,
+    AnyStr,
+    Generic,
+    Literal,
+    NewType,
+    Optional,
+    Protocol,
+    Required,
+    TypeVar,
+    runtime_checkable,
+)
+from typing import TypedDict as StandardTypedDict
 from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
+from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
-from tasksmithy import InputError, NativeInterface
+from tasksmithy import InputError, NativeInterface, TaskTemplate
 from tasksmithy.values import check_inputs, from_json, from_text, to_jsonable
+
+T = TypeVar("T")
 
 
 class Colour(Enum):
@@ -65,8 +86,64 @@ class Named(Protocol):
     def name(self) -> str: ...
 
 
+@runtime_checkable
+class Numbered(Protocol):
+    """A protocol of an attribute, which some objects of a class may lack."""
+
+    number: int
+
+
+class Anything:
+    """A class whose objects have the attributes that they are given."""
+
+    def __init__(self, **attributes: Any) -> None:
+        vars(self).update(attributes)
+
+
+@runtime_checkable
+class Closing(Protocol):
+    """A protocol that can be checked at run time."""
+
+    def close(self) -> None: ...
+
+
 class Plain:
     """A class that nothing is known of."""
+
+
+@dataclass
+class Unfinished:
+    """A dataclass that names a type which is not there, as one for type checkers only is not."""
+
+    later: Undefined  # type: ignore[name-defined]  # noqa: F821
+
+
+class Quoted(StandardTypedDict, total=False):
+    """A typed dictionary of the standard library, whose annotations are text, as all are here."""
+
+    row: Required[int]
+    letter: str
+
+
+class Of(Generic[T]):
+    """A generic class."""
+
+
+class ModelOf(BaseModel, Generic[T]):
+    """A generic pydantic model."""
+
+    value: T
+
+
+class Celsius(Generic[T]):
+    """A class that stands for floats, as some of pydantic's and of other libraries do."""
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+        return core_schema.float_schema()
+
+
+Id = NewType("Id", int)
 
 
 def checked(kind: Any, value: Any) -> None:
@@ -108,6 +185,42 @@ FITTING: list[tuple[Any, Any]] = [
     (Annotated[int, Field(gt=0)], 1),
     (Annotated[int, ["a list has no hash"]], 1),
     (Named, Plain()),
+    (list[Named], [Plain()]),
+    (Closing, io.BytesIO()),
+    (list[Unfinished], [Unfinished(1)]),
+    (Unfinished | None, None),
+    (list["Undefined"], [1]),  # type: ignore[name-defined]  # noqa: F821
+    (Quoted, {"row": 1}),
+    (Quoted | None, None),
+    (complex, 1),
+    (Sequence[int], range(3)),
+    (Sequence[int], (1, 2)),
+    (Collection[int], {1}),
+    (Set[int], {1}),
+    (Set[int], {1: "a"}.keys()),
+    (Mapping[str, int], MappingProxyType({"a": 1})),
+    (Counter[str], Counter("ab")),
+    (Iterable[str], iter("ab")),
+    (Callable[[int], int], abs),
+    (type[int], bool),
+    (list[Any], [1, "a"]),
+    (list[float | None], [1, 2.5, None]),
+    (list[Seat | None], [Seat(row=1), None]),
+    (Of[int], Of()),
+    (list[Of[int]], [Of()]),
+    (ModelOf[int], ModelOf(value=1)),
+    (list[ModelOf[int]], [ModelOf[int](value=1)]),
+    (Id, 1),
+    (list[Id], [1]),
+    (T, object()),
+    (AnyStr, b"a"),
+    (Annotated[str, Field(pattern="^a")], "ab"),
+    (Celsius[float], 21.5),
+    (Celsius[float] | None, Celsius()),
+    (AwareDatetime, datetime(2024, 1, 1, tzinfo=UTC)),
+    (list[AwareDatetime], [datetime(2024, 1, 1, tzinfo=UTC)]),
+    (TaskTemplate[..., int] | None, None),
+    (list[TaskTemplate[..., int]], [TaskTemplate(name="t", interface=NativeInterface())]),
 ]
 
 
@@ -148,6 +261,35 @@ REFUSED: list[tuple[Any, Any]] = [
     (list[Plain], [1]),
     (Annotated[int, Field(gt=0)], 0),
     (Annotated[int, ["a list has no hash"]], "1"),
+    (list[Seat], [{"row": 1}]),
+    (dict[str, Seat], {"a": {"row": 1}}),
+    (Seat | None, {"row": 1}),
+    (list[Flight], [Stop("JFK"), Flight("AA")]),
+    (list[Unfinished], [1]),
+    (Closing, Plain()),
+    (list[Numbered], [Anything(), Anything(number=1)]),
+    (Quoted, {}),
+    (Quoted, {"row": 1, "letter": 2}),
+    (complex, True),
+    (Sequence[int], ["a"]),
+    (Sequence[str], "text"),
+    (list[Sequence[str]], ["text"]),
+    (Set[int], {"a"}),
+    (Mapping[str, int], MappingProxyType({"a": "b"})),
+    (Counter[str], Counter([1])),
+    (Iterable[str], 1),
+    (Callable[[int], int], 1),
+    (type[int], str),
+    (list[float | None], [1.5, "2"]),
+    (list[Seat | None], [None, 1]),
+    (list[bool], [1]),
+    (Of[int], 1),
+    (ModelOf[int], {"value": 1}),
+    (Id, "1"),
+    (Annotated[str, Field(pattern="^a")], "b"),
+    (Celsius[float], "warm"),
+    (AnyStr, 1),
+    (AwareDatetime, datetime(2024, 1, 1)),
 ]
 
 
@@ -163,31 +305,53 @@ def test_the_error_names_task_input_type_and_value() -> None:
     assert str(caught.value) == "task 't.main': input 'x' is int, and '1' of type str was given"
 
 
-def test_the_error_says_where_inside_a_value_it_is_wrong() -> None:
-    with pytest.raises(InputError, match=r"\(1: Input should be a valid integer\)"):
-        checked(list[int], [1, "2"])
-
-
-@dataclass
-class Unfinished:
-    """A dataclass that names a type which is not there, as one for type checkers only is not."""
-
-    later: Undefined  # type: ignore[name-defined]  # noqa: F821
-
-
-@pytest.mark.parametrize("kind", [list[Unfinished], dict[str, Unfinished]])
-def test_a_type_with_an_annotation_that_nothing_defines_is_an_error_that_names_it(
-    kind: Any,
+@pytest.mark.parametrize(
+    ("kind", "value", "detail"),
+    [
+        (list[int], [1, "2"], "[1] is '2', no int"),
+        (list[list[int]], [[], [1, "2"]], "[1][1] is '2', no int"),
+        (tuple[int, str], (1, 2), "[1] is 2, no str"),
+        (dict[str, int], {"a": "1"}, "['a'] is '1', no int"),
+        (dict[str, int], {1: 1}, ".keys()[0] is 1, no str"),
+        (list[int] | None, ["a"], "[0] is 'a', no int"),
+        (set[int], {"a"}, "[...] is 'a', no int"),
+        (list[Row], [{"row": "1"}], "[0]['row'] is '1', no int"),
+        (Row, {}, "it has no 'row'"),
+        (
+            Annotated[int, Field(gt=0)],
+            0,
+            "it is not allowed: Input should be greater than 0",
+        ),
+        (
+            list[Annotated[int, Field(gt=0)]],
+            [1, 0],
+            "[1] is not allowed: Input should be greater than 0",
+        ),
+    ],
+)
+def test_the_error_says_where_inside_a_value_it_is_wrong(
+    kind: Any, value: Any, detail: str
 ) -> None:
-    with pytest.raises(InputError, match="name 'Undefined' is not defined"):
-        checked(kind, 1)
-    with pytest.raises(InputError, match="name 'Undefined' is not defined"):
-        from_text("t", "x", kind, "{}")
+    with pytest.raises(InputError, match=re.escape(f"was given ({detail})")):
+        checked(kind, value)
 
 
-def test_a_type_that_cannot_be_checked_is_an_input_error_that_says_so() -> None:
-    with pytest.raises(InputError, match="whose values cannot be checked"):
-        checked(list[Named], [Plain()])
+def test_an_iterator_is_not_used_up_to_be_checked() -> None:
+    letters = iter("ab")
+    checked(Iterator[int], letters)
+    assert list(letters) == ["a", "b"]
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="no `type` statement")
+def test_a_value_of_a_recursive_type_may_hold_itself() -> None:
+    names: dict[str, Any] = {}
+    exec("type Tree = list[Tree] | int", names)
+    endless: list[Any] = []
+    endless.append(endless)
+    checked(names["Tree"], endless)
+    checked(names["Tree"], [1, [2]])
+    with pytest.raises(InputError):
+        checked(names["Tree"], [1, ["2"]])
 
 
 def test_a_value_is_checked_and_never_changed() -> None:
@@ -198,13 +362,15 @@ def test_a_value_is_checked_and_never_changed() -> None:
     assert [type(item) for item in value] == [int, int]
 
 
-def test_builtin_scalars_and_plain_classes_need_no_pydantic() -> None:
+def test_a_check_and_builtin_scalars_need_no_pydantic() -> None:
     program = """
 import sys
-from tasksmithy import NativeInterface
+from tasksmithy import File, NativeInterface
 from tasksmithy.values import check_inputs, from_text
 class Plain: ...
-for kind, value in ((int, 1), (float, 1), (str, "a"), (bool, True), (Plain, Plain())):
+for kind, value in (
+    (int, 1), (float, 1), (list[int | None], [1]), (list[Plain | File], [Plain(), File("a")])
+):
     check_inputs("t", NativeInterface.from_types({"x": kind}), {"x": value})
 for kind, text in ((int, "1"), (float, "1"), (str, "a"), (bool, "yes")):
     from_text("t", "x", kind, text)
@@ -295,6 +461,20 @@ def test_text_that_stands_for_none_is_an_input_error_that_says_why(
         from_text("t.main", "x", kind, text)
     assert str(caught.value).startswith("task 't.main': input 'x' is ")
     assert str(caught.value).endswith(f"{text!r} is not one{detail}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "why"),
+    [
+        (list[Unfinished], "name 'Undefined' is not defined"),
+        (list[Named], "whose values no text stands for"),
+    ],
+)
+def test_text_for_a_type_that_cannot_be_read_is_an_input_error_that_says_why(
+    kind: Any, why: str
+) -> None:
+    with pytest.raises(InputError, match=why):
+        from_text("t", "x", kind, "[]")
 
 
 # What JSON stands for

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 from asyncio.subprocess import PIPE
 from collections.abc import Mapping
 from typing import Any
@@ -24,12 +26,14 @@ class {{ cookiecutter.__class }}TaskType(TaskType):
     @hookimpl
     async def execute(self, task: {{ cookiecutter.__class }}Task, inputs: Mapping[str, Any]) -> Any:
         """Run the program: this is how the task runs on this machine."""
-        process = await asyncio.create_subprocess_exec(*task.command, stdin=PIPE, stdout=PIPE)
+        process = await asyncio.create_subprocess_exec(
+            *task.command, stdin=PIPE, stdout=PIPE, start_new_session=True
+        )
         try:
             output, _ = await process.communicate(json.dumps(inputs).encode())
         finally:
-            if process.returncode is None:  # cancelled, or out of time: leave nothing behind
-                process.kill()
+            if process.returncode is None:  # cancelled, or out of time
+                os.killpg(process.pid, signal.SIGKILL)  # with all that it has started
                 await process.wait()
         if process.returncode:
             raise RuntimeError(f"{task.command[0]} ended with exit code {process.returncode}")

@@ -17,4 +17,4 @@ class Test{{ cookiecutter.__class }}(TaskTypeConformance):
         return example.count_words
 
     def make_slow_task(self) -> TaskTemplate[..., Any]:
-        return example.count_words.override(command=["sleep", "60"])
+        return example.count_words.override(command=["sh", "-c", "sleep 60; echo 0"])

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.errors import InterfaceError as InterfaceError
     from tasksmithy.errors import MissingDependencyError as MissingDependencyError
     from tasksmithy.errors import NonRecoverableError as NonRecoverableError
+    from tasksmithy.errors import NotATaskError as NotATaskError
     from tasksmithy.errors import NotExecutableError as NotExecutableError
     from tasksmithy.errors import NotShippableError as NotShippableError
     from tasksmithy.errors import OutputError as OutputError
@@ -45,6 +46,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.errors import SettingsError as SettingsError
     from tasksmithy.errors import SourceError as SourceError
     from tasksmithy.errors import StoreError as StoreError
+    from tasksmithy.errors import TaskCancelledError as TaskCancelledError
     from tasksmithy.errors import TaskDefinitionError as TaskDefinitionError
     from tasksmithy.errors import TaskExitError as TaskExitError
     from tasksmithy.errors import TasksmithyError as TasksmithyError
@@ -112,6 +114,7 @@ _HOMES = {
     "InterfaceError": "errors",
     "MissingDependencyError": "errors",
     "NonRecoverableError": "errors",
+    "NotATaskError": "errors",
     "NotExecutableError": "errors",
     "NotShippableError": "errors",
     "OutputError": "errors",
@@ -126,6 +129,7 @@ _HOMES = {
     "SecretNotFoundError": "errors",
     "SettingsError": "errors",
     "SourceError": "errors",
+    "TaskCancelledError": "errors",
     "TaskDefinitionError": "errors",
     "TaskExitError": "errors",
     "TaskTimeoutError": "errors",

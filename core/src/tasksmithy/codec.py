@@ -91,8 +91,8 @@ def decode(encoded: Encoded, kind: Any = Any, *, reads: type[Reader] = Reader) -
         ) from error
 
 
-def digest(value: object, kind: Any = Any) -> str:
-    """What identifies a value in a cache key, as hexadecimal digits.
+def digest(value: object, kind: Any = Any, *, reads_files: bool = True) -> str:
+    """What identifies a value, as in a cache key, in hexadecimal digits.
 
     Equal values of equal types have equal digests, in any process: dicts and sets whatever their
     order, `File` and `Dir` by their content wherever they are, tables by their rows and schema,
@@ -107,11 +107,13 @@ def digest(value: object, kind: Any = Any) -> str:
     Args:
         value: any value.
         kind: its declared type.
+        reads_files: whether `File` and `Dir` are identified by their content; if not, by their
+            path, whether there is anything or not.
 
     Raises:
         ValueEncodingError: something in it cannot be encoded, or a file in it cannot be read.
     """
-    out, _ = _written(_DigestWriter, value, kind)
+    out, _ = _written(_DigestWriter if reads_files else _PathDigestWriter, value, kind)
     return hashlib.sha256(out).hexdigest()
 
 
@@ -185,6 +187,14 @@ class _DigestWriter(Writer):
 
     def _dict(self, value: dict[Any, Any]) -> None:
         super()._dict({key: value[key] for key in sorted(value, key=self._apart)})
+
+
+class _PathDigestWriter(_DigestWriter):
+    """The same, where files are told apart by where they are."""
+
+    def _parts(self, form: Form, value: Any) -> Parts | None:
+        is_place = isinstance(value, (File, Dir))
+        return form.apart(value) if is_place else super()._parts(form, value)
 
 
 class _SizeWriter(Writer):

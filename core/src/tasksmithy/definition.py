@@ -10,7 +10,7 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Mapping, Set
-from dataclasses import dataclass, field, fields
+from dataclasses import MISSING, dataclass, field, fields
 from enum import Enum
 from typing import Any, ClassVar, Final, dataclass_transform
 
@@ -36,7 +36,7 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 """Stands for "not given" where None, 0 and {} are values."""
 
-_CHANGED: Final = "changed fields"  # no identifier, so that it can be no field
+_TO_CHECK: Final = "fields to check"  # no identifier, so that it can be no field
 
 Check = Callable[[str, Any], Any]
 """Takes a field's name and value, gives the value to keep, raises FieldError if it is wrong."""
@@ -75,9 +75,9 @@ class Definition:
 
     def __post_init__(self) -> None:
         # A copy with changes has only these to check: the others were when they were given.
-        changed = self.__dict__.pop(_CHANGED, self._checks)
+        to_check = self.__dict__.pop(_TO_CHECK, self._checks)
         for name, check in self._checks.items():
-            if name not in changed:
+            if name not in to_check:
                 continue
             given = getattr(self, name)
             settled = check(name, given)
@@ -101,7 +101,7 @@ class Definition:
         # Only the fields: what else an object has may be computed from the values that change.
         copy.__dict__.update({name: getattr(self, name) for name in self.field_names})
         copy.__dict__.update(changes)
-        copy.__dict__[_CHANGED] = changes
+        copy.__dict__[_TO_CHECK] = changes
         try:
             copy.__post_init__()
         except FieldError as error:
@@ -117,14 +117,37 @@ def _explaining(init: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(init)
     def __init__(self: Definition, *args: Any, **given: Any) -> None:  # noqa: N807
+        if type(self).__init__ is not __init__:
+            given = _with_own_fields(self, accepted, given)
         if args or not (given.keys() <= accepted and given.keys() >= required):
             given = _as_accepted(type(self), args, given, accepted, required)
+        self.__dict__[_TO_CHECK] = self._checks
         try:
             init(self, **given)
         except FieldError as error:
             raise _named(self._error, given["name"], error) from None
+        if _TO_CHECK in self.__dict__:
+            raise TypeError(
+                f"{type(self).__name__}.__post_init__ does not call super().__post_init__(), which "
+                "checks the other fields"
+            )
 
     return __init__
+
+
+def _with_own_fields(
+    self: Definition, accepted: frozenset[str], given: dict[str, Any]
+) -> dict[str, Any]:
+    """Set what a class adds that has a constructor of its own, and called that of its base."""
+    others = dict(given)
+    for own in fields(self):  # type: ignore[arg-type]
+        if own.name in accepted:
+            continue
+        if own.name in given:
+            object.__setattr__(self, own.name, others.pop(own.name))
+        elif own.default_factory is not MISSING:
+            object.__setattr__(self, own.name, own.default_factory())
+    return others
 
 
 def _as_accepted(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, fields
+from pathlib import Path
+from types import CodeType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -53,6 +57,8 @@ _NOT_OF_ONE_TASK: Final = {
     "parent_env_name": "it is this environment's",
 }
 """The fields that the decorator does not take, and why."""
+
+_DEF: Final = re.compile(r"\s*(?:async\s+)?def\s+(\w+)")
 
 FUNCTION_TASK_TYPE: Final = "python"
 """The task type of a decorated function without a `plugin_config`."""
@@ -215,7 +221,8 @@ class TaskEnvironment(Definition):
         the documentation from the function's docstring.
 
         Raises:
-            TaskDefinitionError: a value is not allowed, or the function cannot be a task.
+            TaskDefinitionError: a value is not allowed, the function cannot be a task, or another
+                one of its name is a task of this environment.
             PluginError: the plugin for the function's task type is missing or cannot be used.
         """
         if func is None:
@@ -224,8 +231,8 @@ class TaskEnvironment(Definition):
 
     def _define(self, func: Callable[..., Any], given: Mapping[str, Any]) -> TaskTemplate[..., Any]:
         name = f"{self.name}.{getattr(func, '__name__', shorten(func))}"
-        if not callable(func):
-            raise TaskDefinitionError(name, "func", func, "a function")
+        if not callable(func) or not hasattr(func, "__name__"):
+            raise TaskDefinitionError(name, "func", func, "a function with a name, by def")
         for refused in _NOT_OF_ONE_TASK.keys() & given.keys():
             allowed = f"no {refused} here: {_NOT_OF_ONE_TASK[refused]}"
             raise TaskDefinitionError(name, refused, given[refused], allowed)
@@ -244,9 +251,26 @@ class TaskEnvironment(Definition):
             interface = NativeInterface.from_callable(func)
         except FieldError as error:
             raise TaskDefinitionError(name, error.field, error.value, error.allowed) from None
+        self._refuse_namesake(name, func)
         make = cast("Callable[..., TaskTemplate[..., Any]]", template)
         task = make(**own, func=func, interface=interface, plugin_config=self.plugin_config)
         return self._adopt(task)
+
+    def _refuse_namesake(self, name: str, func: Callable[..., Any]) -> None:
+        """Refuse a function in the place of another; the same one may be defined anew."""
+        other = getattr(self._tasks.get(name), "func", None)
+        # What a function defines, it defines with each of its calls.
+        if other is None or "<locals>" in func.__qualname__:
+            return
+        old, new = (getattr(inspect.unwrap(each), "__code__", None) for each in (other, func))
+        if old is not None and new is not None and _is_in_file(old) and _is_in_file(new):
+            places = [f"{code.co_filename}, line {code.co_firstlineno}" for code in (old, new)]
+            if places[0] != places[1]:
+                allowed = (
+                    f"another name than {func.__name__!r}, which a function at {places[0]}, has "
+                    f"in this environment already; this one is at {places[1]}"
+                )
+                raise TaskDefinitionError(name, "func", func, allowed)
 
     def _template(self, task: str) -> type[TaskTemplate[..., Any]]:
         registry: Registry = registry_in_use.get()
@@ -265,3 +289,16 @@ class TaskEnvironment(Definition):
         task._settle(parent_env=weakref.ref(self), parent_env_name=self.name)  # noqa: SLF001
         self._tasks[task.name] = task
         return task
+
+
+def _is_in_file(code: CodeType) -> bool:
+    """Whether a function is where it was in a file, which what is typed or edited is not."""
+    import linecache  # only for two functions of one name
+
+    if not Path(code.co_filename).is_file():
+        return False
+    linecache.checkcache(code.co_filename)
+    first, *rest = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :] or [""]
+    if first.lstrip().startswith("@"):
+        first = next((line for line in rest if _DEF.match(line)), "")
+    return (found := _DEF.match(first)) is not None and found[1] == code.co_name

@@ -165,6 +165,7 @@ class TaskHooks:
             provider = self._raised_by(hook, error)
             raise HookError(hook, _asking(arguments), provider, f"raised {error!r}") from error
         if (problem := problem_with(answer)) is not None:
+            _drop(answer)
             provider = self._answered_by(hook, problem_with, arguments)
             raise HookResultError(hook, _asking(arguments), provider, f"returned {problem}")
         return answer
@@ -200,8 +201,7 @@ class TaskHooks:
                 fits = True
             else:
                 fits = problem_with(answer) is None
-                if inspect.iscoroutine(answer):
-                    answer.close()
+                _drop(answer)
             if fits:
                 return self._labels[self._manager.get_name(plugin) or ""]
         return self._labels[self.task_type]
@@ -209,6 +209,11 @@ class TaskHooks:
     def _outermost_first(self) -> list[object]:
         """The plugins in the order in which they see a call."""
         return [plugin for _, plugin in reversed(self._manager.list_name_plugin())]
+
+
+def _drop(answer: object) -> None:
+    if inspect.iscoroutine(answer):
+        answer.close()  # or there would be a warning that nobody has awaited it
 
 
 def _asking(arguments: Mapping[str, Any]) -> str:

@@ -61,15 +61,21 @@ class NativeInterface:
         """The interface that a function's annotations declare; what is not annotated is Any.
 
         Raises:
-            FieldError: it is a class, it takes `*args`, `**kwargs` or positional-only parameters,
-                its parameters are not known, or an annotation cannot be evaluated.
+            FieldError: it is a class or a generator function, it takes `*args`, `**kwargs` or
+                positional-only parameters, its parameters are not known, or an annotation cannot
+                be evaluated.
         """
         if isinstance(func, type):
             raise FieldError("func", func, "a function, not a class")
+        if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+            # Its body would run where the generator is used: after the task, and outside the run.
+            raise FieldError("func", func, "a function that returns a list, say; this one yields")
         try:
             hints = typing.get_type_hints(func, include_extras=True)
         except Exception as error:  # noqa: BLE001 - an annotation in quotes is any code
-            raise FieldError("func", func, f"annotations that can be evaluated ({error})") from None
+            why = f"{error}; what is imported for type checkers only is not there"
+            told = why if isinstance(error, NameError) else error
+            raise FieldError("func", func, f"annotations that can be evaluated ({told})") from None
         try:
             parameters = inspect.signature(func).parameters
         except ValueError as error:

@@ -60,9 +60,10 @@ def as_task_type(found: Any, name: str, who: str) -> TaskType:
     elif inspect.isclass(found) and issubclass(found, TaskType):
         found = _made(found, who)
     if not isinstance(found, TaskType):
+        kind = "" if inspect.isclass(found) else f" of type {type(found).__name__}"
         raise PluginContractError(
-            f"{who} is {shorten(found)} of type {type(found).__name__}; the entry point names a "
-            "TaskType (a subclass or an instance) or a TaskTemplate subclass"
+            f"{who} is {shorten(found)}{kind}; the entry point names a TaskType (a subclass or an "
+            "instance) or a TaskTemplate subclass"
         )
     declared = found.task_type or name
     template = found.template
@@ -74,9 +75,12 @@ def as_task_type(found: Any, name: str, who: str) -> TaskType:
         )
     if declared != name or (template is not None and template.task_type != name):
         other = declared if declared != name else template.task_type if template else ""
+        where = ""
+        if template is not None and template.task_type == other:
+            where = f": class {template.__name__}(..., task_type={name!r})"
         raise PluginContractError(
             f"{who} says that its task type is {other!r}; the name of the entry point is the task "
-            f"type, so both are {name!r} or both are {other!r}"
+            f"type, so both are {name!r} or both are {other!r}{where}"
         )
     if found.config_model is not None and (not inspect.isclass(found.config_model) or not template):
         raise PluginContractError(
@@ -133,14 +137,11 @@ def check_hooks(plugin: object, who: str) -> None:
             )
         if not is_hook and name in HOOKS and callable(method):
             raise PluginContractError(
-                f"{who} has a method {name!r}, the name of a hook, without @hookimpl: "
-                "it would never be called"
+                f"{who} has a method {name!r}, the name of a hook, without @hookimpl: it would "
+                "never be called; decorate it (from tasksmithy import hookimpl)"
             )
-        if is_hook and (never := _never_passed(method)) is not None:
-            raise PluginContractError(
-                f"{who}: hook {name!r} takes {never}, which is never passed: name the arguments "
-                "that it needs, without * and **, as in (self, task)"
-            )
+        if is_hook and (never := _never_passed(getattr(plugin, name), name)) is not None:
+            raise PluginContractError(f"{who}: hook {name!r} takes {never}")
     if type(plugin).__hash__ is None:
         raise PluginContractError(
             f"{who} cannot be hashed, and plugins are told apart by what they are: leave out "
@@ -154,11 +155,20 @@ def check_hooks(plugin: object, who: str) -> None:
         raise PluginContractError(f"{who} breaks the hook spec: {error}") from error
 
 
-def _never_passed(method: Any) -> str | None:
-    """The first parameter that pluggy does not see, and of what kind it is; None without one."""
+def _never_passed(method: Any, hook: str) -> str | None:
+    """The first parameter that the hook does not pass, and what to do; None without one."""
+    passed = [*inspect.signature(getattr(TaskTemplateSpec, hook)).parameters][1:]
     for parameter in inspect.signature(method).parameters.values():
         if parameter.kind in _NEVER_PASSED:
-            return f"{parameter.name!r}, {_NEVER_PASSED[parameter.kind]}"
+            return (
+                f"{parameter.name!r}, {_NEVER_PASSED[parameter.kind]}, which is never passed: name "
+                "the arguments that it needs, without * and **, as in (self, task)"
+            )
+        if parameter.name not in passed and parameter.default is parameter.empty:
+            return (
+                f"{parameter.name!r}, which is never passed{near_misses(parameter.name, passed)} "
+                f"(arguments: {', '.join(passed)})"
+            )
     return None
 
 

@@ -413,7 +413,7 @@ class Registry:
             name,
             loaded.provenance,
             loaded.task_type.version,
-            loaded.task_type.heeds,
+            _heeds(loaded.task_type, lineage),
             manager,
             labels=labels,
             policies=[found for found, _ in policies.values()],
@@ -446,6 +446,14 @@ def _own_policy(name: str, policy: object) -> _Policy:
     module = home.__name__ if isinstance(home, ModuleType) else home.__module__
     who = f"policy {name!r} (registered by {module})"
     return _Policy(loading.as_policy(policy, who), who)
+
+
+def _heeds(task_type: TaskType, lineage: Sequence[_Loaded]) -> frozenset[str]:
+    """The fields that a task type heeds, with those of the execution that it inherits."""
+    for each in (task_type, *(base.task_type for base in reversed(lineage))):
+        if hasattr(each, "execute"):
+            return task_type.heeds | each.heeds
+    return task_type.heeds
 
 
 def _package(record: PluginRecord) -> str:

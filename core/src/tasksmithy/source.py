@@ -76,14 +76,17 @@ def load_module(name: str) -> ModuleType:
 def _not_importable(name: str, path: Path | None, error: BaseException) -> BaseException:
     if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
         return error
+    import sysconfig
+    import traceback
+
+    frames = [(f.f_code.co_filename, line) for f, line in traceback.walk_tb(error.__traceback__)]
+    places = [(file, line) for file, line in frames if not file.startswith(("<", _OWN))]
+    installed = tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "purelib", "platlib"))
     where = name
-    trace = error.__traceback__
-    while trace is not None:
-        file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-        if not file.startswith("<frozen") and not file.startswith(_OWN):
-            # The file that was asked for is told as it was asked for.
-            where = f"{name if file == str(path) else file}, line {line}"
-        trace = trace.tb_next
+    # The person's own code, as far as there is some: what that calls is seldom what is wrong.
+    for file, line in [each for each in places if not each[0].startswith(installed)] or places:
+        # The file that was asked for is told as it was asked for.
+        where = f"{name if file == str(path) else file}, line {line}"
     if isinstance(error, SyntaxError) and error.filename and error.lineno:
         where = f"{name if error.filename == str(path) else error.filename}, line {error.lineno}"
         error = SyntaxError(error.msg)

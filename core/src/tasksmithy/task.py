@@ -6,8 +6,8 @@ import functools
 import inspect
 import weakref
 from collections.abc import Callable, Coroutine, Mapping
-from contextlib import AsyncExitStack
-from dataclasses import field, replace
+from dataclasses import field
+from types import FunctionType
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -24,12 +24,13 @@ from typing import (
 
 from tasksmithy import checks
 from tasksmithy.cache import Cache, CacheRequest
-from tasksmithy.context import RunContext, current, entered
+from tasksmithy.context import RunContext, current
 from tasksmithy.definition import UNSET, Check, Definition, Unset, current_spellings
 from tasksmithy.documentation import Documentation
-from tasksmithy.errors import FieldError, HookResultError, TaskDefinitionError, near_misses, shorten
+from tasksmithy.errors import FieldError, TaskDefinitionError, near_misses
 from tasksmithy.hooks import hooks_for, is_answering
 from tasksmithy.interface import NativeInterface
+from tasksmithy.perform import perform
 from tasksmithy.resources import Resources
 from tasksmithy.retry import RetryStrategy
 from tasksmithy.reuse import ReusePolicy
@@ -148,7 +149,8 @@ def hook_call(method: Callable[Concatenate[S, Q], T]) -> Callable[Concatenate[S,
         if hook == "execute":
             answer = ask(self, self.interface.bind(self.name, args, kwargs), current())
         else:
-            answer = ask(self, *args, *kwargs.values())
+            given = inspect.signature(method).bind(self, *args, **kwargs)
+            answer = ask(*given.args, *given.kwargs.values())
         return cast("T", answer)
 
     return call
@@ -263,6 +265,7 @@ class TaskTemplate(Definition, Generic[P, R]):
     def __init_subclass__(cls, *, task_type: str | None = None) -> None:
         if task_type is not None:
             cls.task_type = task_type
+        _refuse_hidden_methods(cls)
         super().__init_subclass__()
         overridden = set()
         for hook in HOOK_METHODS:
@@ -469,27 +472,17 @@ def _waited_for(result: Coroutine[Any, Any, Any]) -> Any:
     return wait_for(result)
 
 
+def _refuse_hidden_methods(cls: type) -> None:
+    """Refuse a class with a field where every task has a method, such as `sql`."""
+    values = {name for name, value in vars(cls).items() if not hasattr(value, "__get__")}
+    for name in values | inspect.get_annotations(cls).keys():
+        if isinstance(vars(TaskTemplate).get(name), (FunctionType, property)):
+            raise TypeError(
+                f"{cls.__name__} has a field {name!r}, which would hide the method of this name "
+                "that every task has; give the field another name"
+            )
+
+
 def _below(task: TaskTemplate[..., Any], hook: str, **arguments: Any) -> Any:
     """What the task type itself answers, where the class of the task asks with `super()`."""
     return hooks_for(task).below(hook, task=task, **arguments)
-
-
-async def perform(task: TaskTemplate[..., Any], inputs: dict[str, Any], ctx: RunContext) -> Any:
-    """One attempt: `pre`, then `execute` inside what `around_execute` gives, then `post`."""
-    hooks = hooks_for(task)
-    with entered(ctx):
-        data = task.pre(**inputs)
-        if inspect.isawaitable(data):
-            data = await data
-    if data:
-        if not isinstance(data, Mapping):
-            problem = f"pre() returned {shorten(data)}; give a mapping"
-            raise HookResultError("pre", task.name, type(task).__name__, problem)
-        ctx = replace(ctx, data=data)
-    with entered(ctx):
-        async with AsyncExitStack() as stack:
-            for manager in hooks.around_execute(task, inputs, ctx):
-                await stack.enter_async_context(manager)
-            result = await hooks.execute(task, inputs, ctx)
-        result = task.post(result)
-        return await result if inspect.isawaitable(result) else result

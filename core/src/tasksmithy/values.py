@@ -1,7 +1,6 @@
-"""Values that go into tasks: whether one fits its type, and how text becomes one.
+"""Values of tasks: inputs and results are checked, and text and JSON become values.
 
-Builtin scalars and plain classes are handled here. What needs more is handed to pydantic, which is
-imported only then.
+pydantic, which reads text and JSON, is imported only for what is more than a builtin scalar.
 """
 
 from __future__ import annotations
@@ -12,6 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy.errors import InputError, OutputError, shorten
+from tasksmithy.fitting import Misfit, misfit
 from tasksmithy.interface import NativeInterface, named_result, type_name
 
 if TYPE_CHECKING:
@@ -22,29 +22,25 @@ _NOT_FROM_JSON = "needs_python_object"  # pydantic's name for the problem
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
-class _UncheckableTypeError(ValueError):
+class _UnreadableTypeError(ValueError):
     """A type that pydantic has no validator for."""
 
 
 def check_inputs(task: str, interface: NativeInterface, inputs: Mapping[str, Any]) -> None:
-    """Check that every input fits its declared type.
+    """Check that every input fits its declared type; the default of an input is always allowed.
 
     Raises:
         InputError: one does not; it names the input, the type and the value.
     """
     for name, value in inputs.items():
-        kind = interface.inputs[name][0]
-        if type(value) is kind or kind is Any:
+        kind, default = interface.inputs[name]
+        if type(value) is kind or kind is Any or value is default:
             continue
-        try:
-            problem = _misfit(kind, value)
-        except _UncheckableTypeError as error:
-            problem = f" ({error})"
-        if problem is not None:
+        if (found := misfit(kind, value)) is not None:
             raise InputError(
                 task,
                 f"input {name!r} is {type_name(kind)}, and {shorten(value)} of type "
-                f"{type_name(type(value))} was given{problem}",
+                f"{type_name(type(value))} was given{_detail(found)}",
             )
 
 
@@ -65,16 +61,16 @@ def check_result(task: str, interface: NativeInterface, result: Any) -> None:
         kind = interface.outputs[name]
         if type(value) is kind or kind is Any:
             continue
-        try:
-            problem = _misfit(kind, value)
-        except _UncheckableTypeError:
-            continue  # what has been computed is not lost for its annotation
-        if problem is not None:
+        if (found := misfit(kind, value)) is not None:
             raise OutputError(
                 task,
                 f"output {name!r} is {type_name(kind)}, and the result was {shorten(value)} of "
-                f"type {type_name(type(value))}{problem}",
+                f"type {type_name(type(value))}{_detail(found)}",
             )
+
+
+def _detail(found: Misfit) -> str:
+    return f" ({found})" if str(found) else ""
 
 
 def from_text(task: str, name: str, kind: Any, text: str) -> Any:
@@ -113,31 +109,6 @@ def _parsed(adapter: TypeAdapter[Any], text: str) -> Any:
             raise error from None  # as JSON it is read, and tells what is wrong inside
 
 
-def _misfit(kind: Any, value: Any) -> str | None:
-    """Why `value` is no `kind`, as the end of a sentence; None where it is one.
-
-    Raises:
-        _UncheckableTypeError: nothing can tell.
-    """
-    if kind in _SCALARS:
-        # As type checkers have it, an int is a float; but a bool is no number.
-        fits = isinstance(value, (int, float) if kind is float else kind)
-        return None if fits and not isinstance(value, bool) else ""
-    try:
-        if isinstance(kind, type):  # pydantic would take a mapping for a model
-            return None if isinstance(value, kind) else ""
-    except TypeError:
-        # A Protocol that is not runtime_checkable leaves nothing to check; a TypedDict does.
-        if getattr(kind, "_is_protocol", False):
-            return None
-    adapter = _adapter(kind)
-    try:
-        adapter.validate_python(value, strict=True)
-    except ValueError as error:
-        return _first_line(error)
-    return None
-
-
 def _problems(error: Exception) -> list[Any]:
     """What pydantic says is wrong; nothing for an error that is not its own."""
     problems = getattr(error, "errors", None)
@@ -159,7 +130,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
     """pydantic's adapter of a type.
 
     Raises:
-        _UncheckableTypeError: pydantic cannot handle the type.
+        _UnreadableTypeError: pydantic cannot handle the type.
     """
     try:
         hash(kind)
@@ -181,14 +152,16 @@ def _new_adapter(kind: Any) -> TypeAdapter[Any]:
     adapter: TypeAdapter[Any]
     try:
         try:
-            adapter = TypeAdapter(kind, config=ConfigDict(arbitrary_types_allowed=True))
+            # NaN is no null.
+            config = ConfigDict(arbitrary_types_allowed=True, ser_json_inf_nan="constants")
+            adapter = TypeAdapter(kind, config=config)
         except PydanticUserError:  # a model brings a configuration of its own
             adapter = TypeAdapter(kind)
         adapter.rebuild()  # which does nothing, or names the annotation that is not known
     except (PydanticUserError, PydanticUndefinedAnnotation) as error:
-        raise _UncheckableTypeError(error.message.partition("\n")[0]) from None
+        raise _UnreadableTypeError(error.message.partition("\n")[0]) from None
     except SchemaError:
-        raise _UncheckableTypeError("whose values cannot be checked") from None
+        raise _UnreadableTypeError("whose values no text stands for") from None
     return adapter
 
 

@@ -131,7 +131,8 @@ def run_kit(site: Path, tests: Path) -> Failures:
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={report}"],
         cwd=tests,
-        env={**os.environ, "PYTHONPATH": path},
+        # What broken plugins leave behind is left here.
+        env={**os.environ, "PYTHONPATH": path, "TMPDIR": str(tests)},
         capture_output=True,
         text=True,
     )

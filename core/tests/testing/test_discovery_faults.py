@@ -119,7 +119,11 @@ PLUGINS = {
     ),
     "it_cannot_be_made": Plugin(
         "test_the_entry_point_names_the_task_type",
-        ("BrokenTaskType() raised TypeError", "it is made without arguments"),
+        (
+            "BrokenTaskType() raised TypeError",
+            "it is made without arguments",
+            "TaskType subclass that is made without arguments",
+        ),
         hooks="def __init__(self, client): pass",
     ),
     "it_imports_an_sdk": Plugin(
@@ -168,10 +172,20 @@ PLUGINS = {
         ("make_task() raised TaskDefinitionError: task 'answer': txet='x' is not allowed",),
         test="def make_task(self): return self.task(txet='x')",
     ),
+    "its_template_leaves_the_checks_out": Plugin(
+        "test_make_task_gives_a_task_of_this_type",
+        ("BrokenTask.__post_init__ does not call super().__post_init__(), which checks the other",),
+        task="def __post_init__(self): pass",
+    ),
     "its_test_says_no_task_type": Plugin(
         "test_the_conformance_class_is_complete",
         ("does not say which task type it is about", 'task_type = "..."'),
         test="task_type = ''",
+    ),
+    "its_test_makes_no_task": Plugin(
+        "test_the_conformance_class_is_complete",
+        ("makes no task, and what a task type does is seen in", "def make_task(self): return ..."),
+        test="del make_task",
     ),
     "its_test_has_an_unknown_capability": Plugin(
         "test_the_conformance_class_is_complete",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from core.tests.testing.conftest import Failures, Plugin, check
+from core.tests.testing.conftest import GROUP, Failures, Plugin, check
 
 SPEC = "test_every_hook_matches_the_hook_spec"
 
@@ -26,6 +26,31 @@ PLUGINS = {
         def container_arg(self, task): return []
         """,
     ),
+    "it_misspells_a_hook_without_the_decorator": Plugin(
+        SPEC,
+        ("BrokenTaskType.container_arg is called by nothing; did you mean 'container_args'?",),
+        hooks="def container_arg(self, task): return []",
+    ),
+    "its_template_misspells_a_hook": Plugin(
+        SPEC,
+        ("BrokenTask.custom_confg is called by nothing; did you mean 'custom_config'?",),
+        task="def custom_confg(self, sctx): return {}",
+    ),
+    "it_is_a_template_that_misspells_a_hook": Plugin(
+        SPEC,
+        ("BrokenTask.container_arg is called by nothing; did you mean 'container_args'?",),
+        task="""
+        def custom_config(self, sctx): return {}
+        def container_arg(self, sctx): return []
+        """,
+        entry_points={
+            GROUP: {
+                "it_is_a_template_that_misspells_a_hook": (
+                    "it_is_a_template_that_misspells_a_hook:BrokenTask"
+                )
+            }
+        },
+    ),
     "it_takes_keyword_only_arguments": Plugin(
         SPEC,
         ("hook 'config' takes 'sctx', a keyword-only argument, which is never passed",),
@@ -37,19 +62,27 @@ PLUGINS = {
     ),
     "it_takes_an_argument_that_no_hook_has": Plugin(
         SPEC,
-        ("breaks the hook spec", "context"),
+        ("hook 'config' takes 'context', which is never passed (arguments: task, sctx)",),
         hooks="""
         @hookimpl
         def config(self, task, context): return {}
         """,
     ),
+    "its_wrapper_does_not_yield": Plugin(
+        SPEC,
+        ("breaks the hook spec", "is not a generator function", "shows an example of each"),
+        hooks="""
+        @hookimpl(wrapper=True)
+        def config(self, task): return {}
+        """,
+    ),
     "it_answers_no_hook": Plugin(
         "test_at_least_one_hook_is_answered",
-        ("answers no hook; did you mean 'custom_config'", "with the name of a hook and @hookimpl"),
+        ("answers no hook; did you mean 'config'", "with the name of a hook and @hookimpl"),
         hooks="""
         del custom_config, execute
 
-        def custom_confg(self, task): return {}
+        def configure(self, task): return {}
         """,
     ),
     # What hooks give

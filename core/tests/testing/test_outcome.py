@@ -1,6 +1,9 @@
 """How checks end: a new one warns for as long as the release lasts that brings it."""
 
+import subprocess
+import sys
 import warnings
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +40,35 @@ def test_from_the_next_minor_release_on_it_fails(
     monkeypatch.setattr(tasksmithy, "__version__", release)
     with pytest.raises(pytest.fail.Exception, match="it is broken"):
         Checks().test_new(fails=True)
+
+
+@pytest.mark.parametrize(
+    ("filters", "ending"),
+    [
+        ("", "1 passed, 1 warning"),
+        ("error\n default::tasksmithy.testing.ConformanceWarning", "1 passed, 1 warning"),
+        ("error", "1 failed"),
+    ],
+)
+def test_under_pytest_a_new_check_is_a_warning_unless_warnings_are_errors(
+    tmp_path: Path, filters: str, ending: str
+) -> None:
+    release = ".".join(tasksmithy.__version__.split(".")[:2])
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nfilterwarnings =\n {filters}\n")
+    (tmp_path / "test_it.py").write_text(
+        "from tasksmithy.testing.outcome import fail, since\n"
+        "class TestIt:\n"
+        f"    @since({release!r})\n"
+        "    def test_new(self): fail('it is broken', 'repair it')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", tmp_path],
+        capture_output=True,
+        text=True,
+    )
+    assert ending in done.stdout.splitlines()[-1], done.stdout
+    assert "ConformanceWarning: test_new is new and will fail" in done.stdout
+    assert "To do: repair it" in done.stdout
 
 
 def test_a_new_check_that_passes_says_nothing() -> None:

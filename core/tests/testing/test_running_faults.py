@@ -32,6 +32,18 @@ PLUGINS = {
         async def execute(self, inputs): return inputs["n"] / 0
         """,
     ),
+    "its_execute_is_no_coroutine": Plugin(
+        "test_the_task_runs_and_its_result_fits_the_interface",
+        (
+            "hook 'execute' of task type 'its_execute_is_no_coroutine'",
+            "returned 42 of type int; give an awaitable, as `async def` makes it",
+            "correct hook 'execute'",
+        ),
+        hooks="""
+        @hookimpl
+        def execute(self, inputs): return 2 * inputs["n"]
+        """,
+    ),
     "its_test_lacks_an_input": Plugin(
         "test_the_task_runs_and_its_result_fits_the_interface",
         ("task 'answer' needs the inputs n (inputs: n: int)", "inputs = {'n': ...}"),

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from core.tests.testing.conftest import Failures, Plugin, check
+from core.tests.testing.conftest import GROUP, Failures, Plugin, check
+
+DOUBLING = """
+from tasksmithy import TaskTemplate, TaskType, hookimpl
+
+class DoublingTask(TaskTemplate, task_type="doubling"): pass
+
+class DoublingTaskType(TaskType):
+    template = DoublingTask
+
+    @hookimpl
+    async def execute(self, inputs): return 2 * inputs["n"]
+"""
+DOUBLING_POINTS = {GROUP: {"doubling": "doubling:DoublingTaskType"}}
 
 PLUGINS = {
     "it_is_as_small_as_can_be": Plugin(
@@ -90,6 +103,19 @@ PLUGINS = {
         def make_slow_task(self): return self.task(text="slow")
         def make_failing_task(self): return self.task(text="failing", retries=1)
         """,
+    ),
+    "its_helpers_are_called_like_hooks": Plugin(
+        "",
+        (),
+        task="def configure(self): return self.text\ndef _config(self): return self.text",
+        hooks="def executed(self): return []\ndef _execute(self): return []",
+    ),
+    "it_answers_by_the_type_that_its_template_builds_on": Plugin(
+        "",
+        (),
+        module="from doubling import DoublingTask as TaskTemplate",
+        hooks="del custom_config, execute",
+        beside={"doubling": ({"doubling/__init__.py": DOUBLING}, DOUBLING_POINTS)},
     ),
     "it_reads_an_environment_that_makes_no_difference": Plugin(
         "",

@@ -497,12 +497,19 @@ def test_such_a_task_runs_as_a_function_does(registry: Registry) -> None:
     assert run(big.task(plain), n=4) == 4
 
 
-def test_such_a_task_has_the_container_args_and_the_version_of_a_function(
-    registry: Registry,
-) -> None:
+def test_such_a_task_has_the_container_args_of_a_function(registry: Registry) -> None:
     task = TaskEnvironment(name="sums", plugin_config=Cluster(4)).task(add.func)  # type: ignore[attr-defined]
     assert task.container_args(SCTX) == add.container_args(SCTX)
-    assert hooks_for(task).cache_version(task) == hooks_for(add).cache_version(add)
+
+
+def test_another_config_and_another_field_of_the_class_have_another_version(
+    registry: Registry,
+) -> None:
+    task: Any = TaskEnvironment(name="big", plugin_config=Cluster(4)).task(plain)
+    same, more = (task.override(plugin_config=Cluster(workers)) for workers in (4, 5))
+    version = hooks_for(task).cache_version
+    assert version(task) == version(same)
+    assert len({version(task), version(more), version(task.override(head="large"))}) == 3
 
 
 def test_such_a_task_is_serialized_with_its_own_type(registry: Registry) -> None:

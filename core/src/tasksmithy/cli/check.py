@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 _TESTS = "tests/test_conformance.py"
+_NEW = "tasksmithy.testing.outcome.ConformanceWarning: "  # how a report shows the warning
 _WIDTH = 70  # of what to do, in characters
 _EXAMPLE = """\
 from tasksmithy.testing import TaskTypeConformance
@@ -43,7 +44,8 @@ class Outcome(NamedTuple):
     Attributes:
         conformance: the class of the conformance tests.
         check: the check, as a sentence.
-        result: `"passed"`, `"failed"` or `"skipped"`.
+        result: `"passed"`, `"failed"`, `"skipped"`, or `"warning"`: it will fail from the next
+            minor release of tasksmithy on.
         found: what was found, where it failed.
         advice: what to do, or why it was skipped.
     """
@@ -237,7 +239,8 @@ def _copied(project: Path, contents: Path, copy: Path) -> Path:
 
 def _run(python: Path, project: Path, report: Path) -> list[Outcome]:
     command: list[str | Path] = [python, "-m", "pytest", _TESTS, "-m", "", "--quiet"]
-    command.append(f"--junitxml={report}")
+    # A report has errors and no warnings.
+    command += ["-W", "error::tasksmithy.testing.ConformanceWarning", f"--junitxml={report}"]
     done = _ran(command, cwd=project)
     outcomes = list(_outcomes(report)) if report.is_file() else []
     if not outcomes:
@@ -255,8 +258,12 @@ def _outcomes(report: Path) -> Iterator[Outcome]:
         problem = next((part for part in case if part.tag in ("failure", "error")), None)
         skipped = case.find("skipped")
         if problem is not None:
-            found, _, advice = (problem.text or "").partition("\n\nTo do: ")
-            yield Outcome(conformance, check, "failed", found.strip(), advice.strip())
+            message = problem.attrib["message"]
+            is_new = message.startswith(_NEW)
+            told = message.removeprefix(_NEW) if is_new else problem.text or ""
+            found, _, advice = told.partition("\n\nTo do: ")
+            result = "warning" if is_new else "failed"
+            yield Outcome(conformance, check, result, found.strip(), advice.strip())
         elif skipped is not None:
             yield Outcome(conformance, check, "skipped", advice=skipped.attrib["message"])
         else:
@@ -277,7 +284,7 @@ def _print(outcomes: Sequence[Outcome]) -> None:
         print(f"{conformance}\n")
         print(aligned([("CHECK", "RESULT", "WHAT TO DO"), *wrapped(rows, _WIDTH)]), end="\n\n")
     for outcome in outcomes:
-        if outcome.result == "failed":
+        if outcome.result in ("failed", "warning"):
             advice = f"\n\nTo do: {outcome.advice}" if outcome.advice else ""
             print(f"{outcome.conformance}: {outcome.check}\n\n{outcome.found}{advice}\n")
     counts = Counter(outcome.result for outcome in outcomes)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from enum import EnumType
 from types import ModuleType, UnionType
 from typing import Any
 
@@ -59,7 +61,7 @@ def usage(file: str, task: Task) -> str:
     table = [("INPUT", "TYPE", "DEFAULT", "")]
     for name, (kind, default) in task.interface.inputs.items():
         shown = "required" if default is NO_DEFAULT else repr(default)
-        table.append((_option(name), type_name(kind), shown, _as_json(name, kind)))
+        table.append((_option(name), type_name(kind), shown, _hint(name, kind)))
     return "\n\n".join([*parts, aligned(table)])
 
 
@@ -104,6 +106,13 @@ def _value(task: Task, name: str, text: str | None) -> Any:
         raise
 
 
+def _hint(name: str, kind: Any) -> str:
+    """What the help tells of an input whose type alone does not say how it is given."""
+    enums: list[Any] = [each for each in _alternatives(kind) if isinstance(each, EnumType)]
+    members = ", ".join(str(member.value) for each in enums for member in each)
+    return f"one of {members}" if members else _as_json(name, kind)
+
+
 def _as_json(name: str, kind: Any) -> str:
     """How an input that holds others is given, for example; empty for what is given as it is."""
     example = _example(kind)
@@ -120,14 +129,42 @@ def _example(kind: Any) -> object:
     for known, example in _EXAMPLES.items():
         if kind is known:  # not looked up, as not every type can be hashed
             return example
+    if isinstance(kind, EnumType):
+        values = [member.value for member in list[Any](kind)]
+        return values[0] if values else None
     if origin in (typing.Union, UnionType):
         return next((each for each in map(_example, members) if each is not None), None)
+    if isinstance(kind, type) and (required := _required_fields(kind)) is not None:
+        examples = {field: _example(each) for field, each in required.items()}
+        return None if None in examples.values() else examples
     if not isinstance(origin, type) or not issubclass(origin, Collection):
         return None
     inner = [_example(each) for each in members if each is not Ellipsis]
     if not inner or None in inner:
         return None
     return {"name": inner[-1]} if issubclass(origin, Mapping) else inner
+
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    is_union = typing.get_origin(kind) in (typing.Union, UnionType)
+    return typing.get_args(kind) if is_union else (kind,)
+
+
+def _required_fields(kind: Any) -> dict[str, Any] | None:
+    """The types of what a dataclass or a pydantic model must be given; None for all else."""
+    if dataclasses.is_dataclass(kind) and not hasattr(kind, "__get_pydantic_core_schema__"):
+        unset = dataclasses.MISSING
+        fields = dataclasses.fields(kind)
+        names = {each.name for each in fields if each.default is each.default_factory is unset}
+    elif hasattr(kind, "model_fields"):
+        names = {name for name, each in kind.model_fields.items() if each.is_required()}
+    else:
+        return None
+    try:
+        hints = typing.get_type_hints(kind)
+    except Exception:  # noqa: BLE001 - an annotation may be any code
+        return None
+    return {name: hint for name, hint in hints.items() if name in names}
 
 
 def _name(word: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tasksmithy.cli.signals import Stop
@@ -246,17 +246,30 @@ def _tell_resume(args: argparse.Namespace, run_id: str) -> None:
 
 
 def _as_text(result: object) -> str:
-    from tasksmithy.spec import not_json, to_json
+    """The result as its text, or, where it holds others or is a number, as JSON."""
+    from tasksmithy.spec import to_json
 
-    if isinstance(result, str):
-        return result
-    return to_json(result) if not_json(result) is None else str(result)
+    plain = _plain(result)
+    return str(result) if isinstance(plain, str) else to_json(plain)
 
 
 def _as_json(result: object) -> str:
     """The result as JSON in one line; its text, as a JSON string, where it has no JSON form."""
     import json
 
+    return json.dumps(_plain(result))
+
+
+def _plain(result: object) -> object:
+    """The result as JSON values, or its text where it has no such form."""
     from tasksmithy.spec import not_json
 
-    return json.dumps(result if not_json(result) is None else str(result))
+    if not_json(result) is None:
+        return result
+    from tasksmithy.values import to_jsonable  # brings pydantic, for models, dates and such
+
+    try:
+        plain: object = to_jsonable(Any, result)
+    except Exception:  # noqa: BLE001 - other people's classes say in code of theirs what they are
+        return str(result)
+    return plain if not_json(plain) is None else str(result)

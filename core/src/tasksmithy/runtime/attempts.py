@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
@@ -13,20 +14,34 @@ from typing import Any, TypeVar, cast
 from tasksmithy.context import RunContext, entered
 from tasksmithy.errors import (
     InputError,
+    MissingDependencyError,
     NonRecoverableError,
+    NotExecutableError,
     PluginError,
+    PolicyVetoError,
     TaskExitError,
     TaskTimeoutError,
+    shorten,
 )
+from tasksmithy.perform import perform
 from tasksmithy.retry import RetryStrategy
 from tasksmithy.runtime.capacity import Capacity
 from tasksmithy.runtime.family import Family, family
 from tasksmithy.runtime.observer import NOBODY, Observer
 from tasksmithy.secret import Secret
-from tasksmithy.task import TaskTemplate, perform
+from tasksmithy.task import TaskTemplate
 from tasksmithy.timeout import Timeout
 
 T = TypeVar("T")
+
+_BEYOND_RETRIES = (
+    NonRecoverableError,
+    InputError,
+    PluginError,
+    PolicyVetoError,
+    NotExecutableError,
+    MissingDependencyError,
+)
 
 Made = tuple[int, float, float, str | None]
 """An attempt: its number, when it started and ended (seconds since the epoch), what it raised."""
@@ -105,7 +120,10 @@ class Attempts:
                     raise
                 with entered(self._context):  # whose log it belongs to
                     self._context.logger.warning(
-                        "attempt %d of %d failed: %r", number, self._retries.count + 1, error
+                        "attempt %d of %d failed: %s",
+                        number,
+                        self._retries.count + 1,
+                        shorten(error, sys.maxsize),
                     )
                 self._observer.retried(self._context, number, error)
             if self._retries.backoff is not None:
@@ -139,13 +157,13 @@ class Attempts:
                 f"task {self._task.name!r} called {problem}; a task raises or returns"
             ) from error
         except BaseException as error:
-            problem = repr(error)
+            problem = shorten(error, sys.maxsize)  # which never raises, as a repr may
             raise
         finally:
             self.made.append((number, started, time.time(), problem))
 
     async def _perform(self, context: RunContext) -> Any:
-        own = Family()
+        own = Family(family.get())
         token = family.set(own)
         try:
             return await self._perform_somewhere(context)
@@ -157,7 +175,7 @@ class Attempts:
         """Whether another attempt can help: not where the call or the installation is wrong."""
         if isinstance(error, TaskTimeoutError):  # a child's has another start and another end
             return error.limit == "max_runtime" or error.task != self._task.name
-        return not isinstance(error, (NonRecoverableError, InputError, PluginError))
+        return not isinstance(error, _BEYOND_RETRIES)
 
     async def _perform_somewhere(self, context: RunContext) -> Any:
         if self._in_process:

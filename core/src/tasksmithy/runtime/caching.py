@@ -10,13 +10,14 @@ from typing import Any, cast
 from tasksmithy.cache import Cache
 from tasksmithy.codec import Encoded, decode, digest, encode
 from tasksmithy.errors import ValueEncodingError
+from tasksmithy.files import Dir, File
 from tasksmithy.hooks import hooks_for
 from tasksmithy.interface import NativeInterface, result_type
 from tasksmithy.runtime.secrets.masking import Masker
 from tasksmithy.runtime.stores.cachestore import CacheStore
 from tasksmithy.spec import to_json
 from tasksmithy.task import TaskTemplate
-from tasksmithy.threads import caller_is_blocked
+from tasksmithy.threads import caller_is_blocked, in_thread
 
 Task = TaskTemplate[..., Any]
 Compute = Callable[[], Awaitable[Any]]
@@ -64,7 +65,11 @@ class RunCache:
         Raises:
             ValueEncodingError: an input or the result is of no use to a cache.
         """
-        key, kind = self.key(task, inputs, policy), result_type(task.interface)
+        # To read a large file for its digest takes a while, and others have their turn meanwhile.
+        reads = any(isinstance(value, (File, Dir)) for value in inputs.values())
+        call = task, inputs, policy
+        key = await in_thread(self.key, *call) if reads else self.key(*call)
+        kind = result_type(task.interface)
         found = self._found(key, kind, policy)
         if found:
             return found[0], True

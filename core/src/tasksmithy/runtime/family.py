@@ -6,13 +6,24 @@ import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
+
+_STACKED: Final = 16
+"""Generations that await each other on one stack: Python allows for no more than 1,000 frames."""
 
 
 class Family:
-    """The children of one attempt, by the asyncio tasks that they run in."""
+    """The children of one attempt, by the asyncio tasks that they run in.
 
-    def __init__(self) -> None:
+    Args:
+        above: the family that the attempt belongs to; None for that of a run's first task.
+
+    Attributes:
+        generation: how many families are above it.
+    """
+
+    def __init__(self, above: Family | None) -> None:
+        self.generation: int = 0 if above is None else above.generation + 1
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ended = False
 
@@ -34,6 +45,11 @@ class Family:
             yield
         finally:
             self._tasks.discard(task)
+
+    @property
+    def needs_stack(self) -> bool:
+        """Whether a child needs a stack of its own, as tasks that call themselves go deep."""
+        return self.generation % _STACKED == _STACKED - 1
 
     async def end(self) -> None:
         """Cancel the children that still run, and wait until they have ended."""

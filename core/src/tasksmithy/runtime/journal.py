@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+import sys
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tasksmithy.codec import Encoded, digest, encode
 from tasksmithy.context import RunContext
-from tasksmithy.errors import ResumeError, TasksmithyError, ValueEncodingError, cut
+from tasksmithy.errors import ResumeError, TasksmithyError, ValueEncodingError, cut, shorten
 from tasksmithy.interface import result_type
 from tasksmithy.runtime.attempts import Made
 from tasksmithy.runtime.caching import code_version, decoded
@@ -180,7 +181,8 @@ class Journal:
 
     async def failed(self, entry: Entry, error: BaseException, attempts: Sequence[Made]) -> None:
         """Write down what an execution raised."""
-        write = self._write(entry, ended_by(error), attempts, error=self._masker.mask(repr(error)))
+        told = self._masker.mask(shorten(error, sys.maxsize))
+        write = self._write(entry, ended_by(error), attempts, error=told)
         # Written in any case, also where the task that waits for it is cancelled once more.
         await asyncio.shield(asyncio.ensure_future(write))
 
@@ -257,11 +259,15 @@ class Journal:
 
 
 def _digests(inputs: Mapping[str, Any]) -> Mapping[str, str]:
-    """What tells calls with other inputs apart; values without an encoding are all alike."""
+    """What tells calls with other inputs apart; values without an encoding are all alike.
+
+    A file is the same by its path: to read it may take longer than the task, and a run that writes
+    it could not be gone on with.
+    """
     digests = {}
     for name, value in inputs.items():
         try:
-            digests[name] = digest(value)
+            digests[name] = digest(value, reads_files=False)
         except ValueEncodingError:
             digests[name] = "?"
     return digests

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import cached_property
@@ -107,10 +108,13 @@ class LocalRun:
         self._unheeded.say(task, hooks_for(task).heeds)
         parents = family.get()
         with into_child() as group, nullcontext() if parents is None else parents.member():
+            execution: Awaitable[Any] = self._execution(task, inputs, group)
+            if parents is not None and parents.needs_stack:
+                execution = asyncio.ensure_future(execution)
             if not self._capacity.caller_has_place:
-                return await self._execution(task, inputs, group)
+                return await execution
             async with self._capacity.waiting():
-                return await self._execution(task, inputs, group)
+                return await execution
 
     def at_end(self, callback: Callable[[], None]) -> None:
         """Call `callback` when the run ends, however it ends; the last registered comes first."""

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 
 from tasksmithy import checks
 from tasksmithy.context import current, group
-from tasksmithy.errors import FieldError, InputError, shorten
+from tasksmithy.errors import FieldError, InputError, NotATaskError, shorten
 from tasksmithy.task import TaskTemplate
 from tasksmithy.threads import wait_for
 
@@ -139,9 +139,12 @@ def map(  # noqa: A001 - the name is the API's
             iteration and the calls in flight.
 
     Raises:
+        NotATaskError: it is no task.
         InputError: the concurrency is no positive integer, there are no inputs, or, in the
             iteration, one of several iterables ends before the others.
     """
+    if not isinstance(task, TaskTemplate):
+        raise NotATaskError(task)
     try:
         checks.integer("concurrency", concurrency, 1)
     except FieldError as error:

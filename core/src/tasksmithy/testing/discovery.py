@@ -132,8 +132,9 @@ class DiscoveryChecks(Subject):
             if self._hook_problem() is None:
                 fail(
                     str(error),
-                    f"let {self._record().value} be a TaskType subclass whose template, if it has "
-                    f'one, is declared with task_type="{self.task_type}"',
+                    f"let {self._record().value} be a TaskType subclass that is made without "
+                    "arguments, and whose template, if it has one, is declared with "
+                    f'task_type="{self.task_type}"',
                 )
 
     def test_make_task_gives_a_task_of_this_type(self) -> None:

@@ -10,8 +10,8 @@ from typing import Any, Final
 from tasksmithy.errors import HookError, near_misses
 from tasksmithy.hookspecs import HOOKS, PROJECT
 from tasksmithy.spec import SerializationContext, Sql, to_json
-from tasksmithy.task import HOOK_METHODS
-from tasksmithy.testing.outcome import difference, fail
+from tasksmithy.task import HOOK_METHODS, TaskTemplate
+from tasksmithy.testing.outcome import correct_hook, difference, fail
 from tasksmithy.testing.subject import Subject
 
 DIALECTS: Final = frozenset(
@@ -32,22 +32,28 @@ class HookChecks(Subject):
     def test_every_hook_matches_the_hook_spec(self) -> None:
         """A hook that pluggy would not find, or could not call, is passed over in silence.
 
-        Each has the name of a hook, carries `@hookimpl`, and names the arguments that it takes:
-        none that the hook does not have, and none keyword-only.
+        Each has the name of a hook, to the letter, carries `@hookimpl`, and names the arguments
+        that it takes: none that the hook does not have, and none keyword-only.
         """
         if (problem := self._hook_problem()) is not None:
             fail(
                 problem,
-                "name it as the hook spec does, and decorate it: from tasksmithy import hookimpl",
+                "write it as the hook spec does, with @hookimpl (from tasksmithy import hookimpl); "
+                "help(tasksmithy.hookspecs) shows an example of each hook",
             )
 
     def test_at_least_one_hook_is_answered(self) -> None:
-        """A type that answers none is no different from the core's defaults."""
-        found = self._type()
+        """A type that answers none, and builds on none that does, is as the core's defaults."""
+        found, template = self._type(), self._registry.template(self.task_type)
+        builds_on = {
+            base.task_type
+            for base in template.__mro__[1:]
+            if issubclass(base, TaskTemplate) and base is not TaskTemplate
+        }
         implemented = [
             name for name in HOOKS if hasattr(getattr(found, name, None), f"{PROJECT}_impl")
         ]
-        if not implemented and not self._registry.template(self.task_type).overridden_hooks:
+        if not implemented and not template.overridden_hooks and not builds_on - {self.task_type}:
             methods = [name for name in vars(type(found)) if not name.startswith("_")]
             close = "".join(near_misses(name, HOOKS) for name in methods)
             fail(
@@ -140,7 +146,7 @@ class HookChecks(Subject):
         except HookError as error:
             if error.hook != hook:
                 self._skip_for(f"the check of what hook {error.hook!r} gives")
-            fail(str(error), f"correct hook {hook!r}; help(tasksmithy.hookspecs) shows an example")
+            fail(str(error), correct_hook(hook))
 
 
 def _lines(value: object) -> str:

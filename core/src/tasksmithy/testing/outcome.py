@@ -37,6 +37,11 @@ def fail(problem: str, advice: str) -> NoReturn:
     raise pytest.fail.Exception(f"{problem}\n\n{TO_DO}{advice}", pytrace=False) from None
 
 
+def correct_hook(hook: str) -> str:
+    """What to do about a hook that raises, or gives what it must not."""
+    return f"correct hook {hook!r}; help(tasksmithy.hookspecs) shows an example"
+
+
 def since(
     release: str,
 ) -> Callable[[Callable[Concatenate[S, P], None]], Callable[Concatenate[S, P], None]]:

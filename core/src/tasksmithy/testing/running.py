@@ -16,6 +16,7 @@ import pytest
 from tasksmithy.codec import digest
 from tasksmithy.context import RunContext
 from tasksmithy.errors import (
+    HookError,
     NotExecutableError,
     OutputError,
     TaskTimeoutError,
@@ -27,7 +28,7 @@ from tasksmithy.runtime.run import arun
 from tasksmithy.secret import secrets_of
 from tasksmithy.task import TaskTemplate
 from tasksmithy.testing.leftovers import watched
-from tasksmithy.testing.outcome import fail
+from tasksmithy.testing.outcome import correct_hook, fail
 from tasksmithy.testing.subject import MadeUpSecrets, Subject
 
 Task = TaskTemplate[..., Any]
@@ -66,6 +67,8 @@ class RunningChecks(Subject):
                 f"{self._who}: {error}",
                 "return what the interface says from the execute hook, or correct the interface",
             )
+        except HookError as error:
+            fail(str(error), correct_hook(error.hook))
         except Exception as error:  # noqa: BLE001 - whatever the task raises
             fail(
                 f"{self._who}: task {task.name!r} raised {type(error).__name__}: {error}\n\n"

@@ -6,6 +6,7 @@ names the check that says why. So a fault fails one check.
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
 from collections.abc import Iterator, Mapping
@@ -17,7 +18,7 @@ from tasksmithy import loading
 from tasksmithy.discovery import TASK_TYPES, PluginRecord
 from tasksmithy.errors import HookError, PluginContractError, PluginError, PluginLoadError
 from tasksmithy.hooks import TaskHooks
-from tasksmithy.hookspecs import hookimpl
+from tasksmithy.hookspecs import HOOKS, hookimpl
 from tasksmithy.installed import label
 from tasksmithy.interface import NativeInterface
 from tasksmithy.registry import Registry
@@ -37,6 +38,10 @@ CAPABILITIES: Final = {
     "cancellable": "ends when it is told to: `make_slow_task()` gives a task that takes a minute",
 }
 """What `capabilities` may have, and what it says of the task type."""
+
+
+_NEARLY: Final = 0.95
+"""How alike the name of a method and that of a hook are where it is a slip: one letter or so."""
 
 
 class MadeUpSecrets:
@@ -133,9 +138,9 @@ class Subject:
     def _hook_problem(self) -> str | None:
         """How the plugin breaks the hook spec; None where it keeps it or is no task type at all."""
         plugin = self._named()
-        if inspect.isclass(plugin):
-            if not issubclass(plugin, TaskType):
-                return None  # the methods of a template carry no decorator
+        if inspect.isclass(plugin) and issubclass(plugin, TaskTemplate):
+            return self._misspelling(plugin)  # its methods carry no decorator
+        if inspect.isclass(plugin) and issubclass(plugin, TaskType):
             try:
                 plugin = plugin()
             except Exception:  # noqa: BLE001 - that it cannot be made is another fault
@@ -146,6 +151,19 @@ class Subject:
             loading.check_hooks(plugin, self._who)
         except PluginContractError as error:
             return str(error)
+        return self._misspelling(type(plugin)) or self._misspelling(plugin.template)
+
+    def _misspelling(self, kind: object) -> str | None:
+        """The method of a class that was to be a hook, by its name; None where there is none."""
+        if not inspect.isclass(kind):
+            return None
+        for name, method in vars(kind).items():
+            close = difflib.get_close_matches(name, HOOKS, n=1, cutoff=_NEARLY)
+            if close and name not in HOOKS and callable(method) and not name.startswith("_"):
+                return (
+                    f"{self._who}: {kind.__name__}.{name} is called by nothing; did you mean "
+                    f"{close[0]!r}?"
+                )
         return None
 
     def _type(self) -> TaskType:

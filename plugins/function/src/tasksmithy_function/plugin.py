@@ -16,6 +16,7 @@ from tasksmithy.codec import digest
 from tasksmithy.errors import ValueEncodingError
 from tasksmithy.hookspecs import hookimpl
 from tasksmithy.spec import SerializationContext
+from tasksmithy.task import TaskTemplate
 from tasksmithy.tasktype import TaskType
 from tasksmithy.threads import in_thread
 from tasksmithy_function.task import AsyncFunctionTaskTemplate
@@ -50,7 +51,7 @@ class FunctionTaskType(TaskType):
 
     @hookimpl
     def cache_version(self, task: Task) -> str:
-        """A digest of the function's source, its defaults and the values that it closes over."""
+        """A digest of the function's source, its defaults, what it closes over, and its config."""
         parts: list[str] = []
         layer: Any = task.func
         while layer is not None:
@@ -61,9 +62,13 @@ class FunctionTaskType(TaskType):
             values += [getattr(layer, name, None) for name in _BESIDE_THE_SOURCE]
             parts += [_source(getattr(layer, "__func__", layer)), *map(_digest, values)]
             layer = inner
+        own = {name: getattr(task, name) for name in sorted(task.field_names - _OF_EVERY_FUNCTION)}
+        parts += [f"{name} {_digest(value)}" for name, value in own.items() if value is not None]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
+# A configuration, and what else a task type that builds on this one adds, may decide on the result.
+_OF_EVERY_FUNCTION = TaskTemplate.field_names | {"func"}
 _BESIDE_THE_SOURCE = ("__defaults__", "__kwdefaults__", "__self__")
 
 

@@ -47,7 +47,7 @@ _LOOK: Final = 0.02
 async def perform_in_process(
     task: Task, inputs: Mapping[str, Any], context: RunContext, env_vars: Mapping[str, str]
 ) -> Any:
-    """One attempt (`tasksmithy.task.perform`) in a new process, which leads a group of its own.
+    """One attempt (`tasksmithy.perform.perform`) in a new process, which leads a group of its own.
 
     When this ends, be it by the result, an error or a cancellation, the whole group has ended: with
     SIGTERM, and SIGKILL for what is left after `GRACE` seconds.

@@ -20,11 +20,11 @@ from typing import Any
 
 from tasksmithy.active import registry_in_use
 from tasksmithy.context import RunContext, into_child
+from tasksmithy.perform import perform
 from tasksmithy.runtime.process import shipping, wire
 from tasksmithy.runtime.process.surroundings import Surroundings
 from tasksmithy.runtime.process.wire import GRACE, Frame, Kind
 from tasksmithy.runtime.secrets.masking import masking
-from tasksmithy.task import perform
 
 
 def main(descriptor: int) -> None:
