@@ -73,7 +73,8 @@ def test_a_folder_that_is_not_there_is_said(scheme, tmp_path, ask):
         ("sqlite://x.db", "sqlite:///path/to/file.db"),
         ("postgrsql://host/db", "did you mean 'postgresql'"),
         ("postgresql://host:port/db", "a port from 0 to 65535"),
-        ("postgresql://a b/db", "postgresql://user@host"),
+        ("postgresql://a b/db", "a URL without white space"),
+        ("duckdb:///my flights.db", "%20"),
     ],
 )
 def test_a_wrong_url_is_an_error_at_definition(url, said):
@@ -170,6 +171,23 @@ def test_the_connection_of_a_run_is_kept_for_its_next_task(server):
     assert first == second
 
 
+def test_a_task_finds_nothing_of_the_session_that_another_has_used(database):
+    make = SQLTask(
+        name="make",
+        query="create temporary table mine (a integer)",
+        output=None,
+        database=database,
+    )
+    env = TaskEnvironment(name="sessions")
+
+    @env.task
+    async def twice() -> None:
+        await make()
+        await make()
+
+    run(twice)
+
+
 def test_the_connections_of_a_run_are_closed_at_its_end(server):
     backend = SQLTask(
         name="backend", query="select pg_backend_pid()", output=int, database=server.url()
@@ -208,6 +226,11 @@ def test_another_url_goes_through_sqlalchemy(tmp_path, ask, change):
     assert ask(url, "select * from t where a = :a and b like '%0\\%' escape '\\'", a=1) == [
         {"a": 1, "b": "100%"}
     ]
+
+
+def test_a_connection_through_sqlalchemy_is_closed_from_whatever_thread(ask, caplog):
+    ask("sqlite+pysqlite://", "select 1 as v")
+    assert "closing connection" not in caplog.text
 
 
 def test_sqlalchemy_takes_the_password_and_the_driver_s_placeholders(server, monkeypatch, ask):

@@ -129,6 +129,21 @@ def test_database_and_output_are_in_the_cache_version():
     assert len(versions) == 6
 
 
+@pytest.mark.parametrize("database", ["duckdb:///a.db", "sqlite:///a.db"])
+def test_a_file_in_another_folder_is_another_database(database, tmp_path, monkeypatch):
+    here = version(database=database)
+    monkeypatch.chdir(tmp_path)
+    assert version(database=database) != here
+
+
+def test_what_libpq_takes_from_the_environment_is_in_the_cache_version(monkeypatch):
+    databases = ["postgresql:///flights", "postgresql://db.example.com/flights"]
+    partial, whole = (version(database=database) for database in databases)
+    monkeypatch.setenv("PGHOST", "staging.example.com")
+    assert version(database=databases[0]) != partial
+    assert version(database=databases[1]) == whole
+
+
 def test_writes_differ_by_table_mode_and_key():
     import pyarrow as pa
 

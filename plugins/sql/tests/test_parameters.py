@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum, IntEnum
 from pathlib import Path
 from typing import Any, Literal
 
@@ -117,6 +118,7 @@ def test_a_parameter_may_stand_in_several_places(database, ask):
         ("select 'open", {}, r"line 1, column 8"),
         ("select /* open", {}, r"line 1, column 8"),
         ("-- nothing", {}, "nothing but white space and comments"),
+        (" ; -- nothing", {}, "nothing but white space and comments"),
         ("   ", {}, "a query: text, or the path"),
         (7, {}, "a query: text, or the path"),
         ("select ?", {}, r"parameters by name .* not \? \(line 1, column 8\)"),
@@ -162,6 +164,9 @@ def test_other_databases_queries_are_parsed_at_definition_too(database, query, s
         ("postgresql://h/d", "vacuum analyze t"),
         ("postgresql://h/d", "create index concurrently i on t (a)"),
         ("postgresql://h/d", "select data ? 'key' from t"),
+        ("postgresql://h/d", "select data::jsonb ? 'key' from t"),
+        ("postgresql://h/d", "select data::jsonb ?| array['key'] from t"),
+        ("postgresql://h/d", "select data::jsonb ? :a from t"),
         ("postgresql://h/d", "select a[1:2], b #>> '{a,b}' from t"),
         (
             "postgresql://h/d",
@@ -181,6 +186,22 @@ def test_other_databases_queries_are_parsed_at_definition_too(database, query, s
 )
 def test_a_correct_statement_is_not_refused(database, query):
     defined(query, database, **({"a": str} if ":a" in query else {}))
+
+
+@pytest.mark.parametrize("database", ["duckdb://", "sqlite://", "postgresql://h/d"])
+def test_a_query_may_be_nested_deeply(database):
+    defined(f"select {'(' * 300}1{')' * 300}", database)
+
+
+def test_a_query_that_is_nested_too_deeply_to_be_transpiled_is_an_error_at_definition():
+    with pytest.raises(TaskDefinitionError, match=r"a dialect that can say the query: .*recursion"):
+        SQLTask(name="t", query=f"select {'(' * 300}1{')' * 300}", dialect="snowflake")
+
+
+@pytest.mark.parametrize("database", ["duckdb://", "sqlite://", "postgresql://h/d"])
+def test_a_query_may_be_long(database):
+    columns = ", ".join(f":a as c{number}" for number in range(2000))
+    assert len(defined(f"select {columns}", database, a=int).parsed.parameters) == 2000
 
 
 def test_a_query_may_be_a_file(tmp_path):
@@ -281,6 +302,23 @@ def test_literal_and_optional_inputs_are_values(database):
         database=database,
     )
     assert run(task, a="x", b=None) == [{"a": "x", "b": None}]
+
+
+class Carrier(str, Enum):  # noqa: UP042 - what str() makes of it is the point
+    AMERICAN = "AA"
+
+
+class Day(IntEnum):
+    FRIDAY = 5
+
+
+@pytest.mark.parametrize(
+    ("given", "value"), [(Carrier.AMERICAN, "AA"), (Day.FRIDAY, 5), (RowCount(5), 5)]
+)
+def test_a_parameter_is_the_plain_value_of_an_enum_s_member_or_a_row_count(
+    database, ask, given, value
+):
+    assert ask(database, "select :a as a", a=given) == [{"a": value}]
 
 
 def test_a_file_input_may_be_a_path_or_a_table(tmp_path):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+import gc
+import time
+import weakref
+from dataclasses import dataclass, make_dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,7 +17,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 from pyarrow import parquet
-from pydantic import BaseModel
+from pydantic import AliasChoices, BaseModel, Field, field_validator
 
 from tasksmithy import TaskDefinitionError, run
 from tasksmithy.files import Dir, File
@@ -105,6 +108,13 @@ def test_the_number_of_rows_changed(database, ask):
     assert ask(database, "delete from t where a = 7", RowCount) == 0
 
 
+def test_the_number_of_rows_that_a_change_after_with_changed(database, ask):
+    ask(database, "create table t (a integer)", None)
+    added = "with two as (select 1 as a union all select 2) insert into t select a from two"
+    assert ask(database, added, RowCount) == 2
+    assert ask(database, f"{added} where a > 2", RowCount) == 0
+
+
 def test_rows_that_a_change_returns(database, ask):
     ask(database, "create table t (a integer)", None)
     assert ask(database, "insert into t values (1), (2) returning a") == [{"a": 1}, {"a": 2}]
@@ -126,6 +136,33 @@ def test_a_stream_with_parameters(database, ask):
     query = f"select * from ({numbers(database, 200_000)}) x where n > :least"
     reader = ask(database, query, pa.RecordBatchReader, least=10)
     assert reader.read_all().num_rows == 199_990
+
+
+def test_a_stream_with_parameters_needs_no_transaction(database):
+    task = SQLTask(
+        name="t",
+        query="select :a as a",
+        inputs={"a": int},
+        output=pa.RecordBatchReader,
+        database=database,
+        transaction=False,
+    )
+    assert run(task, a=1).read_all().to_pylist() == [{"a": 1}]
+
+
+@pytest.mark.parametrize("output", [pa.Table, pa.RecordBatchReader, File])
+@pytest.mark.parametrize("end", [" -- it's one", ";", "; -- one", " /* one */ ;;\n-- ;"])
+def test_a_query_may_end_with_comments_and_semicolons(database, ask, output, end):
+    result = ask(database, f"select 1 as a{end}", output)
+    rows = parquet.read_table(result) if output is File else pa.table(result)
+    assert rows.to_pylist() == [{"a": 1}]
+
+
+@pytest.mark.parametrize("output", [list[dict], pa.RecordBatchReader])
+@pytest.mark.parametrize("query", ["explain select 1", "show server_version", "table pg_tables"])
+def test_whatever_gives_rows_in_postgresql_is_a_result(postgresql, ask, output, query):
+    result = ask(postgresql, query, output)
+    assert len(result if isinstance(result, list) else result.read_all()) > 0
 
 
 def test_an_empty_stream_has_its_columns(database, ask):
@@ -242,6 +279,62 @@ def test_the_row_that_does_not_fit_is_named(database, ask):
         ask(database, query, list[dict[str, int]])
 
 
+class Aliased(BaseModel):
+    number: int = Field(alias="a")
+    text: str | None = Field(validation_alias=AliasChoices("b", "label"))
+
+
+class AliasedByName(BaseModel, populate_by_name=True):
+    a: int = Field(alias="number")
+    b: str | None = Field(alias="text")
+
+
+@pytest.mark.parametrize("model", [Aliased, AliasedByName])
+def test_a_column_may_have_any_name_that_a_model_s_field_has(ask, model):
+    assert [tuple(dict(row).values()) for row in ask("duckdb://", TWO, list[model])] == [
+        (1, "x"),
+        (2, None),
+    ]
+
+
+def test_a_missing_column_is_told_with_all_its_names(ask):
+    with pytest.raises(ResultError, match=r"no column 'b' or 'label', which .*Aliased needs"):
+        ask("duckdb://", "select 1 as a where false", list[Aliased])
+
+
+class Positive(BaseModel):
+    a: int
+
+    @field_validator("a")
+    @classmethod
+    def _is_positive(cls, a: int) -> int:
+        if a < 0:
+            raise ValueError("it is negative")
+        return a
+
+
+def test_a_result_that_does_not_fit_is_not_kept_in_memory(ask):
+    def failed() -> weakref.ref[ResultError]:
+        with pytest.raises(ResultError) as raised:
+            ask("duckdb://", "select -1 as a", list[Positive])
+        return weakref.ref(raised.value)
+
+    error = failed()
+    deadline = time.monotonic() + 10
+    while error() is not None and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.02)  # the thread that ran it lets go of it in a moment
+    assert error() is None
+
+
+def test_a_row_type_that_nobody_can_check_is_told(ask):
+    class Unknown:
+        """Nothing that pydantic knows."""
+
+    with pytest.raises(ResultError, match=r"rows cannot be made .*: Unable to generate"):
+        ask("duckdb://", "select 1 as a", list[make_dataclass("Strange", [("a", Unknown)])])
+
+
 def test_a_model_that_ignores_other_columns_may_have_fewer_fields(database, ask):
     assert ask(database, "select 1 as a, 2 as c", list[Open]) == [Open(a=1)]
 
@@ -308,12 +401,23 @@ def test_a_type_of_postgresql_that_arrow_has_not_is_told_and_not_given_as_bytes(
 
 
 @pytest.mark.parametrize(
+    "value", ["'101'::bit", "['1'::bit]", "5::bignum", "5::variant", "'01:02:03+02'::timetz"]
+)
+def test_a_type_of_duckdb_that_arrow_has_not_is_told_and_not_given_as_bytes(ask, value):
+    for output in (pa.Table, File):
+        with pytest.raises(ResultError, match="column 'v' is of a type that Arrow has not"):
+            ask("duckdb://", f"select {value} as v", output)
+    assert ask("duckdb://", f"select cast({value} as text) as v", str)
+
+
+@pytest.mark.parametrize(
     ("value", "given"),
     [
         ("array[1.50::numeric]", ["1.50"]),
         ("array['00000000-0000-0000-0000-000000000007'::uuid]", [UUID(int=7)]),
         ("array['{}'::jsonb]", ["{}"]),
         ("array[]::numeric[]", []),
+        ("array[[1, 2], [3, 4]]", [1, 2, 3, 4]),
     ],
 )
 def test_an_array_of_postgresql_is_a_list(postgresql, ask, value, given):

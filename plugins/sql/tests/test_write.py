@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -236,6 +237,18 @@ def test_appending_through_sqlalchemy(tmp_path, ask):
     assert ask(url, "select * from t order by k") == ROWS.to_pylist()
 
 
+def test_a_percent_sign_in_a_name_is_written_through_sqlalchemy(postgresql, ask):
+    ask(postgresql, 'create table "t%" ("a%" integer)', None)
+    task = SQLWrite(
+        name="w",
+        table="t%",
+        inputs={"rows": pa.Table},
+        database=postgresql.replace("postgresql:", "postgresql+psycopg:"),
+    )
+    run(task, rows=pa.table({"a%": [1]}))
+    assert ask(postgresql, 'select * from "t%"') == [{"a%": 1}]
+
+
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
@@ -273,3 +286,21 @@ def test_pandas_columns_of_text_and_time_are_written(database, ask):
     frame = pd.DataFrame({"s": ["x", None], "t": pd.to_datetime(["2026-03-01", None])})
     assert write(database, frame, "create") == 2
     assert ask(database, "select count(t) from t", int) == 1
+
+
+def test_a_missing_table_is_not_taken_for_the_rows(database):
+    with pytest.raises(QueryError) as raised:
+        write(database, ROWS)
+    assert "tasksmithy" not in str(raised.value)
+
+
+def test_a_stream_that_fails_leaves_nothing_and_shows_no_traceback(database, ask):
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield ROWS.to_batches()[0]
+        raise ValueError("no more of them")
+
+    with pytest.raises(QueryError, match="no more of them") as raised:
+        write(database, pa.RecordBatchReader.from_batches(ROWS.schema, batches()), "create")
+    assert "Traceback" not in str(raised.value)
+    with pytest.raises(QueryError):
+        ask(database, "select * from t")

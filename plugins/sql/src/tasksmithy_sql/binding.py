@@ -52,6 +52,11 @@ class Statement:
         """The place in the query that an offset in the statement's text comes from."""
         return self.query.where(self.origin(offset))
 
+    @property
+    def bare(self) -> str:
+        """The text without the comments and semicolons at its end."""
+        return self.text[: len(self.text) - len(self.query.text) + self.query.end]
+
     def after(self, text: str) -> Statement:
         """The statement with a text before it."""
         length = len(text)
@@ -186,14 +191,17 @@ def named(name: str, value: object) -> str:
 
 
 def checked(name: str, value: Any) -> Any:
-    """A value that every database's parameters can hold.
+    """A value that every database's parameters can hold, of a class that every driver knows.
 
     Raises:
         ParameterError: text has a NUL or a lone surrogate, a time has a time zone, a moment in UTC
             is beyond the years 1 to 9999, or the type is none that a parameter can hold.
     """
-    if value is None or isinstance(value, bool | int | float | Decimal | UUID):
+    if value is None or isinstance(value, bool | Decimal | UUID):
         return value
+    for plain in (int, float):
+        if isinstance(value, plain):  # also as a RowCount, a member of an IntEnum, or such
+            return plain(value)
     if isinstance(value, str):
         if "\0" in value:
             raise misfit(name, "text without NUL, which no database's text can hold", value)
@@ -201,7 +209,7 @@ def checked(name: str, value: Any) -> Any:
             value.encode()
         except UnicodeEncodeError:
             raise misfit(name, "text that is Unicode, without lone surrogates", value) from None
-        return str(value)
+        return str.__str__(value)  # str() of an Enum's member would be the member's name
     if isinstance(value, dt.datetime) and value.tzinfo is not None:
         try:
             value.astimezone(dt.UTC)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tasksmithy.errors import shorten
 from tasksmithy_sql.binding import double_quoted
 from tasksmithy_sql.errors import QueryError
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
 Mode = Literal["create", "append", "replace", "upsert"]
 MODES: tuple[Mode, ...] = ("create", "append", "replace", "upsert")
+
+_SLICE = 16_384
+"""Rows. While PostgreSQL takes in one slice, the driver encodes the next; where rows become
+Python's, no more of them are in memory, and a statement to stop comes soon."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +82,27 @@ def refuse_duplicates(write: Write, found: Sequence[Sequence[Any]]) -> None:
             f"upsert into {write.target}: the rows have the key {key} more than once; "
             "give each key once"
         )
+
+
+def slices(rows: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    """The rows in batches that are soon written, however large those that come are.
+
+    Raises:
+        QueryError: the stream fails that they come from.
+    """
+    import pyarrow as pa
+
+    try:
+        for batch in rows:
+            for start in range(0, batch.num_rows, _SLICE):
+                yield batch.slice(start, _SLICE)
+    except pa.ArrowException as error:
+        raise QueryError(f"the rows cannot be read: {without_traceback(str(error))}") from None
+
+
+def without_traceback(message: str) -> str:
+    """What Arrow says of an error of Python in a stream, of which it makes text, all of it."""
+    return message.partition(" Detail: Python exception:")[0]
 
 
 def check_columns(write: Write, columns: Sequence[str]) -> None:

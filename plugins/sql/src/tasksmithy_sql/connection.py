@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasksmithy_sql.binding import Statement, Style
 from tasksmithy_sql.bulk import Write
-from tasksmithy_sql.errors import SQLError
+from tasksmithy_sql.errors import ResultError, SQLError
 from tasksmithy_sql.url import DatabaseURL
 
 if TYPE_CHECKING:
@@ -83,13 +83,13 @@ class Connection(Style, ABC):
     def cancel(self) -> None:
         """Stop the statement that runs, if one does."""
 
-    def is_alive(self) -> bool:
-        """Whether the connection, idle until now, can be used."""
-        try:
-            self.run("select 1")
-        except SQLError:
-            return False
-        return True
+    @abstractmethod
+    def reset(self) -> None:
+        """Make the session as good as new, after an idle time: nothing of an earlier task is left.
+
+        Raises:
+            SQLError: the connection cannot be used any more.
+        """
 
     def close(self) -> None:
         """Close it; never raises."""
@@ -111,3 +111,10 @@ class Connection(Style, ABC):
     @abstractmethod
     def told(self, error: Exception, statement: Statement | None) -> SQLError:
         """What the driver raised, as an error of SQL tasks."""
+
+
+def foreign(column: str, kind: str) -> ResultError:
+    """The error that a column has a type of the database that Arrow has not."""
+    return ResultError(
+        f"column {column!r} is of a type that Arrow has not ({kind}): write cast(... as text)"
+    )

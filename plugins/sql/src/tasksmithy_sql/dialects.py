@@ -50,7 +50,7 @@ def transpiled(query: Query, dialect: str) -> str:
             pretty=True,
             unsupported_level=ErrorLevel.RAISE,
         )
-    except (SqlglotError, ValueError) as error:
+    except (SqlglotError, ValueError, RecursionError) as error:
         told = str(error).partition("\n")[0]
         raise FieldError("dialect", dialect, f"a dialect that can say the query: {told}") from None
     return re.sub(r"\btasksmithy_(\d+)_\b", lambda found: written[int(found[1]) - 1], text)

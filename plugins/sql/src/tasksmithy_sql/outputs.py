@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import lru_cache, partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasksmithy.errors import FieldError, shorten
 from tasksmithy.files import File
@@ -25,6 +25,7 @@ from tasksmithy_sql.values import RowCount
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pydantic import ValidationError
 
     from tasksmithy_sql.connection import Connection
 
@@ -208,12 +209,14 @@ def _timedelta(interval: pa.MonthDayNano) -> dt.timedelta:
 def _records(row: Any, connection: Connection, statement: Statement) -> list[Any]:
     table = _with_names(connection, statement)
     columns = table.column_names
-    required, known, is_open = _fields(row) or (set(), set(), True)
-    if missing := required.difference(columns):
-        raise ResultError(
-            f"the result has no column {min(missing)!r}, which {type_name(row)} needs "
-            f"(columns: {', '.join(columns)})"
-        )
+    fields, is_open = _fields(row) or ([], True)
+    for field in fields:
+        if field.is_required and not field.names.intersection(columns):
+            raise ResultError(
+                f"the result has no column {' or '.join(map(repr, sorted(field.names)))}, which "
+                f"{type_name(row)} needs (columns: {', '.join(columns)})"
+            )
+    known = {name for field in fields for name in field.names}
     if not is_open and (extra := set(columns) - known):
         raise ResultError(
             f"{type_name(row)} has no field for column {min(extra)!r} "
@@ -222,18 +225,45 @@ def _records(row: Any, connection: Connection, statement: Statement) -> list[Any
     return _validated(row, _dicts(table))
 
 
-def _fields(row: Any) -> tuple[set[str], set[str], bool] | None:
-    """A row type's required fields, all fields, and whether it takes others; None for no row."""
+class _Field(NamedTuple):
+    """A field of a row type.
+
+    Attributes:
+        names: what its column may be called.
+        is_required: whether there has to be such a column.
+    """
+
+    names: frozenset[str]
+    is_required: bool
+
+
+def _fields(row: Any) -> tuple[list[_Field], bool] | None:
+    """A row type's fields, and whether it takes other columns; None where it is none."""
     if dataclasses.is_dataclass(row):
-        fields = [field for field in dataclasses.fields(row) if field.init]
         none = dataclasses.MISSING
-        required = {f.name for f in fields if f.default is none and f.default_factory is none}
-        return required, {field.name for field in fields}, False
+        return [
+            _Field(frozenset([field.name]), field.default is none and field.default_factory is none)
+            for field in dataclasses.fields(row)
+            if field.init
+        ], False
     if hasattr(row, "model_fields"):  # a pydantic model
-        named = {field.alias or name: field for name, field in row.model_fields.items()}
-        needed = {name for name, field in named.items() if field.is_required()}
-        return needed, set(named), row.model_config.get("extra") in ("allow", "ignore")
+        config = row.model_config
+        by_name = config.get("validate_by_name") or config.get("populate_by_name")
+        fields = []
+        for name, field in row.model_fields.items():
+            names = {name} if by_name or field.validation_alias is None else set()
+            names |= _aliases(field.validation_alias)
+            fields.append(_Field(frozenset(names), field.is_required()))
+        return fields, config.get("extra") in ("allow", "ignore")
     return None
+
+
+def _aliases(alias: Any) -> set[str]:
+    """The columns that an alias of pydantic stands for: a name, a path, or a choice of such."""
+    if alias is None:
+        return set()
+    choices = getattr(alias, "choices", [alias])
+    return {choice if isinstance(choice, str) else choice.path[0] for choice in choices}
 
 
 def _scalar(declared: Any, connection: Connection, statement: Statement) -> Any:
@@ -264,19 +294,31 @@ def _validated(kind: Any, values: list[Any]) -> list[Any]:
     """The values as `kind` each; what comes from outside is coerced as pydantic does it.
 
     Raises:
-        ResultError: a value does not fit; it names column and row.
+        ResultError: a value does not fit; it names column and row. Or no value can be checked, as
+            the type has a part that pydantic does not know.
     """
-    from pydantic import ValidationError
+    from pydantic import PydanticUserError, ValidationError
 
     try:
         fitting: list[Any] = _adapter(kind).validate_python(values)
+    except PydanticUserError as error:
+        reason = str(error).partition("\n")[0]
+        raise ResultError(f"rows cannot be made {type_name(kind)}: {reason}") from None
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        row, *column = first["loc"]
-        names = f"column {'.'.join(map(str, column))!r}, " if column else ""
-        reason = re.sub(r"^Value error, ", "", first["msg"])
-        raise ResultError(
-            f"{names}row {int(row) + 1}: {reason}, got {shorten(first['input'])} of type "
-            f"{type(first['input']).__name__}"
-        ) from None
-    return fitting
+        unfit = _unfit(error)
+    else:
+        return fitting
+    # Not above, where pydantic's error would be its context: the garbage collector cannot see
+    # through one, and would keep the rows for ever.
+    raise unfit
+
+
+def _unfit(error: ValidationError) -> ResultError:
+    first = error.errors(include_url=False)[0]
+    row, *column = first["loc"]
+    names = f"column {'.'.join(map(str, column))!r}, " if column else ""
+    reason = re.sub(r"^Value error, ", "", first["msg"])
+    return ResultError(
+        f"{names}row {int(row) + 1}: {reason}, got {shorten(first['input'])} of type "
+        f"{type(first['input']).__name__}"
+    )

@@ -58,7 +58,7 @@ class SQLTaskType(TaskType):
     @hookimpl
     def cache_version(self, task: DatabaseTask) -> str:
         """A digest of the database and the query's tokens, or of the table that is written."""
-        parts = [task.url.text]
+        parts = [task.url.location]
         if isinstance(task, SQLTask):
             types = [f"{name} {type_name(kind)}" for name, kind in task.inputs.items()]
             parts += ["query", task.parsed.normal, *types, type_name(task.output)]

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from tasksmithy.context import RunContext
 from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.databases import connect
+from tasksmithy_sql.errors import SQLError
 from tasksmithy_sql.url import DatabaseURL
 
 _Key = tuple[str, str | None, bool]
@@ -30,9 +31,12 @@ class Pool:
                 kept = idle.pop() if idle else None
             if kept is None:
                 return connect(url, password, transaction=transaction)
-            if kept.is_alive():
+            try:
+                kept.reset()
+            except SQLError:
+                kept.close()
+            else:
                 return kept
-            kept.close()
 
     def give_back(
         self, connection: Connection, url: DatabaseURL, password: str | None, *, transaction: bool

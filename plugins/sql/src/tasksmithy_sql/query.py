@@ -24,6 +24,8 @@ _PARAMETER = re.compile(
     rf":{_NAME}|\${_NAME}(?![\w$])|%\({_NAME}\)s|\{{\{{\s*\.inputs\.{_NAME}\s*\}}\}}"
 )
 _NUMBERED = re.compile(r"[:$]\d+|\?|%s")
+# Operators of JSON in PostgreSQL: `?|`, `?&`, and `?` before an operand.
+_QUESTION = re.compile(rf"\?\s*(?:[|&](?![|&])|'|{_PARAMETER.pattern})")
 
 # What ends an operand: a colon after one of these is a slice, a path or a key, not a parameter.
 _OPERANDS = frozenset({"IDENTIFIER", "STRING", "NUMBER", "R_BRACKET"})
@@ -62,6 +64,7 @@ class Query:
         words: the names that the text uses, in lower case; for tables that are inputs.
         keywords: the first two words, in upper case.
         second: where a second statement begins, or None.
+        end: where the statement ends; a semicolon, comments and white space may follow.
         normal: the tokens, one after the other: the same for texts that differ only in white space
             and comments.
     """
@@ -73,6 +76,7 @@ class Query:
     words: frozenset[str]
     keywords: tuple[str, ...]
     second: int | None
+    end: int
     normal: str
 
     def where(self, offset: int) -> str:
@@ -123,7 +127,7 @@ def analysed(text: str, file: str, dialect: str) -> Query:
     try:
         tokens = _tokens(Dialect.get_or_raise(dialect), text)
     except TokenError:
-        bare = Query(text, file, dialect, (), frozenset(), (), None, text)
+        bare = Query(text, file, dialect, (), frozenset(), (), None, len(text), text)
         raise bare.error(_unclosed(text), "a query whose quotes and comments are closed") from None
     found: list[Parameter] = []
     code: list[Token] = []
@@ -140,7 +144,8 @@ def analysed(text: str, file: str, dialect: str) -> Query:
         name, end = matched[matched.lastindex or 0], matched.end()
         found.append(_in_context(Parameter(name, token.start, end), code, tokens))
         normal.append(f"parameter {name}")
-    if not tokens:
+    ends = [token.end + 1 for token in tokens if token.token_type.name != "SEMICOLON"]
+    if not ends:
         raise FieldError("query", text, "a query: there is nothing but white space and comments")
     words = [token.text for token in code if token.token_type.name not in ("STRING", "NUMBER")]
     second = _second(code, dialect)
@@ -152,6 +157,7 @@ def analysed(text: str, file: str, dialect: str) -> Query:
         frozenset(word.lower() for word in words),
         tuple(word.upper() for word in words[:2]),
         second,
+        ends[-1],
         # Comments that a database executes are none.
         text if "/*!" in text or "/*+" in text else "\0".join(normal),
     )
@@ -164,7 +170,8 @@ def _tokens(dialect: Dialect, text: str, begin: int = 0) -> list[Token]:
     tokens = dialect.tokenize(" " * begin + text[begin:])
     if len(tokens) > 1:
         command, rest = tokens[:2]
-        if text[command.end + 1 : rest.end + 1].strip() == rest.text:
+        is_bare = text[command.end + 1 : rest.end + 1].strip() == rest.text
+        if rest.token_type.name == "STRING" and is_bare:  # a string has quotes
             return [command, *_tokens(dialect, text, command.end + 1)]
     return tokens
 
@@ -216,7 +223,7 @@ def _refuse_numbered(query: Query, code: list[Token]) -> None:
             continue
         previous = before.token_type.name if before is not None else ""
         operand = previous in _OPERANDS or previous in ("VAR", "R_PAREN", "L_BRACKET")
-        if operand and matched[0][0] in ":%?":
+        if (operand and matched[0][0] in ":%?") or _QUESTION.match(query.text, token.start):
             continue  # a slice, a modulo, an operator of JSON
         allowed = f"parameters by name ({_WRITTEN}), not {matched[0]}"
         raise query.error(token.start, allowed)

@@ -195,6 +195,8 @@ def _sqlglot(statement: Statement) -> tuple[int, str] | None:
         return max(offset, 0), f"there is an error at or near {highlight!r}"
     except TokenError:
         return 0, "its quotes are not closed"
+    except RecursionError:  # nested too deeply for sqlglot: the database itself checks it
+        return None
     return None
 
 

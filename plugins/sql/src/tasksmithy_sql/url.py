@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
@@ -59,7 +61,10 @@ class DatabaseURL:
         if not isinstance(url, str):
             raise FieldError(field, url, ALLOWED)
         matched = re.match(r"([a-zA-Z][a-zA-Z0-9_]*)(\+[a-zA-Z0-9_]+)?://", url)
-        if matched is None or re.search(r"[\s\x00]", url):
+        if re.search(r"[\s\x00]", url):
+            allowed = f"a URL without white space, with %20 for a space: {ALLOWED}"
+            raise FieldError(field, masked(url), allowed)
+        if matched is None:
             raise FieldError(field, masked(url), ALLOWED)
         scheme = matched[1].lower()
         kind: Kind = "sqlalchemy" if matched[2] else _OWN.get(scheme, "sqlalchemy")  # type: ignore[assignment]
@@ -101,6 +106,23 @@ class DatabaseURL:
     def in_memory(self) -> bool:
         """Whether the database lives no longer than its connection."""
         return self.is_file and self.path == ":memory:"
+
+    @property
+    def location(self) -> str:
+        """What tells the database from every other that the same URL means elsewhere."""
+        if self.in_memory or self.kind == "sqlalchemy":
+            return self.text
+        if self.is_file:
+            return f"{self.scheme}:///{Path(self.path).resolve()}"
+        parts = urlsplit(self.text)  # libpq takes from the environment what it does not say
+        said = {
+            "PGHOST": parts.hostname,
+            "PGPORT": parts.port,
+            "PGDATABASE": parts.path.strip("/"),
+            "PGUSER": parts.username,
+        }
+        unsaid = [f"{name}={os.environ.get(name, '')}" for name in said if not said[name]]
+        return " ".join([self.text, *unsaid])
 
     @property
     def dialect(self) -> str:

@@ -24,8 +24,9 @@ from tasksmithy_sql.bulk import (
     conflict_clause,
     duplicate_key_query,
     refuse_duplicates,
+    without_traceback,
 )
-from tasksmithy_sql.connection import Connection
+from tasksmithy_sql.connection import Connection, foreign
 from tasksmithy_sql.errors import (
     DatabaseUnreachableError,
     ParameterError,
@@ -37,6 +38,10 @@ from tasksmithy_sql.syntax import offset_of, reason_of
 from tasksmithy_sql.url import DatabaseURL
 
 _INPUT = "tasksmithy_input"
+_MEANT = f' Did you mean "{_INPUT}"?'
+_FOREIGN = ("BIGNUM", "BIT", "TIME WITH TIME ZONE", "VARIANT")
+"""What DuckDB gives to Arrow as bytes of its own, or without the zone."""
+
 _READERS = {
     ".csv": "read_csv",
     ".tsv": "read_csv",
@@ -62,8 +67,7 @@ class DuckDB(Connection):
         self._shown: list[str] = []
         with self.telling(), _opening:
             self._connection = duckdb.connect(url.path)
-            # Or a name in a query could mean a variable of the code that runs it.
-            self._connection.execute("set session python_enable_replacements = false")
+            self._settle()
 
     def driver_value(self, name: str, value: Any, declared: Any) -> tuple[Any, str]:
         if isinstance(value, int) and not -(2**127) <= value < 2**127:
@@ -94,15 +98,24 @@ class DuckDB(Connection):
 
     def table(self, statement: Statement) -> pa.Table:
         with self.telling(statement):
-            relation = self._connection.sql(statement.text, params=list(statement.values) or None)
+            relation = self._relation(statement)
             return pa.table({}) if relation is None else relation.to_arrow_table()
 
     def batches(self, statement: Statement) -> pa.RecordBatchReader:
         with self.telling(statement):
-            relation = self._connection.sql(statement.text, params=list(statement.values) or None)
+            relation = self._relation(statement)
             empty = pa.table({}).to_reader()
             reader = empty if relation is None else relation.to_arrow_reader()
         return pa.RecordBatchReader.from_batches(reader.schema, self._read(reader, statement))
+
+    def _relation(self, statement: Statement) -> duckdb.DuckDBPyRelation | None:
+        """The rows of a statement, in types that Arrow has; None where it gives none."""
+        relation = self._connection.sql(statement.text, params=list(statement.values) or None)
+        if relation is not None:
+            for name, kind in zip(relation.columns, relation.types, strict=True):
+                if str(kind).partition("[")[0] in _FOREIGN:
+                    raise foreign(name, str(kind).lower())
+        return relation  # type: ignore[no-any-return]
 
     def _read(self, reader: pa.RecordBatchReader, statement: Statement) -> Iterator[pa.RecordBatch]:
         with self.telling(statement), reader:
@@ -139,6 +152,17 @@ class DuckDB(Connection):
         with self.telling():
             return list(self._connection.execute(query).fetchall())
 
+    def reset(self) -> None:
+        with self.telling():
+            # The file stays open, which is what takes long.
+            used, self._connection = self._connection, self._connection.cursor()
+            used.close()
+            self._settle()
+
+    def _settle(self) -> None:
+        # Or a name in a query could mean a variable of the code that runs it.
+        self._connection.execute("set session python_enable_replacements = false")
+
     def cancel(self) -> None:
         self._connection.interrupt()
 
@@ -165,7 +189,9 @@ class DuckDB(Connection):
         return getattr(self._connection, _READERS[suffix])(exact)  # type: ignore[no-any-return]
 
     def told(self, error: Exception, statement: Statement | None) -> SQLError:
-        reason = f"{self._url}: {reason_of(str(error))}"
+        said = without_traceback(reason_of(str(error)))
+        # The rows of a write are no table that could have been meant.
+        reason = f"{self._url}: {said.removesuffix(_MEANT)}"
         if isinstance(error, duckdb.TransactionException):
             return TransactionConflictError(reason)
         if isinstance(error, duckdb.InterruptException):

@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from tasksmithy.errors import MissingDependencyError, near_misses
 from tasksmithy_sql.binding import Statement
-from tasksmithy_sql.bulk import Write
+from tasksmithy_sql.bulk import Write, without_traceback
 from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.credentials import without
 from tasksmithy_sql.databases import postgresql_types as types
@@ -41,6 +41,13 @@ _FETCH = 65_536
 
 _CHANGES = frozenset({"insert", "update", "delete", "merge", "into"})
 """Words of queries that change something: no cursor can be declared for them."""
+
+_COPIED = frozenset(
+    {"SELECT", "WITH", "VALUES", "TABLE", "INSERT", "UPDATE", "DELETE", "MERGE", "("}
+)
+"""What the driver may wrap in COPY, which is the fastest way to read."""
+
+_AS_IT_IS = {"adbc.postgresql.use_copy": "false"}
 
 # Classes of SQLSTATE (PostgreSQL, appendix A) that are no fault of the statement.
 _LOST = ("08", "57P01", "57P02", "57P03", "58")
@@ -133,11 +140,11 @@ class PostgreSQL(Connection):
         """The rows as they are asked for.
 
         The driver streams only what has no parameters; a query with some is read through a cursor
-        of the server, so that neither side holds the whole.
+        of the server, so that neither side holds the whole. Cursors live in transactions alone.
         """
         query = statement.query
-        is_reading = query.keywords[:1] in (("SELECT",), ("WITH",)) and not _CHANGES & query.words
-        if statement.values and is_reading:
+        is_reading = query.keywords[0] in ("SELECT", "WITH") and not _CHANGES & query.words
+        if statement.values and is_reading and self._in_transaction:
             batches = self._fetched(statement)
         else:
             batches = self._streamed(statement)
@@ -163,8 +170,7 @@ class PostgreSQL(Connection):
             pass
         while True:
             with self.telling(statement), self._opened() as cursor:
-                # The driver would wrap it in COPY, which takes no FETCH.
-                cursor.adbc_statement.set_options(**{"adbc.postgresql.use_copy": "false"})
+                cursor.adbc_statement.set_options(**_AS_IT_IS)
                 cursor.execute(f"fetch forward {_FETCH} from {name}")
                 rows = cursor.fetch_arrow_table()
             yield from rows.to_batches() or [types.no_rows(rows.schema)]
@@ -200,6 +206,9 @@ class PostgreSQL(Connection):
         with self.telling(), self._opened() as cursor:
             return int(cursor.adbc_ingest(table, rows, **options))
 
+    def reset(self) -> None:
+        self.run("discard all")
+
     def cancel(self) -> None:
         cursor = self._cursor
         if cursor is not None:
@@ -218,8 +227,13 @@ class PostgreSQL(Connection):
     @contextmanager
     def _executed(self, statement: Statement) -> Iterator[dbapi.Cursor]:
         with self.telling(statement), self._opened() as cursor:
-            values = types.parameters(statement.values) if statement.values else None
-            cursor.execute(statement.text, values)
+            if statement.values:
+                cursor.execute(statement.text, types.parameters(statement.values))
+            elif statement.query.keywords[0] in _COPIED:
+                cursor.execute(statement.bare)  # in parentheses, which a comment would leave open
+            else:
+                cursor.adbc_statement.set_options(**_AS_IT_IS)
+                cursor.execute(statement.text)
             yield cursor
 
     def told(self, error: Exception, statement: Statement | None) -> SQLError:
@@ -291,7 +305,7 @@ def _with_password(url: str, password: str | None) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    message = str(error).partition("\nQuery was:")[0]
+    message = without_traceback(str(error)).partition("\nQuery was:")[0]
     return re.sub(r"^.*?(?:ERROR|FATAL):\s*", "", message, flags=re.S)
 
 

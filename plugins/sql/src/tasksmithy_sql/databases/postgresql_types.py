@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasksmithy_sql.binding import misfit
-from tasksmithy_sql.errors import ResultError
+from tasksmithy_sql.connection import foreign
 from tasksmithy_sql.kinds import scalar_types
 
 # bool before int and datetime before date: the first that fits is taken.
@@ -52,7 +52,7 @@ def arrow_value(name: str, value: Any, declared: Any) -> tuple[pa.Array, str]:
     if isinstance(value, int) and not isinstance(value, bool) and value not in _INT64:
         value = Decimal(value)
     if isinstance(value, int) and not isinstance(value, bool) and value in _INT32:
-        return pa.array([int(value)], pa.int32()), ""
+        return pa.array([value], pa.int32()), ""
     kind, arrow, sql = next(entry for entry in _TYPES if isinstance(value, entry[0]))
     if kind is Decimal and value.is_finite() and value.adjusted() >= _NUMERIC_DIGITS:
         raise misfit(name, f"a number of at most {_NUMERIC_DIGITS} digits", value)
@@ -143,10 +143,7 @@ def _plain_type(field: pa.Field) -> pa.DataType:
     name = (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
     # The driver gives them as they are on the wire: bytes, or hundredths.
     if name in _MONEY or (_is_foreign(element) and pa.types.is_binary(element.storage_type)):
-        raise ResultError(
-            f"column {field.name!r} is of a type that Arrow has not ({name or 'unknown'}): "
-            "write cast(... as text)"
-        )
+        raise foreign(field.name, name or "unknown")
     return stored
 
 

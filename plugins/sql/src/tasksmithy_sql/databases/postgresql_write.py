@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -15,6 +14,7 @@ from tasksmithy_sql.bulk import (
     conflict_clause,
     duplicate_key_query,
     refuse_duplicates,
+    slices,
 )
 from tasksmithy_sql.errors import QueryError
 
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from tasksmithy_sql.databases.postgresql import PostgreSQL
 
 _STAGE = "tasksmithy_rows"
-_SLICE = 16_384
-"""Rows: while the server takes in one slice, the driver encodes the next."""
 
 # The types of the server whose binary form is what COPY gets of an Arrow type. For any other pair
 # the rows go through a temporary table, and the server casts them.
@@ -85,13 +83,10 @@ def _written(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
     """
     schema = pa.schema([(field.name, _written_type(field)) for field in rows.schema])
 
-    def slices() -> Iterator[pa.RecordBatch]:
-        for batch in rows:
-            for start in range(0, batch.num_rows, _SLICE):
-                part = batch.slice(start, _SLICE)
-                yield part if schema == rows.schema else part.cast(schema)
-
-    return pa.RecordBatchReader.from_batches(schema, slices())
+    parts = slices(rows)
+    if schema != rows.schema:
+        parts = (part.cast(schema) for part in parts)
+    return pa.RecordBatchReader.from_batches(schema, parts)
 
 
 def _written_type(field: pa.Field) -> pa.DataType:

@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from tasksmithy.errors import MissingDependencyError
 from tasksmithy_sql.binding import Statement
-from tasksmithy_sql.bulk import Write
+from tasksmithy_sql.bulk import Write, slices
 from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.credentials import without
 from tasksmithy_sql.databases.rows import Rows
@@ -70,7 +70,10 @@ class OtherDatabase(Connection):
         try:
             target = sqlalchemy.make_url(url.text)
             target = target if password is None else target.set(password=password)
-            options = {} if transaction else {"isolation_level": "AUTOCOMMIT"}
+            options: dict[str, Any] = {} if transaction else {"isolation_level": "AUTOCOMMIT"}
+            if (target.get_backend_name(), target.get_driver_name()) == ("sqlite", "pysqlite"):
+                # It is used by one thread at a time, and not always by the same.
+                options["connect_args"] = {"check_same_thread": False}
             engine = sqlalchemy.create_engine(target, poolclass=sqlalchemy.NullPool, **options)
             self._connection = engine.connect()
         except exc.NoSuchModuleError:
@@ -147,9 +150,9 @@ class OtherDatabase(Connection):
         target = ".".join(map(self.quoted, write.path))
         marks = ", ".join(self.marker(number, "") for number in range(1, len(names) + 1))
         columns = ", ".join(map(self.quoted, names))
-        insert = self.code(f"insert into {target} ({columns}) values (") + f"{marks})"
+        insert = f"insert into {target} ({columns}) values ({marks})"
         written = 0
-        for batch in rows:
+        for batch in slices(rows):
             values = zip(*(column.to_pylist() for column in batch.columns), strict=True)
             with self.telling():
                 self._connection.exec_driver_sql(insert, [self._given(row) for row in values])
@@ -175,11 +178,10 @@ class OtherDatabase(Connection):
             if stop is not None:
                 stop()
 
-    def is_alive(self) -> bool:
-        if not super().is_alive():
-            return False
+    def reset(self) -> None:
+        """Look whether it works; each database has its own way to a new session, if it has one."""
+        self.run("select 1")
         self.rollback()  # whatever runs begins a transaction
-        return True
 
     def told(self, error: Any, statement: Statement | None) -> SQLError:
         if not isinstance(error, self._exc.DBAPIError):

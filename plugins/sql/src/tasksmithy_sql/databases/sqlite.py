@@ -28,6 +28,7 @@ from tasksmithy_sql.bulk import (
     conflict_clause,
     duplicate_key_query,
     refuse_duplicates,
+    slices,
 )
 from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.databases.rows import Rows
@@ -57,11 +58,17 @@ class SQLite(Connection):
 
     def __init__(self, url: DatabaseURL) -> None:
         super().__init__(url, (sqlite3.Error,))
+        self._connect()
+        self.limit = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+
+    def _connect(self) -> None:
         with self.telling():
             self._connection = sqlite3.connect(
-                url.path, isolation_level=None, check_same_thread=False, timeout=_WAIT_FOR_LOCK
+                self._url.path,
+                isolation_level=None,
+                check_same_thread=False,
+                timeout=_WAIT_FOR_LOCK,
             )
-        self.limit = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
 
     def marker(self, position: int, cast: str) -> str:
         return "?"
@@ -87,7 +94,7 @@ class SQLite(Connection):
 
     def _rows(self, statement: Statement) -> Rows:
         with self.telling(statement):
-            cursor = self._connection.execute(statement.text, statement.values)
+            cursor = self._connection.execute(statement.bare, statement.values)
 
         def fetch(most: int) -> list[Any]:
             with self.telling(statement):
@@ -96,10 +103,15 @@ class SQLite(Connection):
         return Rows([column[0] for column in cursor.description or ()], fetch)
 
     def changed(self, statement: Statement) -> int:
+        before = self._connection.total_changes
         with self.telling(statement):
-            cursor = self._connection.execute(statement.text, statement.values)
+            cursor = self._connection.execute(statement.bare, statement.values)
             returned = len(cursor.fetchall())
-        return returned if cursor.description else max(cursor.rowcount, 0)
+        if cursor.description:
+            return returned
+        # The driver's own count knows nothing of changes that begin with WITH.
+        has_changed = self._connection.total_changes > before
+        return int(self.rows("select changes()")[0][0]) if has_changed else 0
 
     def write(self, write: Write, rows: pa.RecordBatchReader) -> int:
         names = rows.schema.names
@@ -117,7 +129,7 @@ class SQLite(Connection):
         marks = ", ".join("?" * len(names))
         insert = f"insert into {into} ({column_list(names)}) values ({marks})"  # noqa: S608 - quoted names
         written = 0
-        for batch in rows:
+        for batch in slices(rows):
             columns = [_storable(name, batch.column(name)) for name in names]
             with self.telling():
                 self._connection.executemany(insert, zip(*columns, strict=True))
@@ -140,6 +152,10 @@ class SQLite(Connection):
     def rows(self, query: str) -> list[tuple[Any, ...]]:
         with self.telling():
             return list(self._connection.execute(query))
+
+    def reset(self) -> None:
+        self.close()
+        self._connect()
 
     def cancel(self) -> None:
         self._connection.interrupt()
