@@ -288,3 +288,23 @@ def test_an_input_that_cannot_be_a_key_is_told_with_what_to_do(runner: Runner) -
     with pytest.raises(ValueEncodingError) as raised:
         runner.run(call, func=(n for n in [1]).__next__, n=1)
     assert "Cache(ignored_inputs='func')" in "".join(raised.value.__notes__)
+
+
+@pytest.mark.parametrize("remove", [True, False])
+def test_a_kept_file_that_is_gone_is_made_anew(
+    runner: Runner, tmp_path: Path, caplog: pytest.LogCaptureFixture, remove: bool
+) -> None:
+    written: list[Path] = []
+
+    @env.task(cache=Cache(behavior="auto", version_override="1"))
+    async def report() -> dict[str, list[File]]:
+        written.append(tmp_path / "report.txt")
+        written[-1].write_text("report")
+        return {"parts": [File(written[-1])]}
+
+    runner.run(report)
+    if remove:
+        written[0].unlink()
+    assert runner.run(report)["parts"][0].read_bytes() == b"report"
+    assert len(written) == (2 if remove else 1)
+    assert ("report.txt') is not there any more" in caplog.text) == remove

@@ -793,6 +793,24 @@ def test_what_is_registered_for_the_end_of_the_run_is_called_last_come_first() -
     assert called == ["body", "child", "parent"]
 
 
+def test_a_plugin_has_text_masked_by_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TOKEN", "open-sesame")
+
+    @env.task(secrets=Secret("token"))
+    async def told() -> str:
+        context = current()
+        assert context.run is not None
+        return context.run.mask("the token is open-sesame")
+
+    @env.task(secrets=Secret("token"))
+    def told_by_a_process() -> str:
+        context = current()
+        assert context.run is not None
+        return context.run.mask("the token is open-sesame")
+
+    assert run(told) == run(told_by_a_process) == "the token is ***"
+
+
 # Nobody waits for what cannot come
 
 

@@ -32,6 +32,10 @@ class Run(Protocol):
         """Call `callback` when the run ends, however it ends; the last registered comes first."""
         ...
 
+    def mask(self, text: str) -> str:
+        """`text` with `***` for each secret that was handed out, as far as this process knows."""
+        ...
+
     def add_to_report(self, context: RunContext, tab: str, fragment: str) -> None:
         """Add HTML to a tab of the report of the execution that `context` is of."""
         ...

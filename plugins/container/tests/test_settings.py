@@ -106,12 +106,16 @@ def test_memory_and_cores_are_limited(image: str, engine: str) -> None:
     assert shm == 16
 
 
-def test_a_container_cannot_use_more_memory_than_declared(image: str, engine: str) -> None:
+def test_a_container_cannot_use_more_memory_than_declared(
+    image: str, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     # tail keeps what it reads of a line without an end.
     script = "head -c 100000000 /dev/zero | tail > /dev/null"
     run(task(image, script))
     with pytest.raises(ContainerError):
         run(task(image, script, resources=Resources(memory="32Mi")))
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(

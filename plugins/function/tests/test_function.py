@@ -8,7 +8,8 @@ import pickle
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -585,6 +586,30 @@ def test_a_config_that_no_task_type_has_is_refused(registry: Registry, config: A
     with pytest.raises(TaskDefinitionError) as caught:
         add.override(plugin_config=config)
     assert (caught.value.owner, caught.value.field) == ("sums.add", "plugin_config")
+
+
+def test_a_plain_function_around_an_async_one_runs_inside_around_execute() -> None:
+    seen: list[str] = []
+
+    class Watching:
+        @hookimpl
+        @asynccontextmanager
+        async def around_execute(self) -> AsyncIterator[None]:
+            yield
+            seen.append("left")
+
+    async def inner(n: int) -> int:
+        seen.append("inner")
+        return n
+
+    @functools.wraps(inner)
+    def around(n: int) -> Any:
+        return inner(n)
+
+    with Registry(settings=Settings(), policies={"watching": Watching()}).entered():
+        task = TaskEnvironment(name="wrapped").task(around)
+        assert run(task, n=2) == 2
+    assert seen == ["inner", "left"]
 
 
 def test_a_rebuilt_task_is_checked(registry: Registry) -> None:

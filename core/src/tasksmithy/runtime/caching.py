@@ -25,12 +25,33 @@ Compute = Callable[[], Awaitable[Any]]
 
 def decoded(encoded: Encoded, kind: Any) -> tuple[Any] | None:
     """A kept result, in a tuple; None where it is of no use any more, with a warning."""
+    problem: object
     try:
-        return (decode(encoded, kind),)
+        value = decode(encoded, kind)
     except ValueEncodingError as error:
         # Another version of a class, of Python or of tasksmithy wrote it.
-        logging.getLogger("tasksmithy.run").warning("a kept result is made anew: %s", error)
-        return None
+        problem = error
+    else:
+        if (gone := _gone(value)) is None:
+            return (value,)
+        problem = f"{gone} is not there any more"
+    logging.getLogger("tasksmithy.run").warning("a kept result is made anew: %s", problem)
+    return None
+
+
+_MAY_HOLD_FILES = {File, Dir, list, tuple, dict}
+
+
+def _gone(value: object) -> File | Dir | None:
+    """The first file or directory of this machine in a value that is not there."""
+    if isinstance(value, (File, Dir)):
+        return None if value.is_remote or value.exists() else value
+    if isinstance(value, dict):
+        value = list(value.values())
+    # Millions of numbers are told by their types alone.
+    if isinstance(value, (list, tuple)) and not _MAY_HOLD_FILES.isdisjoint(map(type, value)):
+        return next((gone for each in value if (gone := _gone(each)) is not None), None)
+    return None
 
 
 def code_version(task: Task) -> str:

@@ -142,7 +142,9 @@ class Capacity:
 
 def _machine_cpu() -> int:
     """The cores that this process may use, in nanos."""
-    return len(os.sched_getaffinity(0)) * NANOS
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0)) * NANOS
+    return (os.cpu_count() or 1) * NANOS
 
 
 def _machine_memory() -> int:

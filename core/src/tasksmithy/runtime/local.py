@@ -120,6 +120,10 @@ class LocalRun:
         """Call `callback` when the run ends, however it ends; the last registered comes first."""
         self._at_end.append(callback)
 
+    def mask(self, text: str) -> str:
+        """`text` with `***` for each secret that the run has handed out."""
+        return self._masker.mask(text)
+
     def add_to_report(self, context: RunContext, tab: str, fragment: str) -> None:
         """Add HTML to a tab of the report of an execution, if the run is recorded."""
         if self._journal is not None:

@@ -145,7 +145,9 @@ async def _find() -> Engine:
 
 
 async def _chosen(choice: str) -> Engine:
-    program = shutil.which(choice)
+    found = shutil.which(choice)
+    # Not resolved: a program may act by the name of the link that it is called by.
+    program = None if found is None else str(Path(found).absolute())
     name = Path(choice).name
     if program is None or not name.startswith(("docker", "podman")):
         raise NoEngineError(

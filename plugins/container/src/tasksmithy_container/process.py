@@ -6,6 +6,7 @@ import asyncio
 import errno
 import os
 from collections.abc import Coroutine, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -37,6 +38,7 @@ async def completed(
     stdout: Sink | None = None,
     stderr: Sink | None = None,
     env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
 ) -> Ended:
     """Run a program to its end; cancelled, it is killed.
 
@@ -45,6 +47,7 @@ async def completed(
         stdout: where what it writes to stdout goes, line by line; nowhere, if not given.
         stderr: the same for stderr.
         env: environment variables, beside those of this process.
+        cwd: its working directory; that of this process, if not given.
 
     Raises:
         EngineError: the program cannot be started.
@@ -58,6 +61,7 @@ async def completed(
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 env={**os.environ, **(env or {})},
+                cwd=cwd,
                 # Ctrl-C is for this process, which stops the container in its own way.
                 start_new_session=True,
             )

@@ -9,7 +9,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
 from tasksmithy.context import RunContext
-from tasksmithy.runtime.secrets.masking import Masker
 from tasksmithy.threads import in_thread
 from tasksmithy_container.engine import Engine, find_engine
 from tasksmithy_container.errors import ContainerError, EngineError
@@ -143,11 +142,11 @@ class _Attempt:
 
     async def _started(self, disk: Sequence[str]) -> Ended:
         """Start the container and wait for its end; it is gone where this raises."""
-        masker = Masker()
-        masker.add(self._ctx.secrets.values())
+        run = self._ctx.run
 
         def show(stream: TextIO) -> Sink | None:
-            return console(stream, masker.mask) if self._task.local_logs else None
+            # Outside a run there are no secrets.
+            return console(stream, run.mask if run else str) if self._task.local_logs else None
 
         client = asyncio.create_task(
             completed(
@@ -158,6 +157,8 @@ class _Attempt:
                 stdout=show(sys.stdout),
                 stderr=show(sys.stderr),
                 env=self._environment,
+                # Podman leaves a file there that says that a container was out of memory.
+                cwd=self._scratch.folder,
             )
         )
         try:

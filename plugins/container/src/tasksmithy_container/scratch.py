@@ -29,6 +29,7 @@ class Scratch:
 
     Attributes:
         name: the attempt's, and its container's.
+        folder: what holds all but what is in memory.
         inputs: what the container sees as its input directory.
         outputs: what it sees as its output directory.
         links: symbolic links to the files and directories that are inputs.
@@ -40,12 +41,12 @@ class Scratch:
         self.name = name
         self._lock = lock
         self._is_left = False
-        self._folder = _root() / name
-        self.inputs = self._folder / "inputs"
-        self.outputs = self._folder / "outputs"
-        self.links = self._folder / "links"
-        self.container_id = self._folder / "container-id"
-        self.memory = (_MEMORY if _MEMORY.is_dir() else self._folder) / f"{name}-secrets"
+        self.folder = _root() / name
+        self.inputs = self.folder / "inputs"
+        self.outputs = self.folder / "outputs"
+        self.links = self.folder / "links"
+        self.container_id = self.folder / "container-id"
+        self.memory = (_MEMORY if _MEMORY.is_dir() else self.folder) / f"{name}-secrets"
 
     @classmethod
     def create(cls, engine: str) -> Scratch:
@@ -106,9 +107,9 @@ class Scratch:
         """
         try:
             if not self._is_left:
-                for folder in (self.memory, self._folder):
+                for folder in (self.memory, self.folder):
                     _remove(folder)
-                Path(f"{self._folder}{_LOCK}").unlink(missing_ok=True)
+                Path(f"{self.folder}{_LOCK}").unlink(missing_ok=True)
         finally:
             self.release()
 

@@ -34,7 +34,9 @@ class FunctionTaskType(TaskType):
         """Call the function: an async one in the event loop, a sync one in a thread."""
         if inspect.iscoroutinefunction(task.func):
             return await task.func(**inputs)
-        return await in_thread(task.func, **inputs)
+        result = await in_thread(task.func, **inputs)
+        # A plain function around an async one gives the coroutine of that.
+        return await result if inspect.isawaitable(result) else result
 
     @hookimpl
     def container_args(self, task: Task, sctx: SerializationContext) -> list[str]:

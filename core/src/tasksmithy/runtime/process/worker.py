@@ -24,7 +24,7 @@ from tasksmithy.perform import perform
 from tasksmithy.runtime.process import shipping, wire
 from tasksmithy.runtime.process.surroundings import Surroundings
 from tasksmithy.runtime.process.wire import GRACE, Frame, Kind
-from tasksmithy.runtime.secrets.masking import masking
+from tasksmithy.runtime.secrets.masking import Masker, masking
 
 
 def main(descriptor: int) -> None:
@@ -150,10 +150,10 @@ class _Worker:
         attempt = shipping.unpacked(task, "the task, or one of its inputs,", payload)
         subject, inputs, context, registry = attempt
         registry_in_use.set(registry)
-        run = _Run(context.run_id, self._link)
         with masking() as masker:
             # Its own loggers write here, and not where the run masks what is logged.
             masker.add(context.secrets.values())
+            run = _Run(context.run_id, self._link, masker)
             try:
                 result = asyncio.run(
                     self._until_told(perform(subject, inputs, replace(context, run=run)))
@@ -186,9 +186,10 @@ class _Run:
         id: identifies the run.
     """
 
-    def __init__(self, id: str, link: _Link) -> None:  # noqa: A002 - the field's name
+    def __init__(self, id: str, link: _Link, masker: Masker) -> None:  # noqa: A002 - the field's name
         self.id = id
         self._link = link
+        self._masker = masker
         self._at_end: list[Callable[[], None]] = []
 
     async def child(self, task: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -210,6 +211,10 @@ class _Run:
     def at_end(self, callback: Callable[[], None]) -> None:
         """Call `callback` when this process has done its part; the last registered comes first."""
         self._at_end.append(callback)
+
+    def mask(self, text: str) -> str:
+        """`text` with `***` for each secret that the task in this process has."""
+        return self._masker.mask(text)
 
     def add_to_report(self, context: RunContext, tab: str, fragment: str) -> None:  # noqa: ARG002 - there is but one
         """Have the run add HTML to a tab of the report of this execution."""
