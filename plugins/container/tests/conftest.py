@@ -116,9 +116,12 @@ def docker_socket(
     """A Docker API socket that podman serves; its value is for DOCKER_HOST."""
     if shutil.which("docker") is None:
         _unusable("the docker client is not on PATH")
-    host = f"unix://{tmp_path_factory.mktemp('docker')}/api.sock"
+    folder = tmp_path_factory.mktemp("docker")
+    host = f"unix://{folder}/api.sock"
     service = subprocess.Popen(
-        ["podman", "system", "service", "--time=0", host], stderr=subprocess.DEVNULL
+        ["podman", "system", "service", "--time=0", host],
+        stderr=subprocess.DEVNULL,
+        cwd=folder,  # for the files that say that a container was out of memory
     )
     patience = time.monotonic() + 30
     while subprocess.run(["docker", "--host", host, "info"], capture_output=True).returncode:
