@@ -30,13 +30,7 @@ from tasksmithy import (
 )
 from tasksmithy.context import RunContext, current
 from tasksmithy.discovery import POLICIES, TASK_TYPES, PluginRecord
-from tasksmithy.errors import (
-    HookError,
-    HookResultError,
-    NotExecutableError,
-    TaskDefinitionError,
-    TasksmithyError,
-)
+from tasksmithy.errors import HookError, HookResultError, NotExecutableError, TasksmithyError
 from tasksmithy.hookspecs import HOOKS
 from tasksmithy.spec import Provenance
 
@@ -1191,16 +1185,3 @@ def test_a_task_type_that_is_a_subclass_of_the_one_its_template_builds_on_is_ask
 def test_a_template_whose_base_type_is_not_installed_says_so() -> None:
     with pytest.raises(TasksmithyError, match="task type 'demo'"):
         with_policies(Child).hooks("child")
-
-
-def test_a_task_of_a_class_that_is_not_of_its_type_says_so() -> None:
-    class Other(TaskTemplate, task_type="demo"):
-        pass
-
-    with with_policies(WithTemplate).entered(), pytest.raises(TaskDefinitionError) as caught:
-        run(Other(name="o", interface=NativeInterface()))
-    assert (
-        "task 'o': task_type='demo' is not allowed: give a type of its own, by class Other("
-        in str(caught.value)
-    )
-    assert "are of class Parent" in str(caught.value)

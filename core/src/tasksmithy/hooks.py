@@ -13,13 +13,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tasksmithy.active import registry_in_use
-from tasksmithy.errors import (
-    HookError,
-    HookResultError,
-    TaskDefinitionError,
-    TasksmithyError,
-    shorten,
-)
+from tasksmithy.errors import HookError, HookResultError, TasksmithyError, shorten
 from tasksmithy.spec import (
     DataLoadingConfig,
     Provenance,
@@ -61,7 +55,6 @@ class TaskHooks:
         provenance: the distribution that provides it.
         version: version of its wire format.
         heeds: the fields of a task that its execution heeds by itself.
-        template: the class of its tasks.
         manager: the task type's own plugin manager.
         labels: plugin name in the manager to what messages call it.
         policies: the policies in the manager.
@@ -77,7 +70,6 @@ class TaskHooks:
         "heeds",
         "provenance",
         "task_type",
-        "template",
         "version",
     )
 
@@ -87,7 +79,6 @@ class TaskHooks:
         provenance: Provenance,
         version: int,
         heeds: frozenset[str],
-        template: type[object],
         manager: pluggy.PluginManager,
         *,
         labels: Mapping[str, str],
@@ -98,7 +89,6 @@ class TaskHooks:
         self.provenance = provenance
         self.version = version
         self.heeds = heeds
-        self.template = template
         self._manager = manager
         self._relay = manager.hook
         self._labels = labels
@@ -312,20 +302,9 @@ def hooks_for(task: Asking) -> TaskHooks:
     Raises:
         UnknownTaskTypeError: no plugin provides the task type.
         PluginError: the plugin cannot be loaded, or does not keep the contract.
-        TaskDefinitionError: the task is of another class than those of its type.
     """
     source: HookSource = registry_in_use.get()
-    hooks = source.hooks(task.task_type, task=task.name)
-    if not isinstance(task, hooks.template):
-        name, kind = type(task).__name__, hooks.template.__name__
-        raise TaskDefinitionError(
-            task.name,
-            "task_type",
-            task.task_type,
-            f"a type of its own, by class {name}(..., task_type=...): the tasks of "
-            f"{task.task_type!r} ({hooks.provenance}) are of class {kind}",
-        )
-    return hooks
+    return source.hooks(task.task_type, task=task.name)
 
 
 # A task's class may override the methods that are hook calls, as in Flyte. Called from outside,

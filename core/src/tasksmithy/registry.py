@@ -414,7 +414,6 @@ class Registry:
             loaded.provenance,
             loaded.task_type.version,
             _heeds(loaded.task_type, lineage),
-            loaded.task_type.template or TaskTemplate,
             manager,
             labels=labels,
             policies=[found for found, _ in policies.values()],

@@ -588,6 +588,14 @@ def test_a_config_that_no_task_type_has_is_refused(registry: Registry, config: A
     assert (caught.value.owner, caught.value.field) == ("sums.add", "plugin_config")
 
 
+def test_a_task_of_a_class_that_names_no_type_is_told_to_name_one() -> None:
+    class Nameless(TaskTemplate):
+        pass
+
+    with pytest.raises(TaskDefinitionError, match=r"give a type of its own: class Nameless\("):
+        run(Nameless(name="n", interface=NativeInterface()))
+
+
 def test_a_plain_function_around_an_async_one_runs_inside_around_execute() -> None:
     seen: list[str] = []
 

@@ -13,7 +13,7 @@ from types import CellType, CodeType
 from typing import Any
 
 from tasksmithy.codec import digest
-from tasksmithy.errors import ValueEncodingError
+from tasksmithy.errors import TaskDefinitionError, ValueEncodingError
 from tasksmithy.hookspecs import hookimpl
 from tasksmithy.spec import SerializationContext
 from tasksmithy.task import TaskTemplate
@@ -32,6 +32,8 @@ class FunctionTaskType(TaskType):
     @hookimpl
     async def execute(self, task: Task, inputs: Mapping[str, Any]) -> Any:
         """Call the function: an async one in the event loop, a sync one in a thread."""
+        if not isinstance(task, AsyncFunctionTaskTemplate):
+            raise _no_function(task)
         if inspect.iscoroutinefunction(task.func):
             return await task.func(**inputs)
         result = await in_thread(task.func, **inputs)
@@ -67,6 +69,12 @@ class FunctionTaskType(TaskType):
         own = {name: getattr(task, name) for name in sorted(task.field_names - _OF_EVERY_FUNCTION)}
         parts += [f"{name} {_digest(value)}" for name, value in own.items() if value is not None]
         return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _no_function(task: TaskTemplate[..., Any]) -> TaskDefinitionError:
+    name = type(task).__name__
+    allowed = f"a type of its own: class {name}(..., task_type=...); {name} has no function to call"
+    return TaskDefinitionError(task.name, "task_type", task.task_type, allowed)
 
 
 # A configuration, and what else a task type that builds on this one adds, may decide on the result.
