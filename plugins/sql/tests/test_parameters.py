@@ -195,7 +195,7 @@ def test_a_query_may_be_nested_deeply(database):
 
 def test_a_query_that_is_nested_too_deeply_to_be_transpiled_is_an_error_at_definition():
     with pytest.raises(TaskDefinitionError, match=r"a dialect that can say the query: .*recursion"):
-        SQLTask(name="t", query=f"select {'(' * 300}1{')' * 300}", dialect="snowflake")
+        SQLTask(name="t", query=f"select {'(' * 900}1{')' * 900}", dialect="snowflake")
 
 
 @pytest.mark.parametrize("database", ["duckdb://", "sqlite://", "postgresql://h/d"])
