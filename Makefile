@@ -24,18 +24,21 @@ docs: $(VENV)/.installed  ## build the site into site/
 	$(BIN)/python -m pip install --quiet --group docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-bench: $(VENV)/.installed
+bench: $(VENV)/.installed  ## measure what things cost, beside a floor or a peer in the same run
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python benchmarks/bench_discovery.py
 	$(BIN)/python benchmarks/bench_core.py
-	$(BIN)/python benchmarks/bench_peers.py
+	$(PYTHON) -m venv $(VENV)-peers  # what they need is not to meet what the tests need
+	$(VENV)-peers/bin/python -m pip install --quiet --upgrade pip
+	$(VENV)-peers/bin/python -m pip install --quiet --group peers ./core ./plugins/function
+	$(VENV)-peers/bin/python benchmarks/bench_peers.py
 	$(BIN)/python benchmarks/bench_children.py
 	$(BIN)/python benchmarks/bench_stores.py
 	$(BIN)/python benchmarks/bench_sql.py
 	$(BIN)/python benchmarks/bench_container.py
 
 clean:
-	rm -rf $(VENV) site
+	rm -rf $(VENV) $(VENV)-peers site
 
 $(VENV)/.installed: pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES))
 	$(PYTHON) -m venv $(VENV)
