@@ -1,5 +1,6 @@
-"""What all tests share: the cache and the records of the person who runs them are left alone."""
+"""What all tests share: they leave the person's cache and records alone, and heed signals."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,3 +14,16 @@ def _own_user_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
             folder: Path = tmp_path_factory.mktemp(variable.lower())
             patch.setenv(variable, str(folder))
         yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _heeded_signals() -> None:
+    """What tests start heeds Ctrl-C and its kin, also where the tests are started without.
+
+    A shell has what it starts in the background ignore SIGINT, and nohup has it ignore SIGHUP; what
+    that starts in turn ignores them, too.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is signal.SIG_IGN:
+            handler = signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL
+            signal.signal(number, handler)

@@ -111,17 +111,6 @@ def pipeline(tmp_path: Path) -> Path:
     return file
 
 
-@pytest.fixture(autouse=True)
-def _heeded() -> Iterator[None]:
-    """No signal is ignored, as it is for what `nohup` starts, and for what that starts."""
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGHUP)}
-    for number in before:
-        signal.signal(number, signal.SIG_DFL)
-    yield
-    for number, handler in before.items():
-        signal.signal(number, handler)
-
-
 def eventually(condition: Callable[[], bool]) -> bool:
     patience = time.monotonic() + 30
     while not condition():
@@ -263,8 +252,11 @@ def test_a_signal_while_the_file_is_imported_ends_the_command(start: Start, tmp_
 
 
 def test_a_signal_that_is_ignored_when_the_command_starts_stays_so(start: Start) -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it
-    run = start("sleeps")
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)  # as nohup has it
+    try:
+        run = start("sleeps")
+    finally:
+        signal.signal(signal.SIGHUP, before)
     run.begun("sleeps")
     run.send(signal.SIGHUP)
     with pytest.raises(subprocess.TimeoutExpired):
