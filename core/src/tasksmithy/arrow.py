@@ -6,11 +6,11 @@ Parquet with zstd, and read in half the time, for a fifth more bytes.
 
 from __future__ import annotations
 
-import types
 import typing
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from tasksmithy.interface import alternatives
 from tasksmithy.objects import class_named, classes_in, holds_table, is_importable, reference_to
 
 _ROWS = 1 << 20  # of a record batch: bounds what canonical form takes in memory
@@ -74,20 +74,19 @@ def _known_type(cls: type, kind: Any) -> str | None:
 
 def _declared_type(kind: Any, preferred: str = "") -> str | None:
     """The table that a declared type names, `preferred` if it names several; None if none."""
-    names = [_known_type(cls, kind) for cls in _alternatives(kind)]
+    names = [_known_type(cls, kind) for cls in _classes(kind)]
     return preferred if preferred in names else next(filter(None, names), None)
 
 
-def _alternatives(kind: Any) -> list[type]:
+def _classes(kind: Any) -> list[type]:
     """The classes that a value of a declared type may have: more than one for a union."""
     if isinstance(kind, type):
         return [kind]
     origin, parts = typing.get_origin(kind), typing.get_args(kind)
     if origin is typing.Annotated:
-        return _alternatives(parts[0])
-    if origin in (typing.Union, types.UnionType):
-        return [cls for part in parts for cls in _alternatives(part)]
-    return []
+        return _classes(parts[0])
+    members = alternatives(kind)
+    return [cls for each in members for cls in _classes(each)] if len(members) > 1 else []
 
 
 def _short_name(cls: type) -> str:

@@ -7,14 +7,13 @@ such as a protocol that is not `runtime_checkable`, or a name that is not define
 from __future__ import annotations
 
 import functools
-import types
 import typing
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasksmithy.errors import shorten
-from tasksmithy.interface import type_name
+from tasksmithy.interface import alternatives, type_name
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -25,7 +24,6 @@ _NUMBERS: Mapping[Any, tuple[type, ...]] = {
     float: (float, int),
     complex: (complex, float, int),
 }
-_UNIONS = (typing.Union, types.UnionType)
 # Where the generic classes are whose parameters are the types of what is in them.
 _CONTAINERS = ("builtins", "collections", "collections.abc")
 
@@ -79,8 +77,8 @@ def _new_check(kind: Any) -> Check:
         return _of_class(kind)
     if origin is typing.Annotated:
         return _of_annotated(kind, parts)
-    if origin in _UNIONS:
-        return _of_union(kind, parts)
+    if len(members := alternatives(kind)) > 1:
+        return _of_union(kind, members)
     if origin is typing.Literal:
         return lambda value: (
             None
@@ -231,8 +229,8 @@ def _of_items(
 
 def _is_told_by_class(kind: Any) -> bool:
     """Whether values of one class fit all, or none of them does."""
-    if typing.get_origin(kind) in _UNIONS:
-        return all(map(_is_told_by_class, typing.get_args(kind)))
+    if len(members := alternatives(kind)) > 1:
+        return all(map(_is_told_by_class, members))
     if not isinstance(kind, type):
         return kind is None
     # A protocol looks at the attributes of each.

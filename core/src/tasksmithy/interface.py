@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import types
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -213,6 +214,12 @@ def result_type(interface: NativeInterface) -> Any:
     if len(kinds) == 1:
         return kinds[0]
     return tuple[kinds] if kinds else type(None)  # type: ignore[valid-type]
+
+
+def alternatives(kind: Any) -> tuple[Any, ...]:
+    """The types that a union is of; of any other type, itself."""
+    is_union = typing.get_origin(kind) in (typing.Union, types.UnionType)
+    return typing.get_args(kind) if is_union else (kind,)
 
 
 def named_result(interface: NativeInterface, result: Any) -> dict[str, Any]:

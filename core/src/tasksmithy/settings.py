@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from tasksmithy.discovery import normalised
 from tasksmithy.errors import SettingsError, near_misses, shorten
@@ -166,6 +167,7 @@ def _nearest_table(directory: str) -> tuple[dict[str, object], str]:
         folder = parent
 
 
+@lru_cache(maxsize=8)  # a command asks for the working directory and for that of its file
 def _table(content: bytes, file: str) -> dict[str, object] | None:
     import tomllib  # costs as much as the rest of the settings, and most folders have no table
 

@@ -82,14 +82,16 @@ def _not_importable(name: str, path: Path | None, error: BaseException) -> BaseE
     frames = [(f.f_code.co_filename, line) for f, line in traceback.walk_tb(error.__traceback__)]
     places = [(file, line) for file, line in frames if not file.startswith(("<", _OWN))]
     installed = tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "purelib", "platlib"))
-    where = name
     # The person's own code, as far as there is some: what that calls is seldom what is wrong.
-    for file, line in [each for each in places if not each[0].startswith(installed)] or places:
+    places = [each for each in places if not each[0].startswith(installed)] or places
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        places = [(error.filename, error.lineno)]
+        error = SyntaxError(error.msg)
+    where = name
+    if places:
+        file, line = places[-1]
         # The file that was asked for is told as it was asked for.
         where = f"{name if file == str(path) else file}, line {line}"
-    if isinstance(error, SyntaxError) and error.filename and error.lineno:
-        where = f"{name if error.filename == str(path) else error.filename}, line {error.lineno}"
-        error = SyntaxError(error.msg)
     problem = (
         str(error) if isinstance(error, TasksmithyError) else f"{type(error).__name__}: {error}"
     )

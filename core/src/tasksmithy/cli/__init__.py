@@ -13,7 +13,6 @@ from importlib import import_module
 from typing import Any, Final
 
 from tasksmithy import __version__
-from tasksmithy.cli.failure import is_of_a_task, report
 
 __all__ = ["main"]
 
@@ -43,6 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130  # as a shell has it: 128 and the number of the signal
     except Exception as error:  # noqa: BLE001 - the last to see it: told to the person, not lost
+        from tasksmithy.cli.failure import is_of_a_task, report
+
         if isinstance(error, BrokenPipeError) and not is_of_a_task(error):
             sys.stderr.close()  # whoever read the output has enough of it
             return 0

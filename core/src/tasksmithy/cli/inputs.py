@@ -8,12 +8,12 @@ import shlex
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from enum import EnumType
-from types import ModuleType, UnionType
+from types import ModuleType
 from typing import Any
 
 from tasksmithy.cli.table import aligned
 from tasksmithy.errors import InputError
-from tasksmithy.interface import NO_DEFAULT, type_name
+from tasksmithy.interface import NO_DEFAULT, alternatives, type_name
 from tasksmithy.source import tasks_in
 from tasksmithy.task import TaskTemplate
 from tasksmithy.values import from_text
@@ -108,7 +108,7 @@ def _value(task: Task, name: str, text: str | None) -> Any:
 
 def _hint(name: str, kind: Any) -> str:
     """What the help tells of an input whose type alone does not say how it is given."""
-    enums: list[Any] = [each for each in _alternatives(kind) if isinstance(each, EnumType)]
+    enums: list[Any] = [each for each in alternatives(kind) if isinstance(each, EnumType)]
     members = ", ".join(str(member.value) for each in enums for member in each)
     return f"one of {members}" if members else _as_json(name, kind)
 
@@ -132,8 +132,8 @@ def _example(kind: Any) -> object:
     if isinstance(kind, EnumType):
         values = [member.value for member in list[Any](kind)]
         return values[0] if values else None
-    if origin in (typing.Union, UnionType):
-        return next((each for each in map(_example, members) if each is not None), None)
+    if len(options := alternatives(kind)) > 1:
+        return next((each for each in map(_example, options) if each is not None), None)
     if isinstance(kind, type) and (required := _required_fields(kind)) is not None:
         examples = {field: _example(each) for field, each in required.items()}
         return None if None in examples.values() else examples
@@ -143,11 +143,6 @@ def _example(kind: Any) -> object:
     if not inner or None in inner:
         return None
     return {"name": inner[-1]} if issubclass(origin, Mapping) else inner
-
-
-def _alternatives(kind: Any) -> tuple[Any, ...]:
-    is_union = typing.get_origin(kind) in (typing.Union, UnionType)
-    return typing.get_args(kind) if is_union else (kind,)
 
 
 def _required_fields(kind: Any) -> dict[str, Any] | None:

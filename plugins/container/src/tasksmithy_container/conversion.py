@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import json
-import types
 import typing
 from datetime import datetime
 from typing import Any
 
 from tasksmithy.errors import FieldError, InputError, shorten
 from tasksmithy.files import Dir, File
+from tasksmithy.interface import alternatives
 from tasksmithy.values import to_jsonable
 
 
 def required(kind: Any) -> Any:
     """The type itself where `kind` is Optional, otherwise `kind`."""
-    if typing.get_origin(kind) not in (typing.Union, types.UnionType):
-        return kind
-    members = [member for member in typing.get_args(kind) if member is not type(None)]
+    members = [member for member in alternatives(kind) if member is not type(None)]
     return members[0] if len(members) == 1 else kind
 
 

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from tasksmithy.errors import FieldError
-from tasksmithy.interface import type_name
+from tasksmithy.interface import alternatives, type_name
 from tasksmithy_sql.values import Identifier
 
 SCALARS = (
@@ -87,8 +87,8 @@ def scalar_types(declared: Any) -> tuple[type, ...] | None:
         return scalar_types(typing.get_args(declared)[0])
     if origin is typing.Literal:
         return tuple({type(value) for value in typing.get_args(declared)})
-    if origin in (typing.Union, types.UnionType):
-        members = [scalar_types(member) for member in typing.get_args(declared)]
+    if len(options := alternatives(declared)) > 1:
+        members = [scalar_types(option) for option in options]
         if any(member is None for member in members):
             return None
         return tuple(kind for member in members for kind in member or ())
