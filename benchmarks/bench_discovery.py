@@ -25,7 +25,7 @@ import pluggy
 import stevedore
 import stevedore._cache
 
-from tasksmithy.discovery import TASK_TYPES, discover
+from tasksmithy.plugins._discovery import TASK_TYPES, discover
 
 SIZES = (3, 100, 1000)
 FLOOR = "plain reading of the files"
@@ -125,7 +125,7 @@ def stevedore_load() -> int:
 
 CONTENDERS: dict[str, Callable[[], int]] = {
     FLOOR: plain_reading,
-    "tasksmithy.discovery.discover": tasksmithy_discover,
+    "tasksmithy.plugins._discovery.discover": tasksmithy_discover,
     "importlib.metadata.entry_points": standard_library,
     "pluggy load_setuptools_entrypoints (loads)": pluggy_load,
     "stevedore, its disk cache empty (loads)": stevedore_load,

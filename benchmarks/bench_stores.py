@@ -20,9 +20,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from tasksmithy.codec import Encoded
-from tasksmithy.runtime.stores.cachestore import CacheStore
-from tasksmithy.runtime.stores.records import AttemptRecord, RunStore, TaskRecord
+from tasksmithy.runtime.stores._cache_store import CacheStore
+from tasksmithy.runtime.stores._run_store import AttemptRecord, RunStore, TaskRecord
+from tasksmithy.values._codec import Encoded
 
 ROUNDS = 7
 CALLS = 1000

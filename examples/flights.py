@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tasksmithy import RetryStrategy, TaskEnvironment
-from tasksmithy.files import File
+from tasksmithy.values._files import File
 from tasksmithy_sql import SQLTask
 
 FLIGHTS = File(Path(__file__).with_name("flights.csv"))

@@ -139,7 +139,7 @@ def test_a_check_that_is_new_in_this_release_warns(project: Path) -> None:
     def test_it_sings(self):
         fail("it is silent", "let it sing")
     """
-    tests = f"from tasksmithy.testing.outcome import fail, since\n{TEST}{new}"
+    tests = f"from tasksmithy.testing._outcome import fail, since\n{TEST}{new}"
     (project / "tests" / "test_conformance.py").write_text(tests)
     done = check(project)
     assert done.returncode == 0, done.stdout + done.stderr

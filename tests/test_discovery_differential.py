@@ -22,7 +22,7 @@ CORE = Path(__file__).parents[1] / "core" / "src"
 # Asked in this order, because importing importlib_metadata changes sys.meta_path for everybody.
 PROBE = """
 import json
-from tasksmithy.discovery import discover
+from tasksmithy.plugins._discovery import discover
 
 def normalised(name):
     return name.lower().replace("_", "-").replace(".", "-")

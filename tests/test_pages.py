@@ -26,9 +26,10 @@ from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
 from tests.conftest import House, Venv
 
-from tasksmithy import errors, settings
+from tasksmithy import errors
 from tasksmithy.errors import TasksmithyError
-from tasksmithy.hookspecs import HOOKS
+from tasksmithy.plugins import _settings as settings
+from tasksmithy.plugins._hookspecs import HOOKS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(

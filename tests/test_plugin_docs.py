@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tasksmithy.registry import Registry
+from tasksmithy.plugins._registry import Registry
 
 TASK_TYPES = ["python", "raw-container", "sql"]
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from tasksmithy.codec import encode
-from tasksmithy.runtime.report.html import page
-from tasksmithy.runtime.stores.records import AttemptRecord, RunDetails, RunRecord, TaskRecord
+from tasksmithy.runtime.report._html import page
+from tasksmithy.runtime.stores._run_store import AttemptRecord, RunDetails, RunRecord, TaskRecord
+from tasksmithy.values._codec import encode
 
 pytestmark = pytest.mark.slow
 

@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasksmithy.codec import decode, digest, encode, inline_size
 from tasksmithy.errors import ValueEncodingError
+from tasksmithy.values._codec import decode, digest, encode, inline_size
 
 TABLE = pa.table(
     {

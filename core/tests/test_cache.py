@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from tasksmithy.cache import Cache
 from tasksmithy.errors import FieldError
+from tasksmithy.fields._cache import Cache
 
 
 @pytest.mark.parametrize("behavior", ["auto", "disable"])

@@ -22,15 +22,15 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from tasksmithy.codec import Encoded
 from tasksmithy.errors import StoreError
-from tasksmithy.runtime.stores.cachestore import CacheStore, Usage, default_cache_directory
+from tasksmithy.runtime.stores._cache_store import CacheStore, Usage, default_cache_directory
+from tasksmithy.values._codec import Encoded
 
 PRELUDE = """
 import asyncio, os, signal, sys, threading, time
 from pathlib import Path
-from tasksmithy.codec import Encoded
-from tasksmithy.runtime.stores.cachestore import CacheStore
+from tasksmithy.values._codec import Encoded
+from tasksmithy.runtime.stores._cache_store import CacheStore
 
 store = CacheStore(Path(sys.argv[1]))
 """

@@ -28,7 +28,7 @@ from tasksmithy import (
     in_thread,
     with_runcontext,
 )
-from tasksmithy.runtime.run import Runner
+from tasksmithy.runtime._run import Runner
 
 env = TaskEnvironment(name="t")
 

@@ -6,9 +6,9 @@ from decimal import Decimal
 
 import pytest
 
-from tasksmithy import checks
 from tasksmithy.errors import FieldError
-from tasksmithy.retry import RetryStrategy
+from tasksmithy.fields import _checks as checks
+from tasksmithy.fields._retry import RetryStrategy
 
 
 @pytest.mark.parametrize("value", [0, 1, "yes", None])

@@ -14,7 +14,7 @@ import pytest
 from core.tests.conftest import CommandLine
 
 from tasksmithy import __version__
-from tasksmithy.spec import to_json
+from tasksmithy.values._json import to_json
 
 PIPELINE = '''
 from tasksmithy import TaskEnvironment

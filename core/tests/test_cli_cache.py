@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from core.tests.conftest import CommandLine
 
-from tasksmithy.codec import Encoded
-from tasksmithy.runtime.stores.cachestore import CacheStore
+from tasksmithy.runtime.stores._cache_store import CacheStore
+from tasksmithy.values._codec import Encoded
 
 
 @pytest.fixture

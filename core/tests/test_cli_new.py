@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tasksmithy.cli import _parser, new
+from tasksmithy.cli import _new as new
+from tasksmithy.cli import _parser
 
 NO_COOKIECUTTER = """
 import sys

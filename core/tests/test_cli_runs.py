@@ -14,9 +14,9 @@ import pytest
 from core.tests.conftest import CommandLine
 
 from tasksmithy import __version__
-from tasksmithy.codec import Encoded
-from tasksmithy.runtime.stores.processlocks import ProcessLocks
-from tasksmithy.runtime.stores.records import AttemptRecord, RunStore, TaskRecord, TaskStatus
+from tasksmithy.runtime.stores._processlocks import ProcessLocks
+from tasksmithy.runtime.stores._run_store import AttemptRecord, RunStore, TaskRecord, TaskStatus
+from tasksmithy.values._codec import Encoded
 
 ROOT, SUM, CACHED, LOST = (
     TaskRecord("rab1", "0", None, "demo.main", "python", "", "failed", 1.0, 1.0, 3.5,
@@ -81,7 +81,7 @@ def test_the_users_records_are_the_default(tasksmithy: CommandLine, tmp_path: Pa
 def test_a_run_whose_process_was_killed_is_dead(tasksmithy: CommandLine, tmp_path: Path) -> None:
     script = (
         "import os, sys; from pathlib import Path;"
-        "from tasksmithy.runtime.stores.records import RunStore;"
+        "from tasksmithy.runtime.stores._run_store import RunStore;"
         "RunStore(Path(sys.argv[1])).begin('rdead', file=None, task='t', inputs='');"
         "os.kill(os.getpid(), 9)"
     )

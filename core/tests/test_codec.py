@@ -30,9 +30,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasksmithy.codec import Encoded, check_inline, decode, digest, encode, inline_size
 from tasksmithy.errors import InlineSizeError, ValueEncodingError
-from tasksmithy.files import Dir, File
+from tasksmithy.values._codec import Encoded, check_inline, decode, digest, encode, inline_size
+from tasksmithy.values._files import Dir, File
 
 T = TypeVar("T")
 
@@ -540,8 +540,8 @@ def test_a_member_that_an_enum_has_no_more_is_an_error() -> None:
 
 DETERMINED = textwrap.dedent("""
     import collections, datetime, decimal, pathlib, uuid
-    from tasksmithy.codec import digest, encode
-    from tasksmithy.files import File
+    from tasksmithy.values._codec import digest, encode
+    from tasksmithy.values._files import File
     value = {
         "set": {"a", "b", "c", ("d", 1), None, 2.5}, "frozen": frozenset("xyz"),
         "nested": [{frozenset({"p", "q"}): {"r", "s"}}, set(map(str, range(50)))],
@@ -573,7 +573,7 @@ def test_bytes_and_digest_are_the_same_in_processes_with_other_hashes() -> None:
 MAIN = textwrap.dedent("""
     import dataclasses, enum, pathlib, sys
     from typing import Any
-    from tasksmithy.codec import Encoded, decode, encode
+    from tasksmithy.values._codec import Encoded, decode, encode
     class Kind(enum.Enum):
         A = 1
     @dataclasses.dataclass
@@ -590,7 +590,7 @@ MAIN = textwrap.dedent("""
 
 ELSEWHERE = textwrap.dedent("""
     import pathlib, sys
-    from tasksmithy.codec import Encoded, decode
+    from tasksmithy.values._codec import Encoded, decode
     row, apply = decode(Encoded(sys.argv[2], pathlib.Path(sys.argv[1]).read_bytes()))
     print(apply(row), row.kind.name)
 """)
@@ -622,7 +622,7 @@ def test_a_value_of_a_script_comes_back_as_the_class_of_its_next_run(tmp_path: P
 
 SPAWNS = textwrap.dedent("""
     import dataclasses, multiprocessing
-    from tasksmithy.codec import decode, encode
+    from tasksmithy.values._codec import decode, encode
     @dataclasses.dataclass
     class Row:
         n: int
@@ -646,7 +646,7 @@ def test_a_spawned_process_names_the_classes_of_the_main_module_as_its_parent_do
 def test_builtin_values_import_neither_pydantic_nor_pyarrow_nor_cloudpickle() -> None:
     code = textwrap.dedent("""
         import sys
-        from tasksmithy.codec import check_inline, decode, digest, encode
+        from tasksmithy.values._codec import check_inline, decode, digest, encode
         value = [1, "a", 2.5, None, True, b"x", {"k": (1, {2})}]
         decode(encode(value)); digest(value); check_inline("t", "input", {"v": value}, 1000)
         print([name for name in ("pydantic", "pyarrow", "cloudpickle") if name in sys.modules])

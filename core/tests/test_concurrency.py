@@ -39,8 +39,8 @@ from tasksmithy import (
     threads,
     with_runcontext,
 )
-from tasksmithy.runtime import capacity
-from tasksmithy.slots import Slots
+from tasksmithy.concurrency._slots import Slots
+from tasksmithy.runtime import _capacity as capacity
 
 env = TaskEnvironment(name="t")
 

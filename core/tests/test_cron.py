@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tasksmithy.cron import MACROS, check_cron
 from tasksmithy.errors import FieldError
+from tasksmithy.fields._cron import MACROS, check_cron
 
 RANGES = [("minute", 0, 59), ("hour", 0, 23), ("day of month", 1, 31), ("month", 1, 12)]
 RANGES += [("day of week", 0, 7)]

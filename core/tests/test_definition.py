@@ -23,7 +23,7 @@ from tasksmithy import (
     TaskEnvironment,
     TaskTemplate,
 )
-from tasksmithy.definition import FIRST_SPELLINGS, UNSET
+from tasksmithy.task._declaration import FIRST_SPELLINGS, UNSET
 
 INTERFACE = NativeInterface.from_types({"n": int}, {"o0": int})
 

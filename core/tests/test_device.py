@@ -2,8 +2,15 @@
 
 import pytest
 
-from tasksmithy.device import GPU, KNOWN_DEVICES, KNOWN_PARTITIONS, TPU, Device, DeviceClass
 from tasksmithy.errors import FieldError
+from tasksmithy.fields._accelerators import (
+    GPU,
+    KNOWN_DEVICES,
+    KNOWN_PARTITIONS,
+    TPU,
+    Device,
+    DeviceClass,
+)
 
 
 @pytest.mark.parametrize(

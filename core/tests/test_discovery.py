@@ -15,8 +15,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tasksmithy import discovery
-from tasksmithy.discovery import EXECUTORS, POLICIES, RENDERERS, TASK_TYPES, PluginRecord, discover
+from tasksmithy.plugins import _discovery as discovery
+from tasksmithy.plugins._discovery import (
+    EXECUTORS,
+    POLICIES,
+    RENDERERS,
+    TASK_TYPES,
+    PluginRecord,
+    discover,
+)
 
 ENTRY = "[tasksmithy.task_types.v1]\nsql = demo_sql:SQLTaskType\n"
 
@@ -453,7 +460,7 @@ def test_a_finder_is_asked_at_the_same_place_if_importlib_metadata_is_not_yet_im
     )
     code = """
         from finder import Finder
-        from tasksmithy.discovery import discover
+        from tasksmithy.plugins._discovery import discover
         sys.meta_path.append(Finder)
         first = [record.version for record in discover() if record.distribution == "demo-sql"]
         import importlib_metadata
@@ -506,10 +513,11 @@ def test_neither_import_nor_discovery_in_directories_loads_a_metadata_library(
     install(tmp_path)
     code = f"""
         before = set(sys.modules)
-        import tasksmithy.discovery
+        import tasksmithy.plugins._discovery
         print(sorted({HEAVY!r} & (set(sys.modules) - before)))
         sys.path.append({str(tmp_path / "missing.zip")!r})
-        print([record.name for record in tasksmithy.discovery.discover({[str(tmp_path)]!r})])
+        discover = tasksmithy.plugins._discovery.discover
+        print([record.name for record in discover({[str(tmp_path)]!r})])
         print(sorted({HEAVY!r} & (set(sys.modules) - before)))
     """
     assert run(code, tmp_path).splitlines() == ["[]", "['sql']", "[]"]
@@ -521,7 +529,7 @@ def test_the_answer_is_the_same_before_and_after_importlib_metadata_is_imported(
     install(tmp_path / "a")
     install(tmp_path / "b", "demo_sql-2.0.dist-info", version="2.0")
     code = """
-        from tasksmithy.discovery import discover
+        from tasksmithy.plugins._discovery import discover
         first = discover()
         import importlib_metadata
         assert discover() == first

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from tasksmithy.documentation import Documentation
 from tasksmithy.errors import FieldError
+from tasksmithy.fields._documentation import Documentation
 
 
 def test_a_text_is_documentation_with_a_docstrings_indentation_removed() -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasksmithy import SettingsError
-from tasksmithy.runtime.secrets.dotenv import parse
+from tasksmithy.runtime.secrets._dotenv import parse
 
 
 @pytest.mark.parametrize(

@@ -31,8 +31,8 @@ from tasksmithy import (
     extend,
     extras,
 )
-from tasksmithy.definition import FIRST_SPELLINGS
 from tasksmithy.extend import TaskPluginRegistry, TaskTemplate
+from tasksmithy.task._declaration import FIRST_SPELLINGS
 from tasksmithy_function import AsyncFunctionTaskTemplate
 
 # Constructors

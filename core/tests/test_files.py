@@ -11,16 +11,17 @@ import fsspec
 import pytest
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from tasksmithy.codec import decode, digest, encode
 from tasksmithy.errors import (
     FieldError,
     InputError,
     MissingDependencyError,
     ValueEncodingError,
 )
-from tasksmithy.files import Dir, File
-from tasksmithy.interface import NativeInterface
-from tasksmithy.values import check_inputs, from_json, from_text, to_jsonable
+from tasksmithy.task._call_checks import check_inputs
+from tasksmithy.task._interface import NativeInterface
+from tasksmithy.values._codec import decode, digest, encode
+from tasksmithy.values._conversion import from_json, from_text, to_jsonable
+from tasksmithy.values._files import Dir, File
 
 
 @pytest.fixture
@@ -171,7 +172,7 @@ def test_a_file_system_that_is_not_installed_is_an_error_that_says_what_to_insta
 def test_without_fsspec_a_url_is_an_error_that_says_how_to_install_it() -> None:
     code = (
         "import sys; sys.modules['fsspec'] = None\n"
-        "from tasksmithy.files import File\n"
+        "from tasksmithy.values._files import File\n"
         "try: File('s3://b/k').exists()\n"
         "except ImportError as error: print(error)"
     )

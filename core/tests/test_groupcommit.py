@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tasksmithy.runtime.stores.groupcommit import GroupCommit
+from tasksmithy.runtime.stores._groupcommit import GroupCommit
 
 
 def test_what_is_added_is_written() -> None:

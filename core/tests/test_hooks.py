@@ -28,11 +28,11 @@ from tasksmithy import (
     run,
     serialize,
 )
-from tasksmithy.context import RunContext, current
-from tasksmithy.discovery import POLICIES, TASK_TYPES, PluginRecord
 from tasksmithy.errors import HookError, HookResultError, NotExecutableError, TasksmithyError
-from tasksmithy.hookspecs import HOOKS
-from tasksmithy.spec import Provenance
+from tasksmithy.plugins._discovery import POLICIES, TASK_TYPES, PluginRecord
+from tasksmithy.plugins._hookspecs import HOOKS
+from tasksmithy.task._context import RunContext, current
+from tasksmithy.task._spec import Provenance
 
 SCTX = SerializationContext(version="v1")
 INTERFACE = NativeInterface.from_types({"n": int}, {"o0": Any}, {"n": 1})

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from tasksmithy.errors import FieldError
-from tasksmithy.image import AptPackages, EnvVars, Image, PipPackages
-from tasksmithy.image_reference import image_reference
+from tasksmithy.fields._image import AptPackages, EnvVars, Image, PipPackages
+from tasksmithy.fields._image_reference import image_reference
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

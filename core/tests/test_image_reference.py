@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tasksmithy.errors import FieldError
-from tasksmithy.image_reference import image_reference
+from tasksmithy.fields._image_reference import image_reference
 
 DIGEST = "sha256:" + "0123456789abcdef" * 4
 

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasksmithy import FieldError, InputError, NativeInterface
-from tasksmithy.interface import NO_DEFAULT, type_name
+from tasksmithy.task._interface import NO_DEFAULT
+from tasksmithy.values._annotations import type_name
 
 MONTHLY = NativeInterface.from_types(
     {"month": int, "carrier": str, "top": int}, {"o0": float}, {"carrier": "AA", "top": 3}

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tasksmithy.runtime.stores.records import RunStore
+from tasksmithy.runtime.stores._run_store import RunStore
 
 STEPS = 40
 

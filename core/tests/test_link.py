@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from tasksmithy.errors import FieldError
-from tasksmithy.link import Link
+from tasksmithy.fields._link import Link
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from tasksmithy import InputError, Secret
-from tasksmithy.errors import shorten
-from tasksmithy.runtime.secrets.masking import Masker, masking
+from tasksmithy._texts import shorten
+from tasksmithy.runtime.secrets._masking import Masker, masking
 
 VALUE = "s3cr3t/pass+word"
 PEM = "-----BEGIN KEY-----\nMIIBVgIBADANBgkqhkiG\n9w0BAQEFAASCAUAwggE8\n-----END KEY-----\n"

@@ -9,8 +9,12 @@ import pytest
 from kubernetes.client import ApiClient, V1Container, V1PodSpec, V1Toleration
 
 from tasksmithy.errors import FieldError
-from tasksmithy.pod import PRIMARY_CONTAINER_DEFAULT_NAME, PodTemplate, pod_spec_from_resources
-from tasksmithy.resources import GPU, Resources
+from tasksmithy.fields._pod import (
+    PRIMARY_CONTAINER_DEFAULT_NAME,
+    PodTemplate,
+    pod_spec_from_resources,
+)
+from tasksmithy.fields._resources import GPU, Resources
 
 
 def plain(spec: V1PodSpec) -> Any:
@@ -215,7 +219,7 @@ WITHOUT_KUBERNETES = """
 import sys
 sys.path[:] = [path for path in sys.path if "site-packages" not in path]
 from tasksmithy.errors import FieldError, MissingDependencyError
-from tasksmithy.pod import PodTemplate, pod_spec_from_resources
+from tasksmithy.fields._pod import PodTemplate, pod_spec_from_resources
 try:
     pod_spec_from_resources()
 except MissingDependencyError as error:

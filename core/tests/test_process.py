@@ -38,8 +38,8 @@ from tasksmithy import (
     hookimpl,
     run,
 )
-from tasksmithy.runtime.process.attempt import perform_in_process
-from tasksmithy.source import load_file
+from tasksmithy.runtime.executors.process._attempt import perform_in_process
+from tasksmithy.task._source import load_file
 
 env = TaskEnvironment(name="p")
 own_process = env.clone_with("q", env_vars={"OWN": "yes"})

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from tasksmithy import NonRecoverableError, TaskEnvironment, group, map, with_runcontext
-from tasksmithy.context import RunContext, current
-from tasksmithy.runtime.observer import Observer
-from tasksmithy.runtime.report.live import Live
-from tasksmithy.runtime.report.progress import JsonLines, Lines, printable
+from tasksmithy.runtime._observer import Observer
+from tasksmithy.runtime.report._live import Live
+from tasksmithy.runtime.report._progress import JsonLines, Lines, printable
+from tasksmithy.task._context import RunContext, current
 
 env = TaskEnvironment(name="t")
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tasksmithy.quantity import NANOS, Quantity
+from tasksmithy.fields._quantity import NANOS, Quantity
 
 LARGEST = 2**63 - 1
 

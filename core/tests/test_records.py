@@ -18,10 +18,9 @@ from pathlib import Path
 import pytest
 
 from tasksmithy import __version__
-from tasksmithy.codec import Encoded, encode
 from tasksmithy.errors import RunInProgressError, StoreError, UnknownRunError
-from tasksmithy.runtime.secrets.masking import Masker
-from tasksmithy.runtime.stores.records import (
+from tasksmithy.runtime.secrets._masking import Masker
+from tasksmithy.runtime.stores._run_store import (
     AttemptRecord,
     Kept,
     RunStore,
@@ -29,12 +28,13 @@ from tasksmithy.runtime.stores.records import (
     TaskStatus,
     default_runs_directory,
 )
+from tasksmithy.values._codec import Encoded, encode
 
 PRELUDE = """
 import asyncio, os, sys, time
 from pathlib import Path
-from tasksmithy.codec import Encoded
-from tasksmithy.runtime.stores.records import RunStore, TaskRecord
+from tasksmithy.values._codec import Encoded
+from tasksmithy.runtime.stores._run_store import RunStore, TaskRecord
 
 store = RunStore(Path(sys.argv[1]))
 

@@ -13,8 +13,7 @@ from typing import Any
 import pytest
 
 from tasksmithy import NativeInterface, SerializationContext, TaskTemplate, TaskType, hookimpl
-from tasksmithy.active import registry_in_use
-from tasksmithy.discovery import EXECUTORS, POLICIES, RENDERERS, TASK_TYPES, PluginRecord
+from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.errors import (
     MissingDependencyError,
     PluginConflictError,
@@ -26,8 +25,9 @@ from tasksmithy.errors import (
     PluginVersionError,
     UnknownTaskTypeError,
 )
-from tasksmithy.registry import Registry
-from tasksmithy.settings import Settings
+from tasksmithy.plugins._discovery import EXECUTORS, POLICIES, RENDERERS, TASK_TYPES, PluginRecord
+from tasksmithy.plugins._registry import Registry
+from tasksmithy.plugins._settings import Settings
 
 HEADER = """
 from tasksmithy import NativeInterface, SerializationContext, Sql, TaskTemplate, TaskType, hookimpl
@@ -1050,7 +1050,7 @@ def test_a_plugin_whose_import_waits_for_a_thread_that_uses_the_registry_is_no_d
         GOOD
         + """
 import threading
-from tasksmithy.active import registry_in_use
+from tasksmithy._registry_in_use import registry_in_use
 
 registry = registry_in_use.get()
 thread = threading.Thread(target=registry.hooks, args=("other",), daemon=True)
@@ -1068,6 +1068,6 @@ was_blocked = thread.is_alive()
 def test_a_registry_reads_what_is_installed_by_default() -> None:
     code = "from tasksmithy import Registry; print(len(Registry().records))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    from tasksmithy.discovery import discover
+    from tasksmithy.plugins._discovery import discover
 
     assert int(done.stdout) == len(discover())

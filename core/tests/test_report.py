@@ -25,16 +25,16 @@ from tasksmithy import (
     report,
     with_runcontext,
 )
-from tasksmithy.codec import Encoded, encode
-from tasksmithy.runtime.report.html import LEAST_SHOWN, MOST_SHOWN, page, shown
-from tasksmithy.runtime.report.pages import LINES_KEPT
-from tasksmithy.runtime.stores.records import (
+from tasksmithy.runtime.report._html import LEAST_SHOWN, MOST_SHOWN, page, shown
+from tasksmithy.runtime.report._pages import LINES_KEPT
+from tasksmithy.runtime.stores._run_store import (
     AttemptRecord,
     RunDetails,
     RunRecord,
     RunStore,
     TaskRecord,
 )
+from tasksmithy.values._codec import Encoded, encode
 
 env = TaskEnvironment(name="t")
 

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasksmithy.errors import FieldError
-from tasksmithy.quantity import Quantity
-from tasksmithy.resources import GPU, TPU, Device, Resources
+from tasksmithy.fields._quantity import Quantity
+from tasksmithy.fields._resources import GPU, TPU, Device, Resources
 
 
 @pytest.mark.parametrize(

@@ -26,7 +26,7 @@ from tasksmithy import (
     with_runcontext,
 )
 from tasksmithy.errors import ResumeError, UnknownRunError
-from tasksmithy.runtime.stores.records import RunStore
+from tasksmithy.runtime.stores._run_store import RunStore
 
 env = TaskEnvironment(name="t")
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasksmithy.errors import FieldError
-from tasksmithy.retry import LONGEST_DELAY, Backoff, RetryStrategy
+from tasksmithy.fields._retry import LONGEST_DELAY, Backoff, RetryStrategy
 
 
 def test_a_count_is_a_strategy() -> None:

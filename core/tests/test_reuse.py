@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasksmithy.errors import FieldError
-from tasksmithy.reuse import ReusePolicy
+from tasksmithy.fields._reuse import ReusePolicy
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ from tasksmithy import (
     run,
     with_runcontext,
 )
-from tasksmithy.active import registry_in_use
+from tasksmithy._registry_in_use import registry_in_use
 
 env = TaskEnvironment(name="t")
 

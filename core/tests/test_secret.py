@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasksmithy.errors import FieldError
-from tasksmithy.secret import Secret, secrets_of
+from tasksmithy.fields._secret import Secret, secrets_of
 
 
 @pytest.mark.parametrize(

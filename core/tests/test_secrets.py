@@ -27,8 +27,8 @@ from tasksmithy import (
     TaskType,
     hookimpl,
 )
-from tasksmithy.runtime.secrets.sources import Mounts, SecretSources, environment, mounted, resolve
-from tasksmithy.secret import SecretRequest
+from tasksmithy.fields._secret import SecretRequest
+from tasksmithy.runtime.secrets._sources import Mounts, SecretSources, environment, mounted, resolve
 
 NOWHERE = SecretSources(env_files=())
 

@@ -39,8 +39,9 @@ from tasksmithy import (
     hookimpl,
     serialize,
 )
-from tasksmithy.discovery import TASK_TYPES, PluginRecord
-from tasksmithy.spec import Provenance, TaskSpec, not_json, to_json
+from tasksmithy.plugins._discovery import TASK_TYPES, PluginRecord
+from tasksmithy.task._spec import Provenance, TaskSpec
+from tasksmithy.values._json import not_json, to_json
 
 
 class Quiet(TaskType):
@@ -288,7 +289,7 @@ SCRIPT = """
 from typing import Literal
 
 from tasksmithy import *
-from tasksmithy.spec import to_json
+from tasksmithy.values._json import to_json
 
 class Tagged(TaskTemplate, task_type="demo"):
     tags: frozenset[str] = frozenset()

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tasksmithy.errors import SettingsError
-from tasksmithy.settings import Settings
+from tasksmithy.plugins._settings import Settings
 
 
 def write(folder: Path, text: str | bytes) -> Path:

@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from tasksmithy.slots import Slots
+from tasksmithy.concurrency._slots import Slots
 
 
 async def turns(times: int = 5) -> None:

@@ -13,7 +13,7 @@ from core.tests.conftest import CommandLine
 
 from tasksmithy import run
 from tasksmithy.errors import SourceError
-from tasksmithy.source import find_task, load_file
+from tasksmithy.task._source import find_task, load_file
 
 FILE = """
 from tasksmithy import TaskEnvironment

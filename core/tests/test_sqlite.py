@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tasksmithy.errors import StoreError
-from tasksmithy.runtime.stores.sqlite import Database, Schema, transaction
+from tasksmithy.runtime.stores._sqlite import Database, Schema, transaction
 
 SCHEMA = Schema("the test", 0x74736D7F, "CREATE TABLE numbers (number INTEGER PRIMARY KEY)")
 

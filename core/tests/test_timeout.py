@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tasksmithy.errors import FieldError
-from tasksmithy.timeout import Timeout
+from tasksmithy.fields._timeout import Timeout
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 

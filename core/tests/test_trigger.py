@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tasksmithy.errors import FieldError
-from tasksmithy.trigger import Cron, FixedRate, Trigger, TriggerTime
+from tasksmithy.fields._trigger import Cron, FixedRate, Trigger, TriggerTime
 
 NOON = datetime(2025, 1, 1, 12, tzinfo=UTC)
 HOURLY = Cron("0 * * * *")

@@ -12,19 +12,19 @@ from typing import Any
 
 import pytest
 
-from tasksmithy.cache import Cache
-from tasksmithy.device import GPU, TPU, Device
-from tasksmithy.documentation import Documentation
 from tasksmithy.errors import FieldError
-from tasksmithy.image import Image
-from tasksmithy.link import Link
-from tasksmithy.pod import PodTemplate
-from tasksmithy.resources import Resources
-from tasksmithy.retry import Backoff, RetryStrategy
-from tasksmithy.reuse import ReusePolicy
-from tasksmithy.secret import Secret
-from tasksmithy.timeout import Timeout
-from tasksmithy.trigger import Cron, FixedRate, Trigger
+from tasksmithy.fields._accelerators import GPU, TPU, Device
+from tasksmithy.fields._cache import Cache
+from tasksmithy.fields._documentation import Documentation
+from tasksmithy.fields._image import Image
+from tasksmithy.fields._link import Link
+from tasksmithy.fields._pod import PodTemplate
+from tasksmithy.fields._resources import Resources
+from tasksmithy.fields._retry import Backoff, RetryStrategy
+from tasksmithy.fields._reuse import ReusePolicy
+from tasksmithy.fields._secret import Secret
+from tasksmithy.fields._timeout import Timeout
+from tasksmithy.fields._trigger import Cron, FixedRate, Trigger
 
 VALUES: list[Any] = [
     Resources((1, "2"), "2Gi", gpu=GPU("A100", 2, "1g.5gb"), disk="1Gi", shm="auto"),

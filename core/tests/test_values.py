@@ -39,7 +39,8 @@ from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
 from tasksmithy import InputError, NativeInterface, TaskTemplate
-from tasksmithy.values import check_inputs, from_json, from_text, to_jsonable
+from tasksmithy.task._call_checks import check_inputs
+from tasksmithy.values._conversion import from_json, from_text, to_jsonable
 
 T = TypeVar("T")
 
@@ -366,7 +367,8 @@ def test_a_check_and_builtin_scalars_need_no_pydantic() -> None:
     program = """
 import sys
 from tasksmithy import File, NativeInterface
-from tasksmithy.values import check_inputs, from_text
+from tasksmithy.task._call_checks import check_inputs
+from tasksmithy.values._conversion import from_text
 class Plain: ...
 for kind, value in (
     (int, 1), (float, 1), (list[int | None], [1]), (list[Plain | File], [Plain(), File("a")])

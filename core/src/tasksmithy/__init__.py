@@ -4,20 +4,13 @@ The public names are imported when they are first used, so that a program pays o
 uses.
 """
 
-from tasksmithy.active import registry_in_use
+from tasksmithy._registry_in_use import registry_in_use
 
 __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interpreter
-    from tasksmithy.cache import Cache as Cache
-    from tasksmithy.cache import CacheRequest as CacheRequest
-    from tasksmithy.context import RunContext as RunContext
-    from tasksmithy.context import current as current
-    from tasksmithy.context import group as group
-    from tasksmithy.discovery import PluginRecord as PluginRecord
-    from tasksmithy.documentation import Documentation as Documentation
-    from tasksmithy.environment import TaskEnvironment as TaskEnvironment
+    from tasksmithy.concurrency._threads import in_thread as in_thread
     from tasksmithy.errors import DefinitionError as DefinitionError
     from tasksmithy.errors import EnvironmentDefinitionError as EnvironmentDefinitionError
     from tasksmithy.errors import FieldError as FieldError
@@ -56,55 +49,63 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.errors import ValueEncodingError as ValueEncodingError
     from tasksmithy.errors import WorkerDiedError as WorkerDiedError
     from tasksmithy.errors import WorkerStartError as WorkerStartError
-    from tasksmithy.files import Dir as Dir
-    from tasksmithy.files import File as File
-    from tasksmithy.hookspecs import hookimpl as hookimpl
-    from tasksmithy.hookspecs import hookspec as hookspec
-    from tasksmithy.image import Image as Image
-    from tasksmithy.interface import NativeInterface as NativeInterface
-    from tasksmithy.link import Link as Link
-    from tasksmithy.pod import PodTemplate as PodTemplate
-    from tasksmithy.registry import Registry as Registry
-    from tasksmithy.resources import GPU as GPU
-    from tasksmithy.resources import TPU as TPU
-    from tasksmithy.resources import Device as Device
-    from tasksmithy.resources import Resources as Resources
-    from tasksmithy.retry import Backoff as Backoff
-    from tasksmithy.retry import RetryStrategy as RetryStrategy
-    from tasksmithy.reuse import ReusePolicy as ReusePolicy
-    from tasksmithy.runtime.mapping import map as map
-    from tasksmithy.runtime.run import arun as arun
-    from tasksmithy.runtime.run import init as init
-    from tasksmithy.runtime.run import is_initialized as is_initialized
-    from tasksmithy.runtime.run import run as run
-    from tasksmithy.runtime.run import with_runcontext as with_runcontext
-    from tasksmithy.secret import Secret as Secret
-    from tasksmithy.secret import SecretRequest as SecretRequest
-    from tasksmithy.serialization import serialize as serialize
-    from tasksmithy.settings import Settings as Settings
-    from tasksmithy.spec import DataLoadingConfig as DataLoadingConfig
-    from tasksmithy.spec import SerializationContext as SerializationContext
-    from tasksmithy.spec import Sql as Sql
-    from tasksmithy.spec import TaskSpec as TaskSpec
-    from tasksmithy.task import TaskTemplate as TaskTemplate
-    from tasksmithy.tasktype import TaskType as TaskType
-    from tasksmithy.threads import in_thread as in_thread
-    from tasksmithy.timeout import Timeout as Timeout
-    from tasksmithy.timeout import TimeoutType as TimeoutType
-    from tasksmithy.trigger import Cron as Cron
-    from tasksmithy.trigger import FixedRate as FixedRate
-    from tasksmithy.trigger import Trigger as Trigger
-    from tasksmithy.trigger import TriggerTime as TriggerTime
+    from tasksmithy.fields._cache import Cache as Cache
+    from tasksmithy.fields._cache import CacheRequest as CacheRequest
+    from tasksmithy.fields._documentation import Documentation as Documentation
+    from tasksmithy.fields._image import Image as Image
+    from tasksmithy.fields._link import Link as Link
+    from tasksmithy.fields._pod import PodTemplate as PodTemplate
+    from tasksmithy.fields._resources import GPU as GPU
+    from tasksmithy.fields._resources import TPU as TPU
+    from tasksmithy.fields._resources import Device as Device
+    from tasksmithy.fields._resources import Resources as Resources
+    from tasksmithy.fields._retry import Backoff as Backoff
+    from tasksmithy.fields._retry import RetryStrategy as RetryStrategy
+    from tasksmithy.fields._reuse import ReusePolicy as ReusePolicy
+    from tasksmithy.fields._secret import Secret as Secret
+    from tasksmithy.fields._secret import SecretRequest as SecretRequest
+    from tasksmithy.fields._timeout import Timeout as Timeout
+    from tasksmithy.fields._timeout import TimeoutType as TimeoutType
+    from tasksmithy.fields._trigger import Cron as Cron
+    from tasksmithy.fields._trigger import FixedRate as FixedRate
+    from tasksmithy.fields._trigger import Trigger as Trigger
+    from tasksmithy.fields._trigger import TriggerTime as TriggerTime
+    from tasksmithy.plugins._discovery import PluginRecord as PluginRecord
+    from tasksmithy.plugins._hookspecs import TaskTemplateSpec as TaskTemplateSpec
+    from tasksmithy.plugins._hookspecs import hookimpl as hookimpl
+    from tasksmithy.plugins._hookspecs import hookspec as hookspec
+    from tasksmithy.plugins._registry import Registry as Registry
+    from tasksmithy.plugins._settings import Settings as Settings
+    from tasksmithy.plugins._task_type import TaskType as TaskType
+    from tasksmithy.runtime._map import map as map
+    from tasksmithy.runtime._run import arun as arun
+    from tasksmithy.runtime._run import init as init
+    from tasksmithy.runtime._run import is_initialized as is_initialized
+    from tasksmithy.runtime._run import run as run
+    from tasksmithy.runtime._run import with_runcontext as with_runcontext
+    from tasksmithy.task._context import RunContext as RunContext
+    from tasksmithy.task._context import current as current
+    from tasksmithy.task._context import group as group
+    from tasksmithy.task._environment import TaskEnvironment as TaskEnvironment
+    from tasksmithy.task._interface import NativeInterface as NativeInterface
+    from tasksmithy.task._serialize import serialize as serialize
+    from tasksmithy.task._spec import DataLoadingConfig as DataLoadingConfig
+    from tasksmithy.task._spec import SerializationContext as SerializationContext
+    from tasksmithy.task._spec import Sql as Sql
+    from tasksmithy.task._spec import TaskSpec as TaskSpec
+    from tasksmithy.task._template import TaskTemplate as TaskTemplate
+    from tasksmithy.values._files import Dir as Dir
+    from tasksmithy.values._files import File as File
 
 _HOMES = {
-    "Cache": "cache",
-    "CacheRequest": "cache",
-    "RunContext": "context",
-    "current": "context",
-    "group": "context",
-    "PluginRecord": "discovery",
-    "Documentation": "documentation",
-    "TaskEnvironment": "environment",
+    "Cache": "fields._cache",
+    "CacheRequest": "fields._cache",
+    "RunContext": "task._context",
+    "current": "task._context",
+    "group": "task._context",
+    "PluginRecord": "plugins._discovery",
+    "Documentation": "fields._documentation",
+    "TaskEnvironment": "task._environment",
     "DefinitionError": "errors",
     "EnvironmentDefinitionError": "errors",
     "FieldError": "errors",
@@ -143,45 +144,46 @@ _HOMES = {
     "UnknownRunError": "errors",
     "RunInProgressError": "errors",
     "StoreError": "errors",
-    "Dir": "files",
-    "File": "files",
-    "hookimpl": "hookspecs",
-    "hookspec": "hookspecs",
-    "Image": "image",
-    "NativeInterface": "interface",
-    "Link": "link",
-    "PodTemplate": "pod",
-    "Registry": "registry",
-    "Device": "resources",
-    "GPU": "resources",
-    "Resources": "resources",
-    "TPU": "resources",
-    "Backoff": "retry",
-    "RetryStrategy": "retry",
-    "ReusePolicy": "reuse",
-    "map": "runtime.mapping",
-    "arun": "runtime.run",
-    "init": "runtime.run",
-    "is_initialized": "runtime.run",
-    "run": "runtime.run",
-    "with_runcontext": "runtime.run",
-    "Secret": "secret",
-    "SecretRequest": "secret",
-    "serialize": "serialization",
-    "Settings": "settings",
-    "DataLoadingConfig": "spec",
-    "SerializationContext": "spec",
-    "Sql": "spec",
-    "TaskSpec": "spec",
-    "TaskTemplate": "task",
-    "TaskType": "tasktype",
-    "in_thread": "threads",
-    "Timeout": "timeout",
-    "TimeoutType": "timeout",
-    "Cron": "trigger",
-    "FixedRate": "trigger",
-    "Trigger": "trigger",
-    "TriggerTime": "trigger",
+    "Dir": "values._files",
+    "File": "values._files",
+    "TaskTemplateSpec": "plugins._hookspecs",
+    "hookimpl": "plugins._hookspecs",
+    "hookspec": "plugins._hookspecs",
+    "Image": "fields._image",
+    "NativeInterface": "task._interface",
+    "Link": "fields._link",
+    "PodTemplate": "fields._pod",
+    "Registry": "plugins._registry",
+    "Device": "fields._resources",
+    "GPU": "fields._resources",
+    "Resources": "fields._resources",
+    "TPU": "fields._resources",
+    "Backoff": "fields._retry",
+    "RetryStrategy": "fields._retry",
+    "ReusePolicy": "fields._reuse",
+    "map": "runtime._map",
+    "arun": "runtime._run",
+    "init": "runtime._run",
+    "is_initialized": "runtime._run",
+    "run": "runtime._run",
+    "with_runcontext": "runtime._run",
+    "Secret": "fields._secret",
+    "SecretRequest": "fields._secret",
+    "serialize": "task._serialize",
+    "Settings": "plugins._settings",
+    "DataLoadingConfig": "task._spec",
+    "SerializationContext": "task._spec",
+    "Sql": "task._spec",
+    "TaskSpec": "task._spec",
+    "TaskTemplate": "task._template",
+    "TaskType": "plugins._task_type",
+    "in_thread": "concurrency._threads",
+    "Timeout": "fields._timeout",
+    "TimeoutType": "fields._timeout",
+    "Cron": "fields._trigger",
+    "FixedRate": "fields._trigger",
+    "Trigger": "fields._trigger",
+    "TriggerTime": "fields._trigger",
 }
 
 __all__ = [*_HOMES, "__version__"]
@@ -203,7 +205,7 @@ def __dir__() -> list[str]:
 
 
 def _registry_of_the_process() -> object:
-    from tasksmithy.registry import Registry
+    from tasksmithy.plugins._registry import Registry
 
     return Registry()
 

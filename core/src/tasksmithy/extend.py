@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from tasksmithy.active import registry_in_use
-from tasksmithy.errors import PluginRegistrationError, shorten
-from tasksmithy.pod import PRIMARY_CONTAINER_DEFAULT_NAME, pod_spec_from_resources
-from tasksmithy.registry import Registry
-from tasksmithy.runtime.run import is_initialized
-from tasksmithy.task import TaskTemplate
+from tasksmithy._registry_in_use import registry_in_use
+from tasksmithy._texts import shorten
+from tasksmithy.errors import PluginRegistrationError
+from tasksmithy.fields._pod import PRIMARY_CONTAINER_DEFAULT_NAME, pod_spec_from_resources
+from tasksmithy.plugins._registry import Registry
+from tasksmithy.runtime._run import is_initialized
+from tasksmithy.task._template import TaskTemplate
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tasksmithy.active import registry_in_use
-from tasksmithy.registry import Registry
+from tasksmithy._registry_in_use import registry_in_use
+from tasksmithy.plugins._registry import Registry
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

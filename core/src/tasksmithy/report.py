@@ -15,7 +15,7 @@ from __future__ import annotations
 import html as _html
 from dataclasses import dataclass
 
-from tasksmithy.context import current
+from tasksmithy.task._context import current
 
 LOG = "Log"
 """The tab that holds the log: what `log` adds, and the records of `current().logger`."""

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from tasksmithy.testing.distribution import write_distribution
+from tasksmithy.testing._distribution import write_distribution
 
 GROUP = "tasksmithy.task_types.v1"
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tasksmithy import Registry, TaskTemplate, TaskType, hookimpl
-from tasksmithy.active import registry_in_use
-from tasksmithy.interface import NativeInterface
+from tasksmithy._registry_in_use import registry_in_use
+from tasksmithy.task._interface import NativeInterface
 
 GROUP = "tasksmithy.task_types.v1"
 HELLO = """
@@ -97,12 +97,12 @@ def test_what_a_test_installs_is_not_there_for_the_next(tmp_path: Path) -> None:
 
 
 def test_pytest_starts_without_the_registry_and_without_the_checks() -> None:
-    code = "import sys, tasksmithy.testing.fixtures; print(*sys.modules)"
+    code = "import sys, tasksmithy.testing._fixtures; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     own = {name for name in done.stdout.split() if name.startswith("tasksmithy")}
     assert own == {
         "tasksmithy",
-        "tasksmithy.active",
+        "tasksmithy._registry_in_use",
         "tasksmithy.testing",
-        "tasksmithy.testing.fixtures",
+        "tasksmithy.testing._fixtures",
     }

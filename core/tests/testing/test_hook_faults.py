@@ -311,7 +311,7 @@ PLUGINS = {
     "it_asks_itself_again": Plugin(
         "test_a_policy_sees_each_hook_once",
         ("was asked for 'config', a policy saw that hook 2 times",),
-        module="from tasksmithy.hooks import hooks_for\nasking = []",
+        module="from tasksmithy.task._hooks import hooks_for\nasking = []",
         hooks="""
         @hookimpl
         def config(self, task, sctx):
@@ -324,7 +324,7 @@ PLUGINS = {
     "its_spec_passes_policies_by": Plugin(
         "test_a_policy_may_change_what_a_hook_gives",
         ("what a policy adds to config, custom_config, container_args is not in the spec",),
-        module="from tasksmithy.spec import Provenance",
+        module="from tasksmithy.task._spec import Provenance",
         hooks="""
         @hookimpl
         def serialize(self, task):

@@ -9,7 +9,7 @@ import pytest
 
 import tasksmithy
 from tasksmithy.testing import ConformanceWarning
-from tasksmithy.testing.outcome import difference, fail, since
+from tasksmithy.testing._outcome import difference, fail, since
 
 
 class Checks:
@@ -56,7 +56,7 @@ def test_under_pytest_a_new_check_is_a_warning_unless_warnings_are_errors(
     release = ".".join(tasksmithy.__version__.split(".")[:2])
     (tmp_path / "pytest.ini").write_text(f"[pytest]\nfilterwarnings =\n {filters}\n")
     (tmp_path / "test_it.py").write_text(
-        "from tasksmithy.testing.outcome import fail, since\n"
+        "from tasksmithy.testing._outcome import fail, since\n"
         "class TestIt:\n"
         f"    @since({release!r})\n"
         "    def test_new(self): fail('it is broken', 'repair it')\n"

@@ -11,8 +11,9 @@ from core.tests.testing import (
     test_wheel_faults,
 )
 
-from tasksmithy.testing import TaskTypeConformance, fixtures
-from tasksmithy.testing.subject import CAPABILITIES
+from tasksmithy.testing import TaskTypeConformance
+from tasksmithy.testing import _fixtures as fixtures
+from tasksmithy.testing._subject import CAPABILITIES
 
 FAULTS = (
     test_discovery_faults,

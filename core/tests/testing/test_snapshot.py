@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from tasksmithy import NativeInterface, SerializationContext, TaskTemplate, TaskType, hookimpl
-from tasksmithy.registry import Registry
-from tasksmithy.settings import Settings
+from tasksmithy.plugins._registry import Registry
+from tasksmithy.plugins._settings import Settings
 from tasksmithy.testing import assert_spec_snapshot
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from core.tests.testing.conftest import GROUP, Failures, Plugin, check
 
-from tasksmithy.testing.distribution import write_distribution
+from tasksmithy.testing._distribution import write_distribution
 
 # A build backend that needs no network.
 BACKEND = """

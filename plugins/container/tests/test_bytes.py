@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tasksmithy import run
-from tasksmithy.files import File
+from tasksmithy.values._files import File
 from tasksmithy_container import ContainerTask
 
 COUNT = 10_000

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tasksmithy import GPU, TPU, InputError, Resources, Secret, run
-from tasksmithy.context import RunContext, entered
+from tasksmithy.task._context import RunContext, entered
 from tasksmithy_container import ContainerError, ContainerTask
 from tasksmithy_container.engine import Engine
 from tasksmithy_container.invocation import disk_arguments, resource_arguments

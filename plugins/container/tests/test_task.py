@@ -14,7 +14,7 @@ from tasksmithy import (
     serialize,
 )
 from tasksmithy.extras import ContainerTask
-from tasksmithy.files import Dir, File
+from tasksmithy.values._files import Dir, File
 
 
 def task(**fields: Any) -> Any:

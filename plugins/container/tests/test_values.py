@@ -13,7 +13,7 @@ import yaml
 from flyteidl2.core.literals_pb2 import LiteralMap
 
 from tasksmithy import InputError, OutputError, run
-from tasksmithy.files import Dir, File
+from tasksmithy.values._files import Dir, File
 from tasksmithy_container import ContainerTask
 
 

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from tasksmithy import SerializationContext
-from tasksmithy.source import find_task, load_file
-from tasksmithy.spec import CodeBundle
+from tasksmithy.task._source import find_task, load_file
+from tasksmithy.task._spec import CodeBundle
 
 SOURCE = '''
 """Tasks for a container."""

@@ -32,8 +32,8 @@ from tasksmithy import (
     serialize,
 )
 from tasksmithy.extend import TaskPluginRegistry
-from tasksmithy.hooks import hooks_for
-from tasksmithy.spec import CodeBundle
+from tasksmithy.task._hooks import hooks_for
+from tasksmithy.task._spec import CodeBundle
 from tasksmithy_function import AsyncFunctionTaskTemplate
 
 env = TaskEnvironment(name="sums")

@@ -20,7 +20,7 @@ from pyarrow import parquet
 from pydantic import AliasChoices, BaseModel, Field, field_validator
 
 from tasksmithy import TaskDefinitionError, run
-from tasksmithy.files import Dir, File
+from tasksmithy.values._files import Dir, File
 from tasksmithy_sql import QueryError, ResultError, RowCount, SQLError, SQLTask
 
 TWO = "select 1 as a, 'x' as b union all select 2, null order by a"

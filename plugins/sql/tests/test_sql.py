@@ -26,7 +26,7 @@ from tasksmithy import (
     run,
     serialize,
 )
-from tasksmithy.hooks import hooks_for
+from tasksmithy.task._hooks import hooks_for
 from tasksmithy_sql import SQLTask
 
 SCTX = SerializationContext(version="v1")

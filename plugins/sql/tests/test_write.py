@@ -15,7 +15,7 @@ import pytest
 from pyarrow import parquet
 
 from tasksmithy import TaskDefinitionError, run, serialize
-from tasksmithy.files import File
+from tasksmithy.values._files import File
 from tasksmithy_sql import QueryError, RowCount, SQLWrite
 
 ROWS = pa.table({"k": [1, 2], "v": ["one", None]})

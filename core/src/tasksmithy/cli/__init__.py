@@ -42,7 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130  # as a shell has it: 128 and the number of the signal
     except Exception as error:  # noqa: BLE001 - the last to see it: told to the person, not lost
-        from tasksmithy.cli.failure import is_of_a_task, report
+        from tasksmithy.cli._failure import is_of_a_task, report
 
         if isinstance(error, BrokenPipeError) and not is_of_a_task(error):
             sys.stderr.close()  # whoever read the output has enough of it
@@ -78,5 +78,5 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     for name, purpose in _COMMANDS.items():
         command = commands.add_parser(name, help=purpose)
         if name == asked_for:
-            import_module(f"tasksmithy.cli.{name}").describe(command)
+            import_module(f"tasksmithy.cli._{name}").describe(command)
     return parser

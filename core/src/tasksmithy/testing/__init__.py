@@ -16,14 +16,14 @@
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interpreter
-    from tasksmithy.testing.conformance import TaskTypeConformance as TaskTypeConformance
-    from tasksmithy.testing.outcome import ConformanceWarning as ConformanceWarning
-    from tasksmithy.testing.snapshot import assert_spec_snapshot as assert_spec_snapshot
+    from tasksmithy.testing._conformance import TaskTypeConformance as TaskTypeConformance
+    from tasksmithy.testing._outcome import ConformanceWarning as ConformanceWarning
+    from tasksmithy.testing._snapshot import assert_spec_snapshot as assert_spec_snapshot
 
 _HOMES = {
-    "TaskTypeConformance": "conformance",
-    "ConformanceWarning": "outcome",
-    "assert_spec_snapshot": "snapshot",
+    "TaskTypeConformance": "_conformance",
+    "ConformanceWarning": "_outcome",
+    "assert_spec_snapshot": "_snapshot",
 }
 
 __all__ = ["ConformanceWarning", "TaskTypeConformance", "assert_spec_snapshot"]

@@ -7,10 +7,11 @@ import typing
 from datetime import datetime
 from typing import Any
 
-from tasksmithy.errors import FieldError, InputError, shorten
-from tasksmithy.files import Dir, File
-from tasksmithy.interface import alternatives
-from tasksmithy.values import to_jsonable
+from tasksmithy._texts import shorten
+from tasksmithy.errors import FieldError, InputError
+from tasksmithy.values._annotations import alternatives
+from tasksmithy.values._conversion import to_jsonable
+from tasksmithy.values._files import Dir, File
 
 
 def required(kind: Any) -> Any:

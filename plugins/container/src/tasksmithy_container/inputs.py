@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tasksmithy.errors import InputError
-from tasksmithy.files import Dir, File
+from tasksmithy.values._files import Dir, File
 from tasksmithy_container.conversion import jsonable, required, text_of
 from tasksmithy_container.metadata import Entry, write_metadata
 from tasksmithy_container.scratch import Scratch

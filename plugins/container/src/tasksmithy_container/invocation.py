@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from tasksmithy.context import RunContext
-from tasksmithy.quantity import NANOS, Quantity
-from tasksmithy.resources import Device, Resources
+from tasksmithy.fields._quantity import NANOS, Quantity
+from tasksmithy.fields._resources import Device, Resources
+from tasksmithy.task._context import RunContext
 from tasksmithy_container.engine import Engine
 from tasksmithy_container.inputs import Mount
 from tasksmithy_container.scratch import Scratch

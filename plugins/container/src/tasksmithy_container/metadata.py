@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasksmithy.errors import InputError, MissingDependencyError
-from tasksmithy.files import Dir, File
-from tasksmithy.spec import MetadataFormat
+from tasksmithy.task._spec import MetadataFormat
+from tasksmithy.values._files import Dir, File
 
 if TYPE_CHECKING:
     from flyteidl2.core.literals_pb2 import Literal

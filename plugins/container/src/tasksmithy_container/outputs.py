@@ -8,10 +8,11 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from tasksmithy.errors import InputError, OutputError, shorten
-from tasksmithy.files import Dir, File
-from tasksmithy.interface import type_name
-from tasksmithy.values import from_text
+from tasksmithy._texts import shorten
+from tasksmithy.errors import InputError, OutputError
+from tasksmithy.values._annotations import type_name
+from tasksmithy.values._conversion import from_text
+from tasksmithy.values._files import Dir, File
 from tasksmithy_container.conversion import is_optional, required
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.task import ContainerTask

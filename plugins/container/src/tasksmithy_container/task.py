@@ -8,13 +8,13 @@ from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Any, Final, Literal, get_args
 
-from tasksmithy import checks
 from tasksmithy.errors import FieldError
-from tasksmithy.image import Image
-from tasksmithy.interface import NativeInterface
-from tasksmithy.secret import SecretRequest, secrets_of
-from tasksmithy.spec import MetadataFormat
-from tasksmithy.task import TaskTemplate
+from tasksmithy.fields import _checks as checks
+from tasksmithy.fields._image import Image
+from tasksmithy.fields._secret import SecretRequest, secrets_of
+from tasksmithy.task._interface import NativeInterface
+from tasksmithy.task._spec import MetadataFormat
+from tasksmithy.task._template import TaskTemplate
 from tasksmithy_container.conversion import check_type
 from tasksmithy_container.templates import check_references, split, words
 

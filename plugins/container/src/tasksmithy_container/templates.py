@@ -6,7 +6,8 @@ import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 
-from tasksmithy.errors import FieldError, InputError, near_misses
+from tasksmithy._texts import near_misses
+from tasksmithy.errors import FieldError, InputError
 
 _REFERENCE = re.compile(r"\{\{\s*\.inputs\.([^\s{}]*)\s*\}\}")
 

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from tasksmithy.errors import InputError, SourceError, TasksmithyError
-from tasksmithy.runtime.run import run
-from tasksmithy.source import find_task, load_module
-from tasksmithy.task import TaskTemplate
-from tasksmithy.values import from_json, to_jsonable
+from tasksmithy.runtime._run import run
+from tasksmithy.task._source import find_task, load_module
+from tasksmithy.task._template import TaskTemplate
+from tasksmithy.values._conversion import from_json, to_jsonable
 
 
 def main(argv: Sequence[str] | None = None) -> int:

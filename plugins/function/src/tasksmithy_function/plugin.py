@@ -12,13 +12,13 @@ from pathlib import Path
 from types import CellType, CodeType
 from typing import Any
 
-from tasksmithy.codec import digest
+from tasksmithy.concurrency._threads import in_thread
 from tasksmithy.errors import TaskDefinitionError, ValueEncodingError
-from tasksmithy.hookspecs import hookimpl
-from tasksmithy.spec import SerializationContext
-from tasksmithy.task import TaskTemplate
-from tasksmithy.tasktype import TaskType
-from tasksmithy.threads import in_thread
+from tasksmithy.plugins._hookspecs import hookimpl
+from tasksmithy.plugins._task_type import TaskType
+from tasksmithy.task._spec import SerializationContext
+from tasksmithy.task._template import TaskTemplate
+from tasksmithy.values._codec import digest
 from tasksmithy_function.task import AsyncFunctionTaskTemplate
 
 Task = AsyncFunctionTaskTemplate[..., Any]

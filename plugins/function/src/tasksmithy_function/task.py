@@ -9,11 +9,11 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
-from tasksmithy.active import registry_in_use
+from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.errors import FieldError, TaskDefinitionError
-from tasksmithy.registry import Registry
-from tasksmithy.spec import SerializationContext
-from tasksmithy.task import TaskTemplate
+from tasksmithy.plugins._registry import Registry
+from tasksmithy.task._spec import SerializationContext
+from tasksmithy.task._template import TaskTemplate
 
 P = ParamSpec("P")
 R = TypeVar("R")

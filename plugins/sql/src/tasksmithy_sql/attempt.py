@@ -7,8 +7,8 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from tasksmithy.context import RunContext
-from tasksmithy.threads import in_thread
+from tasksmithy.concurrency._threads import in_thread
+from tasksmithy.task._context import RunContext
 from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.errors import SQLError
 from tasksmithy_sql.outputs import discard

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from tasksmithy.errors import FieldError
-from tasksmithy.secret import Secret
+from tasksmithy.fields._secret import Secret
 from tasksmithy_sql.url import DatabaseURL
 
 

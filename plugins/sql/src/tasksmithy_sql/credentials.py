@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from tasksmithy.context import RunContext
-from tasksmithy.secret import Secret
+from tasksmithy.fields._secret import Secret
+from tasksmithy.task._context import RunContext
 from tasksmithy_sql.errors import CredentialsError
 
 

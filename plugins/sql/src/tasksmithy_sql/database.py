@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from tasksmithy import checks
 from tasksmithy.errors import FieldError
-from tasksmithy.secret import Secret, secrets_of
-from tasksmithy.task import TaskTemplate
+from tasksmithy.fields import _checks as checks
+from tasksmithy.fields._secret import Secret, secrets_of
+from tasksmithy.task._template import TaskTemplate
 from tasksmithy_sql.url import ALLOWED, DatabaseURL
 
 if TYPE_CHECKING:

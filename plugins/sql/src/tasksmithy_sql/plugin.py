@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tasksmithy.context import RunContext
-from tasksmithy.hookspecs import hookimpl
-from tasksmithy.interface import type_name
-from tasksmithy.spec import Sql
-from tasksmithy.tasktype import TaskType
+from tasksmithy.plugins._hookspecs import hookimpl
+from tasksmithy.plugins._task_type import TaskType
+from tasksmithy.task._context import RunContext
+from tasksmithy.task._spec import Sql
+from tasksmithy.values._annotations import type_name
 from tasksmithy_sql.attempt import attempted
 from tasksmithy_sql.binding import bound
 from tasksmithy_sql.bulk import check_columns

@@ -13,7 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasksmithy.errors import FieldError, near_misses
+from tasksmithy._texts import near_misses
+from tasksmithy.errors import FieldError
 
 if TYPE_CHECKING:
     from sqlglot.dialects.dialect import Dialect

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tasksmithy.errors import FieldError, near_misses
+from tasksmithy._texts import near_misses
+from tasksmithy.errors import FieldError
 
 Kind = Literal["duckdb", "sqlite", "postgresql", "sqlalchemy"]
 

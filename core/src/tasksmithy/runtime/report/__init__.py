@@ -1,1 +1,4 @@
-"""What a run tells of itself: while it goes on, and in a report afterwards."""
+"""Reports: a run as people see it, while it runs and afterwards.
+
+The modules are private: `tasksmithy` and `tasksmithy.extend` have the public names.
+"""

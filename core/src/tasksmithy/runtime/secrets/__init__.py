@@ -1,1 +1,4 @@
-"""The secrets of tasks: where they come from, and that they are not shown."""
+"""Secrets: where their values come from, and how none is shown.
+
+The modules are private: `tasksmithy` and `tasksmithy.extend` have the public names.
+"""

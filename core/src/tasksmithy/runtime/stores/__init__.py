@@ -1,1 +1,4 @@
-"""What is kept on disk: results of tasks and records of runs, in SQLite."""
+"""Stores: what outlives a run, in SQLite.
+
+The modules are private: `tasksmithy` and `tasksmithy.extend` have the public names.
+"""

@@ -20,7 +20,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from tasksmithy.errors import near_misses
+from tasksmithy._texts import near_misses
 from tasksmithy_sql.binding import Statement, double_quoted, misfit
 from tasksmithy_sql.bulk import (
     Write,

@@ -1,0 +1,27 @@
+"""Texts of messages: shortened values, and the names that are close to a wrong one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+def shorten(value: object, limit: int = 80) -> str:
+    """`repr(value)` in at most `limit` characters, for use in a message; never raises."""
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - a broken __repr__ must not hide the message it is part of
+        text = f"<{type(value).__name__}: its repr raised {type(error).__name__}>"
+    return cut(text, limit)
+
+
+def cut(text: str, limit: int) -> str:
+    """`text` in at most `limit` characters; an ellipsis stands for the rest."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def near_misses(name: str, known: Iterable[str]) -> str:
+    """`"; did you mean 'x'?"` where something in `known` is close to `name`, otherwise `""`."""
+    import difflib  # only on the way to an error
+
+    close = difflib.get_close_matches(name, sorted(known), n=3)
+    return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""

@@ -1,0 +1,35 @@
+"""A link from a task to somewhere else: its logs, its dashboard."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tasksmithy.errors import FieldError
+from tasksmithy.fields._checks import matching, non_empty
+
+# "{{...}}" stands for what the cluster fills in, also for the whole beginning.
+_URI = r"(?:https?://|file://|\{\{[^{}]+\}\})(?:[^\s{}]|\{\{[^{}]+\}\})*"
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A named link that a task's page shows.
+
+    Attributes:
+        name: the text of the link.
+        uri: an http, https or file URI; `{{...}}` in it is filled in by the cluster.
+    """
+
+    name: str
+    uri: str
+
+    def check(self) -> None:
+        """Raise `FieldError` for the first field that is not allowed."""
+        non_empty("name", self.name)
+        allowed = "an http, https or file URI, or a template with {{...}} in it"
+        if matching("uri", self.uri, _URI, allowed).endswith("://"):
+            raise FieldError("uri", self.uri, allowed)
+
+    def to_dict(self) -> dict[str, object]:
+        """The link, JSON-able."""
+        return {"name": self.name, "uri": self.uri}

@@ -1,0 +1,177 @@
+"""From a record to a plugin's object: imported, checked, with its provenance."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+from typing import Any
+
+import pluggy
+
+from tasksmithy._texts import near_misses, shorten
+from tasksmithy.errors import PluginContractError, PluginLoadError
+from tasksmithy.plugins._discovery import PluginRecord
+from tasksmithy.plugins._hookspecs import HOOKS, PROJECT, TaskTemplateSpec
+from tasksmithy.plugins._selection import label
+from tasksmithy.plugins._task_type import TaskType, TemplateTaskType
+from tasksmithy.task._template import TaskTemplate
+
+_NEVER_PASSED = {
+    inspect.Parameter.KEYWORD_ONLY: "a keyword-only argument",
+    inspect.Parameter.VAR_POSITIONAL: "variable arguments",
+    inspect.Parameter.VAR_KEYWORD: "variable keyword arguments",
+}
+
+
+def load(record: PluginRecord) -> Any:
+    """The object that the record's entry point names.
+
+    Raises:
+        PluginLoadError: the import fails, or there is no such object; chained to the cause.
+    """
+    module, _, path = record.value.partition("[")[0].strip().partition(":")
+    try:
+        found: Any = importlib.import_module(module.strip())
+        for attribute in path.strip().split(".") if path.strip() else ():
+            found = getattr(found, attribute)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # a plugin may even call sys.exit() while it is imported
+        raise PluginLoadError(
+            f"{label(record)} cannot be loaded from {record.value!r}: "
+            f"{type(error).__name__}: {error}. Repair or uninstall {record.distribution!r}, or "
+            f"switch it off with TASKSMITHY_DISABLE_PLUGINS={record.name}"
+        ) from error
+    return found
+
+
+def as_task_type(found: Any, name: str, who: str) -> TaskType:
+    """What an entry point names as a `TaskType`: an instance, a subclass, or a bare template.
+
+    Args:
+        found: the object.
+        name: the task type that it is registered as.
+        who: the plugin, for messages.
+
+    Raises:
+        PluginContractError: it is none of these, or it contradicts its name or the hook spec.
+    """
+    if inspect.isclass(found) and issubclass(found, TaskTemplate):
+        found = TemplateTaskType(found, None)
+    elif inspect.isclass(found) and issubclass(found, TaskType):
+        found = _made(found, who)
+    if not isinstance(found, TaskType):
+        kind = "" if inspect.isclass(found) else f" of type {type(found).__name__}"
+        raise PluginContractError(
+            f"{who} is {shorten(found)}{kind}; the entry point names a TaskType (a subclass or an "
+            "instance) or a TaskTemplate subclass"
+        )
+    declared = found.task_type or name
+    template = found.template
+    if template is not None and not (
+        inspect.isclass(template) and issubclass(template, TaskTemplate)
+    ):
+        raise PluginContractError(
+            f"{who}: template={shorten(template)} is no TaskTemplate subclass"
+        )
+    if declared != name or (template is not None and template.task_type != name):
+        other = declared if declared != name else template.task_type if template else ""
+        where = ""
+        if template is not None and template.task_type == other:
+            where = f": class {template.__name__}(..., task_type={name!r})"
+        raise PluginContractError(
+            f"{who} says that its task type is {other!r}; the name of the entry point is the task "
+            f"type, so both are {name!r} or both are {other!r}{where}"
+        )
+    if found.config_model is not None and (not inspect.isclass(found.config_model) or not template):
+        raise PluginContractError(
+            f"{who}: config_model={found.config_model!r}; give a class, and with it the template "
+            "that a function with such a plugin_config becomes"
+        )
+    check_hooks(found, who)
+    return found
+
+
+def as_policy(found: Any, who: str) -> object:
+    """What an entry point names as a policy: an object with hooks, or a class of such objects.
+
+    Raises:
+        PluginContractError: it has no hook, so that it would never be asked, or it breaks the
+            hook spec.
+    """
+    policy = _made(found, who) if inspect.isclass(found) else found
+    check_hooks(policy, who)
+    if not any(hasattr(getattr(policy, name, None), f"{PROJECT}_impl") for name in HOOKS):
+        raise PluginContractError(
+            f"{who} is {shorten(policy)} of type {type(policy).__name__}, which implements no "
+            "hook; a policy is an object, or a class, with methods that carry @hookimpl"
+        )
+    return policy
+
+
+def _made(kind: type[Any], who: str) -> Any:
+    try:
+        return kind()
+    except Exception as error:
+        raise PluginContractError(
+            f"{who}: {kind.__name__}() raised {error!r}; it is made without arguments"
+        ) from error
+
+
+def check_hooks(plugin: object, who: str) -> None:
+    """Check a plugin against the hook spec, also for what pluggy would pass over in silence.
+
+    Raises:
+        PluginContractError: a method has a hook's name but no `@hookimpl`, a `@hookimpl` has no
+            hook's name, or it takes arguments that the hook does not have or does not pass.
+    """
+    for name in dir(plugin):
+        if inspect.ismodule(plugin) and _home(plugin, name) != plugin.__name__:
+            continue  # what a module merely imports
+        method = inspect.getattr_static(plugin, name, None)
+        method = getattr(method, "__func__", method)  # of a staticmethod or classmethod
+        is_hook = hasattr(method, f"{PROJECT}_impl")
+        if is_hook and name not in HOOKS:
+            raise PluginContractError(
+                f"{who} implements the unknown hook {name!r}{near_misses(name, HOOKS)} "
+                f"(hooks: {', '.join(sorted(HOOKS))})"
+            )
+        if not is_hook and name in HOOKS and callable(method):
+            raise PluginContractError(
+                f"{who} has a method {name!r}, the name of a hook, without @hookimpl: it would "
+                "never be called; decorate it (from tasksmithy import hookimpl)"
+            )
+        if is_hook and (never := _never_passed(getattr(plugin, name), name)) is not None:
+            raise PluginContractError(f"{who}: hook {name!r} takes {never}")
+    if type(plugin).__hash__ is None:
+        raise PluginContractError(
+            f"{who} cannot be hashed, and plugins are told apart by what they are: leave out "
+            "__eq__, in a dataclass by eq=False"
+        )
+    trial = pluggy.PluginManager(PROJECT)
+    trial.add_hookspecs(TaskTemplateSpec)
+    try:
+        trial.register(plugin, who)
+    except pluggy.PluginValidationError as error:
+        raise PluginContractError(f"{who} breaks the hook spec: {error}") from error
+
+
+def _never_passed(method: Any, hook: str) -> str | None:
+    """The first parameter that the hook does not pass, and what to do; None without one."""
+    passed = [*inspect.signature(getattr(TaskTemplateSpec, hook)).parameters][1:]
+    for parameter in inspect.signature(method).parameters.values():
+        if parameter.kind in _NEVER_PASSED:
+            return (
+                f"{parameter.name!r}, {_NEVER_PASSED[parameter.kind]}, which is never passed: name "
+                "the arguments that it needs, without * and **, as in (self, task)"
+            )
+        if parameter.name not in passed and parameter.default is parameter.empty:
+            return (
+                f"{parameter.name!r}, which is never passed{near_misses(parameter.name, passed)} "
+                f"(arguments: {', '.join(passed)})"
+            )
+    return None
+
+
+def _home(module: object, name: str) -> object:
+    return getattr(getattr(module, name), "__module__", None)

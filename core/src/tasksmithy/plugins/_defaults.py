@@ -1,0 +1,147 @@
+"""What the core answers to a hook that the task type does not implement."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Mapping
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any
+
+from tasksmithy.errors import NotExecutableError
+from tasksmithy.fields._cache import Cache
+from tasksmithy.plugins._hookspecs import hookimpl
+from tasksmithy.task._hooks import TaskHooks
+from tasksmithy.task._interface import NativeInterface
+from tasksmithy.task._spec import SerializationContext, Sql, TaskSpec
+from tasksmithy.task._template import TaskTemplate
+from tasksmithy.values._json import to_json
+
+if TYPE_CHECKING:
+    from tasksmithy.fields._image import Image
+
+Task = TaskTemplate[..., Any]
+
+_OF_THE_SPEC = frozenset(
+    {"name", "interface", "task_type", "task_type_version", "image", "parent_env"}
+)
+
+
+_BARE = vars(TaskTemplate(name="bare", interface=NativeInterface()))
+"""The fields of a task that says nothing of them, as a task keeps them."""
+
+
+class CoreDefaults:
+    """The last to be asked in every plugin manager.
+
+    Attributes:
+        hooks: the hooks of the task type, by which the defaults that build on others ask them.
+    """
+
+    hooks: TaskHooks
+
+    @hookimpl(trylast=True)
+    def config(self) -> dict[str, str]:
+        """No pairs."""
+        return {}
+
+    @hookimpl(trylast=True)
+    def custom_config(self) -> dict[str, Any]:
+        """No configuration."""
+        return {}
+
+    @hookimpl(trylast=True)
+    def container_args(self) -> list[str]:
+        """No arguments."""
+        return []
+
+    @hookimpl(trylast=True)
+    def cache_version(self, task: Task) -> str:
+        """A digest of what the hooks answer and of the fields that the task's class adds."""
+        sctx = SerializationContext()
+        # A field whose repr holds an address never hits the cache, which is the safe mistake.
+        own = {name: _stable(getattr(task, name)) for name in _own_fields(task)}
+        answers = {
+            "provenance": str(self.hooks.provenance),
+            "fields": own,
+            "custom_config": self.hooks.custom_config(task, sctx),
+            "container_args": self.hooks.container_args(task, sctx),
+            "sql": repr(self.hooks.sql(task, sctx)),
+        }
+        return hashlib.sha256(to_json(answers).encode()).hexdigest()
+
+    @hookimpl(trylast=True)
+    def execute(self, task: Task) -> Awaitable[Any]:
+        """Refuse: what cannot be run here is never quietly skipped."""
+        raise NotExecutableError(
+            f"task {task.name!r} cannot run here: task type {task.task_type!r} of "
+            f"{self.hooks.provenance} has no local execution (it implements no `execute` hook)"
+        )
+
+    @hookimpl(trylast=True)
+    def serialize(self, task: Task, sctx: SerializationContext) -> TaskSpec:
+        """The answers of the other hooks, and the task's own fields."""
+        hooks = self.hooks
+        sql = hooks.sql(task, sctx)
+        return TaskSpec(
+            name=task.name,
+            task_type=task.task_type,
+            task_type_version=task.task_type_version or hooks.version,
+            provenance=hooks.provenance,
+            interface=task.interface.to_dict(),
+            image=_image(task.image, sctx),
+            config=hooks.config(task, sctx),
+            custom_config=hooks.custom_config(task, sctx),
+            container_args=hooks.container_args(task, sctx),
+            sql=Sql(sql) if isinstance(sql, str) else sql,
+            data_loading_config=hooks.data_loading_config(task, sctx),
+            cache_version=hooks.cache_version(task) if _is_cached(task) else None,
+            definition=_definition(task),
+        )
+
+
+def _own_fields(task: Task) -> list[str]:
+    return sorted(task.field_names - TaskTemplate.field_names)
+
+
+def _stable(value: Any) -> str:
+    """`repr(value)` in an order that is the same in every process, which that of a set is not."""
+    if isinstance(value, dict):
+        parts = sorted(f"{_stable(key)}: {_stable(item)}" for key, item in value.items())
+    elif isinstance(value, (set, frozenset)):
+        parts = sorted(map(_stable, value))
+    elif type(value) in (list, tuple):
+        parts = [_stable(item) for item in value]
+    else:
+        return repr(value)
+    return f"{type(value).__name__}({', '.join(parts)})"
+
+
+def _is_cached(task: Task) -> bool:
+    return Cache.of(task.cache, "cache").enabled
+
+
+def _image(image: str | Image, sctx: SerializationContext) -> str:
+    name = image if isinstance(image, str) else image.uri
+    return sctx.image_cache.get(name, name)
+
+
+def _definition(task: Task) -> dict[str, Any]:
+    """The fields that the spec has no place of its own for, where they differ from the default."""
+    definition = {}
+    for field in fields(TaskTemplate):
+        if field.name in _OF_THE_SPEC:
+            continue
+        plain = _plain(getattr(task, field.name))
+        if plain != _plain(_BARE[field.name]):
+            definition[field.name.lstrip("_")] = plain
+    if definition.get("short_name") == task.name:
+        del definition["short_name"]
+    return definition
+
+
+def _plain(value: Any) -> Any:
+    if hasattr(value, "to_dict"):
+        return value.to_dict()
+    if isinstance(value, Mapping):
+        return dict(value)
+    return [_plain(item) for item in value] if isinstance(value, tuple) else value

@@ -1,0 +1,257 @@
+"""The hook spec: what a task type may answer, and how a plugin or a policy says so.
+
+A plugin's methods carry `@hookimpl`. A method may take any of a hook's arguments and leave out the
+others, by the names given here and never keyword-only. Each task type has a plugin manager of its
+own, so a hook is asked of the one task type that the task has, and of the enabled policies.
+
+A *firstresult* hook takes the first answer that is not None: the task's own class (where it
+overrides the method), then the task type, then the one whose template its own template builds on,
+then the core's default.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Mapping
+    from contextlib import AbstractAsyncContextManager
+
+    from tasksmithy.fields._secret import Secret
+    from tasksmithy.task._context import RunContext
+    from tasksmithy.task._spec import DataLoadingConfig, SerializationContext, Sql, TaskSpec
+    from tasksmithy.task._template import TaskTemplate
+
+    Task = TaskTemplate[..., Any]
+
+PROJECT = "tasksmithy"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class TaskTemplateSpec:
+    """The hooks of every task type.
+
+    Each example is complete: it defines a task type, puts it into a registry and asks it. In a
+    plugin's wheel an entry point takes the place of the registry.
+    """
+
+    @hookspec(firstresult=True)
+    def config(self, task: Task, sctx: SerializationContext) -> dict[str, str] | None:
+        """Key-value pairs that configure the execution environment. Default: none.
+
+        >>> from tasksmithy import NativeInterface, Registry, SerializationContext, TaskTemplate
+        >>> from tasksmithy import TaskType, hookimpl
+        >>> class Zoned(TaskType):
+        ...     task_type = "zoned"
+        ...
+        ...     @hookimpl
+        ...     def config(self, sctx):
+        ...         return {"zone": sctx.domain or "anywhere"}
+        >>> task = TaskTemplate(name="t", task_type="zoned", interface=NativeInterface())
+        >>> with Registry(task_types=[Zoned()]).entered():
+        ...     task.config(SerializationContext(domain="eu"))
+        {'zone': 'eu'}
+        """
+
+    @hookspec(firstresult=True)
+    def custom_config(self, task: Task, sctx: SerializationContext) -> dict[str, Any] | None:
+        """The task type's own configuration, as JSON values. Default: none.
+
+        >>> from dataclasses import dataclass
+        >>> from tasksmithy import NativeInterface, Registry, SerializationContext, TaskTemplate
+        >>> from tasksmithy import TaskType, hookimpl
+        >>> class SparkTask(TaskTemplate, task_type="spark"):
+        ...     executors: int = 2
+        >>> class Spark(TaskType):
+        ...     template = SparkTask
+        ...
+        ...     @hookimpl
+        ...     def custom_config(self, task):
+        ...         return {"sparkConf": {"spark.executor.instances": str(task.executors)}}
+        >>> task = SparkTask(name="t", interface=NativeInterface(), executors=4)
+        >>> with Registry(task_types=[Spark()]).entered():
+        ...     task.custom_config(SerializationContext())
+        {'sparkConf': {'spark.executor.instances': '4'}}
+        """
+
+    @hookspec(firstresult=True)
+    def container_args(self, task: Task, sctx: SerializationContext) -> list[str] | None:
+        """The arguments of the task's container. Default: none.
+
+        >>> from tasksmithy import NativeInterface, Registry, SerializationContext, TaskTemplate
+        >>> from tasksmithy import TaskType, hookimpl
+        >>> class Shell(TaskType):
+        ...     task_type = "shell"
+        ...
+        ...     @hookimpl
+        ...     def container_args(self, task, sctx):
+        ...         return ["run-script", task.name, "--inputs", sctx.input_path]
+        >>> task = TaskTemplate(name="tidy", task_type="shell", interface=NativeInterface())
+        >>> with Registry(task_types=[Shell()]).entered():
+        ...     task.container_args(SerializationContext())
+        ['run-script', 'tidy', '--inputs', '{{.input}}']
+        """
+
+    @hookspec(firstresult=True)
+    def sql(self, task: Task, sctx: SerializationContext) -> Sql | str | None:
+        """The statement for a SQL engine. Default: None, the task has none.
+
+        >>> from tasksmithy import NativeInterface, Registry, SerializationContext, Sql
+        >>> from tasksmithy import TaskTemplate, TaskType, hookimpl
+        >>> class Athena(TaskType):
+        ...     task_type = "athena"
+        ...
+        ...     @hookimpl
+        ...     def sql(self, task):
+        ...         return Sql("select 1", dialect="hive")
+        >>> task = TaskTemplate(name="t", task_type="athena", interface=NativeInterface())
+        >>> with Registry(task_types=[Athena()]).entered():
+        ...     task.sql(SerializationContext())
+        Sql(statement='select 1', dialect='hive')
+        """
+
+    @hookspec(firstresult=True)
+    def data_loading_config(
+        self, task: Task, sctx: SerializationContext
+    ) -> DataLoadingConfig | None:
+        """How inputs and outputs are side-loaded into a container that knows no SDK.
+
+        Default: None, they are not.
+
+        >>> from tasksmithy import DataLoadingConfig, NativeInterface, Registry
+        >>> from tasksmithy import SerializationContext, TaskTemplate, TaskType, hookimpl
+        >>> class Fortran(TaskType):
+        ...     task_type = "fortran"
+        ...
+        ...     @hookimpl
+        ...     def data_loading_config(self, task):
+        ...         return DataLoadingConfig(input_path="/in", output_path="/out")
+        >>> task = TaskTemplate(name="t", task_type="fortran", interface=NativeInterface())
+        >>> with Registry(task_types=[Fortran()]).entered():
+        ...     task.data_loading_config(SerializationContext()).input_path
+        '/in'
+        """
+
+    @hookspec(firstresult=True)
+    def cache_version(self, task: Task) -> str | None:
+        """What identifies the code, the query or the command, so that a change misses the cache.
+
+        Default: a digest of the fields that the task's class adds and of the answers to
+        `custom_config`, `container_args` and `sql`, with the version of the plugin.
+
+        >>> from tasksmithy import NativeInterface, Registry, TaskTemplate, TaskType, hookimpl
+        >>> class Model(TaskType):
+        ...     task_type = "model"
+        ...
+        ...     @hookimpl
+        ...     def cache_version(self, task):
+        ...         return "weights-2026-03"
+        >>> task = TaskTemplate(name="t", task_type="model", interface=NativeInterface())
+        >>> Registry(task_types=[Model()]).hooks("model").cache_version(task)
+        'weights-2026-03'
+        """
+
+    @hookspec(firstresult=True)
+    def execute(
+        self, task: Task, inputs: Mapping[str, Any], ctx: RunContext
+    ) -> Awaitable[Any] | None:
+        """What the task does on this machine: an awaitable of the result, as `async def` gives.
+
+        Blocking work goes into a thread: `await in_thread(function, ...)`. A policy never wraps
+        this hook, as it would see only the coroutine: `around_execute` is for policies.
+        Default: `NotExecutableError`.
+
+        >>> from tasksmithy import NativeInterface, Registry, TaskTemplate, TaskType, hookimpl, run
+        >>> class Greeting(TaskType):
+        ...     task_type = "greeting"
+        ...
+        ...     @hookimpl
+        ...     async def execute(self, task, inputs):
+        ...         return f"hello {inputs['who']}"
+        >>> interface = NativeInterface.from_types({"who": str}, {"o0": str})
+        >>> task = TaskTemplate(name="greet", task_type="greeting", interface=interface)
+        >>> with Registry(task_types=[Greeting()]).entered():
+        ...     run(task, who="world")
+        'hello world'
+        """
+
+    @hookspec
+    def around_execute(
+        self, task: Task, inputs: Mapping[str, Any], ctx: RunContext
+    ) -> AbstractAsyncContextManager[Any] | None:
+        """An async context manager that is entered around `execute`. Default: none.
+
+        All answers are entered: those of the policies in their configured order, then that of the
+        task type.
+
+        >>> from contextlib import asynccontextmanager
+        >>> from tasksmithy import NativeInterface, Registry, TaskTemplate, TaskType, hookimpl, run
+        >>> class Traced(TaskType):
+        ...     task_type = "traced"
+        ...
+        ...     @hookimpl
+        ...     @asynccontextmanager
+        ...     async def around_execute(self, task, inputs, ctx):
+        ...         print("before", task.name)
+        ...         yield
+        ...         print("after", task.name)
+        ...
+        ...     @hookimpl
+        ...     async def execute(self, inputs):
+        ...         return 42
+        >>> task = TaskTemplate(name="t", task_type="traced", interface=NativeInterface())
+        >>> with Registry(task_types=[Traced()]).entered():
+        ...     run(task)
+        before t
+        after t
+        42
+        """
+
+    @hookspec(firstresult=True)
+    def serialize(self, task: Task, sctx: SerializationContext) -> TaskSpec | None:
+        """The whole task as a cluster needs it; where a policy sees all and may change or veto it.
+
+        Default: a `TaskSpec` of the other hooks' answers and the task's own fields.
+
+        >>> from tasksmithy import NativeInterface, PolicyVetoError, Registry, SerializationContext
+        >>> from tasksmithy import TaskTemplate, TaskType, hookimpl, serialize
+        >>> class Shell(TaskType):
+        ...     task_type = "shell"
+        >>> class OwnImages:
+        ...     @hookimpl(wrapper=True)
+        ...     def serialize(self, task, sctx):
+        ...         spec = yield
+        ...         if not spec.image.startswith("registry.example.com/"):
+        ...             raise PolicyVetoError(f"{spec.image} is none of our images")
+        ...         return spec
+        >>> task = TaskTemplate(
+        ...     name="t", task_type="shell", interface=NativeInterface(), image="busybox:1"
+        ... )
+        >>> with Registry(task_types=[Shell()], policies={"own-images": OwnImages()}).entered():
+        ...     serialize(task)
+        Traceback (most recent call last):
+        tasksmithy.errors.PolicyVetoError: busybox:1 is none of our images
+        """
+
+    @hookspec(firstresult=True)
+    def resolve_secret(self, secret: Secret) -> str | None:
+        """The value of a secret, or None for what this plugin does not know.
+
+        >>> from tasksmithy import Registry, Secret, TaskType, hookimpl
+        >>> class Vault(TaskType):
+        ...     task_type = "vaulted"
+        ...
+        ...     @hookimpl
+        ...     def resolve_secret(self, secret):
+        ...         return {"token": "s3cr3t"}.get(secret.key)
+        >>> Registry(task_types=[Vault()]).hooks("vaulted").resolve_secret(Secret(key="token"))
+        's3cr3t'
+        """
+
+
+HOOKS = frozenset(name for name in vars(TaskTemplateSpec) if not name.startswith("_"))
+"""The names of all hooks."""

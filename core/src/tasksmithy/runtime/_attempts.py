@@ -1,0 +1,215 @@
+"""The attempts of one task: the first, and the retries that its strategy allows, each in time."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator, Coroutine, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar, cast
+
+from tasksmithy._texts import shorten
+from tasksmithy.errors import (
+    InputError,
+    MissingDependencyError,
+    NonRecoverableError,
+    NotExecutableError,
+    PluginError,
+    PolicyVetoError,
+    TaskExitError,
+    TaskTimeoutError,
+)
+from tasksmithy.fields._retry import RetryStrategy
+from tasksmithy.fields._secret import Secret
+from tasksmithy.fields._timeout import Timeout
+from tasksmithy.runtime._capacity import Capacity
+from tasksmithy.runtime._children import Family, family
+from tasksmithy.runtime._observer import NOBODY, Observer
+from tasksmithy.task._attempt import perform
+from tasksmithy.task._context import RunContext, entered
+from tasksmithy.task._template import TaskTemplate
+
+T = TypeVar("T")
+
+_BEYOND_RETRIES = (
+    NonRecoverableError,
+    InputError,
+    PluginError,
+    PolicyVetoError,
+    NotExecutableError,
+    MissingDependencyError,
+)
+
+Made = tuple[int, float, float, str | None]
+"""An attempt: its number, when it started and ended (seconds since the epoch), what it raised."""
+
+
+class Attempts:
+    """All attempts of one execution of a task.
+
+    Args:
+        task: the task.
+        inputs: its inputs.
+        context: the context of the attempts, but for their number.
+        capacity: the limits of the run.
+        observer: is told of each attempt that another one follows.
+    """
+
+    def __init__(
+        self,
+        task: TaskTemplate[..., Any],
+        inputs: Mapping[str, Any],
+        context: RunContext,
+        capacity: Capacity,
+        observer: Observer = NOBODY,
+    ) -> None:
+        self._task = task
+        self._inputs = inputs
+        self._context = context
+        self._capacity = capacity
+        self._observer = observer
+        # A task keeps its fields in these forms, whatever shorthand it was given.
+        self._retries = cast("RetryStrategy", task.retries)
+        self._timeout = cast("Timeout", task.timeout)
+        self._max_runtime = self._timeout.runtime_seconds
+        self._in_process = _needs_process(task)
+        self.made: list[Made] = []
+
+    async def in_time(self, result: Coroutine[Any, Any, T]) -> T:
+        """Await what the task needs besides its attempts, and these, before its deadline.
+
+        Raises:
+            TaskTimeoutError: the deadline has come.
+        """
+        if self._timeout.deadline is None:
+            return await result
+        deadline = self._timeout.deadline_seconds(datetime.now(UTC))
+        async with _bounded(self._task.name, "deadline", deadline):
+            return await result
+
+    async def result(
+        self, secrets: Mapping[Secret, str] | None = None, env_vars: Mapping[str, str] | None = None
+    ) -> Any:
+        """The result of the first attempt that succeeds.
+
+        Args:
+            secrets: the values of the task's secrets.
+            env_vars: environment variables beside the task's own.
+
+        Raises:
+            TaskTimeoutError: `max_runtime`, which is retried, or `max_queued_time` is reached.
+            Exception: what the last attempt raised, as the type it was raised as, with a note of
+                the task, the attempt and the run.
+        """
+        if secrets or env_vars:
+            own = {**self._context.env_vars, **(env_vars or {})}
+            self._context = replace(self._context, secrets=secrets or {}, env_vars=own)
+        number = 1
+        while True:
+            try:
+                return await self._placed(number)
+            except Exception as error:
+                if number > self._retries.count or not self._is_recoverable(error):
+                    error.add_note(
+                        f"in task {self._task.name!r}, attempt {number} of "
+                        f"{self._retries.count + 1}, run {self._context.run_id}"
+                    )
+                    raise
+                with entered(self._context):  # whose log it belongs to
+                    self._context.logger.warning(
+                        "attempt %d of %d failed: %s",
+                        number,
+                        self._retries.count + 1,
+                        shorten(error, sys.maxsize),
+                    )
+                self._observer.retried(self._context, number, error)
+            if self._retries.backoff is not None:
+                await asyncio.sleep(self._retries.backoff.delay(number))
+            number += 1
+
+    async def _placed(self, number: int) -> Any:
+        """An attempt in its place among those that run at once, if they are limited."""
+        if not self._capacity.limits(in_process=self._in_process):
+            return await self._attempt(number)
+        place = self._capacity.of(self._task, in_process=self._in_process)
+        async with _bounded(self._task.name, "max_queued_time", self._timeout.queued_seconds):
+            await place.__aenter__()
+        try:
+            return await self._attempt(number)
+        finally:
+            await place.__aexit__(None, None, None)
+
+    async def _attempt(self, number: int) -> Any:
+        context = replace(self._context, attempt=number)
+        started = time.time()
+        problem: str | None = None
+        try:
+            if self._max_runtime is None:
+                return await self._perform(context)
+            async with _bounded(self._task.name, "max_runtime", self._max_runtime):
+                return await self._perform(context)
+        except SystemExit as error:
+            problem = f"sys.exit({error.code!r})"
+            raise TaskExitError(
+                f"task {self._task.name!r} called {problem}; a task raises or returns"
+            ) from error
+        except BaseException as error:
+            problem = shorten(error, sys.maxsize)  # which never raises, as a repr may
+            raise
+        finally:
+            self.made.append((number, started, time.time(), problem))
+
+    async def _perform(self, context: RunContext) -> Any:
+        own = Family(family.get())
+        token = family.set(own)
+        try:
+            return await self._perform_somewhere(context)
+        finally:
+            family.reset(token)
+            await own.end()
+
+    def _is_recoverable(self, error: Exception) -> bool:
+        """Whether another attempt can help: not where the call or the installation is wrong."""
+        if isinstance(error, TaskTimeoutError):  # a child's has another start and another end
+            return error.limit == "max_runtime" or error.task != self._task.name
+        return not isinstance(error, _BEYOND_RETRIES)
+
+    async def _perform_somewhere(self, context: RunContext) -> Any:
+        if self._in_process:
+            # What a function in a process needs is of no use to the others.
+            from tasksmithy.runtime.executors.process._attempt import perform_in_process
+            from tasksmithy.runtime.secrets._sources import environment
+
+            env_vars = {**environment(context.secrets), **context.env_vars}
+            return await perform_in_process(self._task, self._inputs, context, env_vars)
+        return await perform(self._task, dict(self._inputs), context)
+
+
+def _needs_process(task: TaskTemplate[..., Any]) -> bool:
+    """Whether the task is a sync function that may have to be ended, or has an environment.
+
+    A thread cannot be ended, and threads share one environment.
+    """
+    timeout = cast("Timeout", task.timeout)
+    return task._call_as_synchronous and bool(  # noqa: SLF001 - the field's name is the API's
+        task.env_vars or task.secrets or timeout.runtime_seconds or timeout.deadline is not None
+    )
+
+
+@asynccontextmanager
+async def _bounded(task: str, limit: str, seconds: float | None) -> AsyncIterator[None]:
+    """End the body after `seconds`, with an error that says which limit of the task it was."""
+    if seconds is None:
+        yield
+        return
+    bound = asyncio.timeout(max(seconds, 0))
+    try:
+        async with bound:
+            yield
+    except TimeoutError as error:
+        if bound.expired() and not isinstance(error, TaskTimeoutError):
+            raise TaskTimeoutError(task, limit, seconds) from None
+        raise

@@ -1,0 +1,61 @@
+"""What a task declares and a run on this machine does not heed: said once, not passed over."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from tasksmithy.task._template import TaskTemplate
+
+_logger = logging.getLogger("tasksmithy.run")
+
+# What only a cluster can do, with the value that declares nothing.
+_ELSEWHERE = {
+    "image": "auto",
+    "interruptible": False,
+    "reusable": None,
+    "pod_template": None,
+    "queue": None,
+    "debuggable": False,
+    "triggers": (),
+}
+
+
+class Unheeded:
+    """Says, once for each task of a run, which of its fields make no difference here."""
+
+    def __init__(self, *, respects_resources: bool) -> None:
+        self._respects_resources = respects_resources
+        self._said: set[str] = set()
+
+    def say(self, task: TaskTemplate[..., Any], heeded: frozenset[str]) -> None:
+        """Log a warning that names the fields, if there are any.
+
+        Args:
+            task: the task.
+            heeded: the fields that its task type heeds by itself.
+        """
+        if task.name in self._said:
+            return
+        self._said.add(task.name)
+        fields = [
+            name
+            for name, nothing in _ELSEWHERE.items()
+            if name not in heeded and getattr(task, name) != nothing
+        ]
+        if task.resources is not None and not self._respects_resources | ("resources" in heeded):
+            fields.append("resources (heeded with --respect-resources)")
+        if fields:
+            _logger.warning(
+                "task %r declares %s, which a run on this machine does not heed",
+                task.name,
+                ", ".join(fields),
+            )
+        # A sync function gets a process of its own for them.
+        is_async = not task._call_as_synchronous  # noqa: SLF001 - the field's name is the API's
+        if is_async and (task.env_vars or task.secrets) and "env_vars" not in heeded:
+            _logger.warning(
+                "task %r is async and shares this process's environment: its env_vars and secrets "
+                "are in tasksmithy.current().env_vars and .secrets, not in os.environ",
+                task.name,
+            )

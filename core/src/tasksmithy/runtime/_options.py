@@ -1,0 +1,58 @@
+"""RunOptions: what a run may be told beside its task and inputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from tasksmithy.errors import FieldError
+from tasksmithy.fields import _checks as checks
+from tasksmithy.runtime._observer import NOBODY, Observer
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunOptions:
+    """How a run is to be done.
+
+    Attributes:
+        max_concurrency: how many tasks run at once; a task that waits for its children does not
+            count. None: no limit.
+        respect_resources: whether the cpu and memory that tasks declare limit what runs at once
+            to what this machine has.
+        cache_dir: folder of the cache; None: in the user's cache folder.
+        runs_dir: folder of the records of runs; None: in the user's state folder.
+        record: whether the run is recorded, so that it can be shown and resumed.
+        resume: id of a recorded run that this one goes on with.
+        file: the file that the task comes from, for the record.
+        inputs: the inputs as they were typed, for the record.
+        observer: is told what happens in the run, if it is recorded.
+    """
+
+    max_concurrency: int | None = None
+    respect_resources: bool = False
+    cache_dir: Path | None = None
+    runs_dir: Path | None = None
+    record: bool = False
+    resume: str | None = None
+    file: str | None = None
+    inputs: str | None = None
+    observer: Observer = NOBODY
+
+    def check(self) -> None:
+        """Check the fields.
+
+        Raises:
+            FieldError: a field has a value that is not allowed.
+        """
+        if self.max_concurrency is not None:
+            checks.integer("max_concurrency", self.max_concurrency, 1)
+        for name in ("respect_resources", "record"):
+            checks.boolean(name, getattr(self, name))
+        for name in ("cache_dir", "runs_dir"):
+            folder = getattr(self, name)
+            if folder is not None and not isinstance(folder, Path):
+                raise FieldError(name, folder, "a pathlib.Path, or None for the usual folder")
+        for name in ("resume", "file", "inputs"):
+            text = getattr(self, name)
+            if text is not None:
+                checks.text(name, text)

@@ -1,0 +1,117 @@
+"""run(), arun(), with_runcontext() and init(): from a task and its inputs to its result."""
+
+from __future__ import annotations
+
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, overload
+
+from tasksmithy._registry_in_use import registry_in_use
+from tasksmithy._texts import near_misses
+from tasksmithy.concurrency._threads import wait_for
+from tasksmithy.errors import FieldError, NotATaskError, SettingsError
+from tasksmithy.plugins._registry import Registry
+from tasksmithy.runtime._local_run import LocalRun
+from tasksmithy.runtime._options import RunOptions
+from tasksmithy.task._context import current
+from tasksmithy.task._template import TaskTemplate
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def init(*, registry: Registry | None = None) -> None:
+    """Set up this process: read the settings, see what is installed.
+
+    `run` does it by itself. Call it to fail early, or to use a registry of your own.
+
+    Args:
+        registry: the registry to use; one of what is installed, if not given.
+
+    Raises:
+        SettingsError: a setting is not allowed.
+        PluginError: with `TASKSMITHY_STRICT=1`, a plugin that cannot be used.
+    """
+    registry_in_use.set(Registry() if registry is None else registry)
+
+
+def is_initialized() -> bool:
+    """Whether this process has a registry already: by `init`, by a run, or inside `entered()`."""
+    return registry_in_use.is_set
+
+
+class Runner:
+    """Runs tasks with the given options.
+
+    Args:
+        options: how runs are to be done.
+    """
+
+    def __init__(self, options: RunOptions) -> None:
+        self._options = options
+
+    @overload
+    async def arun(
+        self, task: TaskTemplate[P, Coroutine[Any, Any, T]], /, *args: P.args, **inputs: P.kwargs
+    ) -> T: ...
+    @overload
+    async def arun(self, task: TaskTemplate[P, T], /, *args: P.args, **inputs: P.kwargs) -> T: ...
+    async def arun(self, task: TaskTemplate[..., Any], /, *args: Any, **inputs: Any) -> Any:
+        """Run a task on this machine and return its result; inside a run it becomes a child.
+
+        Raises:
+            InputError: the inputs do not fit the task's interface.
+            PluginError: the plugin for the task's type is missing or cannot be used.
+            Exception: whatever the task raises, as the type it was raised as.
+        """
+        if not isinstance(task, TaskTemplate):
+            raise NotATaskError(task)
+        run = current().run
+        if run is not None:
+            return await run.child(task, args, inputs)
+        return await LocalRun(self._options).root(task, args, inputs)
+
+    @overload
+    def run(
+        self, task: TaskTemplate[P, Coroutine[Any, Any, T]], /, *args: P.args, **inputs: P.kwargs
+    ) -> T: ...
+    @overload
+    def run(self, task: TaskTemplate[P, T], /, *args: P.args, **inputs: P.kwargs) -> T: ...
+    def run(self, task: TaskTemplate[..., Any], /, *args: Any, **inputs: Any) -> Any:
+        """`arun` for a caller that blocks; it also works in a notebook, whose loop is running.
+
+        Raises:
+            As `arun`.
+        """
+        return wait_for(self.arun(task, *args, **inputs))
+
+
+def with_runcontext(**options: Any) -> Runner:
+    """Runs with other than the usual options: `with_runcontext(max_concurrency=4).run(task)`.
+
+    Args:
+        options: fields of `RunOptions`; a folder may be given as text, too.
+
+    Raises:
+        SettingsError: an option is unknown, or its value is not allowed.
+    """
+    known = RunOptions.__dataclass_fields__
+    for name in options:
+        if name not in known:
+            raise SettingsError(
+                f"there is no run option {name!r}{near_misses(name, known)} "
+                f"(options: {', '.join(sorted(known))})"
+            )
+        if name in ("cache_dir", "runs_dir") and isinstance(options[name], str):
+            options[name] = Path(options[name])
+    chosen = RunOptions(**options)
+    try:
+        chosen.check()
+    except FieldError as error:
+        raise SettingsError(f"run option {error}") from None
+    return Runner(chosen)
+
+
+_usual = Runner(RunOptions())
+run = _usual.run
+arun = _usual.arun

@@ -1,0 +1,105 @@
+"""Pages: what the executions of a run have added to their reports so far."""
+
+from __future__ import annotations
+
+import html
+import logging
+from collections import deque
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from tasksmithy.report import LOG
+from tasksmithy.task._context import RunContext, current
+
+if TYPE_CHECKING:
+    from tasksmithy.runtime.secrets._masking import Masker
+    from tasksmithy.task._template import TaskTemplate
+
+LINES_KEPT = 1000
+"""Lines of the log of one execution that its report has: the last ones."""
+
+_logger = logging.getLogger("tasksmithy.run")
+
+
+class Pages:
+    """The reports of the executions that are under way.
+
+    Args:
+        run_id: id of the run.
+        masker: masks the secrets that the run has handed out.
+    """
+
+    def __init__(self, run_id: str, masker: Masker) -> None:
+        self._masker = masker
+        self._open: dict[str, _Report] = {}
+        self._told: set[str] = set()
+        self._capture = _Capture(run_id, self)
+        logging.getLogger("tasksmithy.task").addHandler(self._capture)
+
+    def open(self, key: str, task: TaskTemplate[..., Any]) -> None:
+        """Have room for what the execution of this key adds."""
+        self._open[key] = _Report(task.report)
+
+    def add(self, context: RunContext, tab: str, fragment: str) -> None:
+        """Add HTML to a tab; from any thread."""
+        report = self._open.get(context.key)
+        if report is None:  # it has ended: a thread that nobody waits for has no report
+            return
+        if tab == LOG:
+            report.add_line(fragment)
+        elif report.has_tabs:
+            report.tabs.setdefault(tab, []).append(fragment)
+        elif context.task not in self._told:
+            self._told.add(context.task)
+            _logger.warning(
+                "task %r adds tabs to its report, which are not kept: define it with report=True",
+                context.task,
+            )
+
+    def take(self, key: str) -> Mapping[str, str] | None:
+        """The report of an execution that has ended: HTML by name of the tab; None if empty."""
+        report = self._open.pop(key)
+        pages = {name: "".join(fragments) for name, fragments in report.tabs.items()}
+        if report.lines is not None:
+            pages = {LOG: f"<pre>{''.join(report.lines)}</pre>", **pages}
+        mask = self._masker.mask
+        return {mask(name): mask(page) for name, page in pages.items()} or None
+
+    def close(self) -> None:
+        """Listen to no logger any more."""
+        logging.getLogger("tasksmithy.task").removeHandler(self._capture)
+
+
+class _Report:
+    __slots__ = ("has_tabs", "lines", "tabs")
+
+    def __init__(self, has_tabs: bool) -> None:
+        self.has_tabs = has_tabs
+        self.lines: deque[str] | None = None
+        self.tabs: dict[str, list[str]] = {}
+
+    def add_line(self, line: str) -> None:
+        if self.lines is None:
+            self.lines = deque(maxlen=LINES_KEPT)
+        self.lines.append(line)
+
+
+class _Capture(logging.Handler):
+    """Adds what the tasks of a run log to their reports."""
+
+    def __init__(self, run_id: str, pages: Pages) -> None:
+        super().__init__()
+        self._run_id = run_id
+        self._pages = pages
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Add a record to the report of the execution that logs it."""
+        context = current()
+        if context.run_id == self._run_id:
+            try:
+                line = html.escape(self.format(record))
+            except Exception:  # noqa: BLE001 - as every handler: logging breaks no task
+                self.handleError(record)
+            else:
+                self._pages.add(context, LOG, f"{line}\n")

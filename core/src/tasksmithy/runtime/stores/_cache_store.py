@@ -1,0 +1,185 @@
+"""CacheStore: results of tasks, kept on this machine for all of its runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+from weakref import WeakValueDictionary
+
+from tasksmithy.errors import StoreError
+from tasksmithy.runtime.stores._processlocks import ProcessLocks
+from tasksmithy.runtime.stores._sqlite import Database, Schema, shrink
+from tasksmithy.values._codec import Encoded
+
+if TYPE_CHECKING:
+    import asyncio
+    import sqlite3
+
+_SCHEMA = Schema(
+    holds="the cache",
+    mark=0x74736301,
+    tables="""
+    CREATE TABLE entry (
+        key TEXT PRIMARY KEY,
+        task TEXT NOT NULL,
+        made REAL NOT NULL,
+        format TEXT NOT NULL,
+        data BLOB NOT NULL
+    );
+    CREATE INDEX entry_of_task ON entry (task)
+    """,
+)
+
+_POLL_SECONDS = (0.001, 0.05)  # the first pause between two looks at a lock, and the longest
+
+
+class Usage(NamedTuple):
+    """What a part of the cache amounts to.
+
+    Attributes:
+        entries: number of results.
+        bytes: size of their values.
+    """
+
+    entries: int
+    bytes: int
+
+
+class CacheInfo(NamedTuple):
+    """What is in a cache.
+
+    Attributes:
+        path: its file.
+        total: all of it.
+        tasks: by name of the task.
+    """
+
+    path: Path
+    total: Usage
+    tasks: dict[str, Usage]
+
+
+def default_cache_directory() -> Path:
+    """The folder of the cache in the user's cache folder."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("tasksmithy")
+
+
+class CacheStore:
+    """The cache in a folder, which any number of processes and threads may use at once.
+
+    It never fails a run: a cache that cannot be used is a warning, once, and finds nothing; after
+    a result that could not be kept, no more are kept.
+
+    Args:
+        directory: the folder; made when it is needed.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        self._database = Database(directory / "cache-1.db", _SCHEMA)
+        self._locks = ProcessLocks.of(directory / "cache.locks")
+        self._keeps = True
+        # A lock between processes says nothing about the coroutines of one. asyncio's locks, one
+        # for each loop and key, also let only one of ten thousand equal calls look at the file.
+        self._turns: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = (
+            WeakValueDictionary()
+        )
+
+    def get(self, key: str, *, max_age: float | None) -> Encoded | None:
+        """The result under `key`, unless there is none or it is older than `max_age` seconds."""
+        oldest = time.time() - max_age if max_age is not None else float("-inf")
+
+        def found(connection: sqlite3.Connection) -> Encoded | None:
+            row = connection.execute(
+                "SELECT format, data FROM entry WHERE key = ? AND made >= ?", (key, oldest)
+            ).fetchone()
+            return None if row is None else Encoded(*row)
+
+        return self._database.attempt(found, None)
+
+    def put(self, key: str, task: str, encoded: Encoded) -> None:
+        """Keep the result of a call of `task` under `key`, in place of what was there."""
+        if self._keeps:
+            row = (key, task, time.time(), encoded.format, encoded.data)
+            self._keeps = self._database.attempt(
+                lambda connection: bool(
+                    connection.execute("REPLACE INTO entry VALUES (?, ?, ?, ?, ?)", row)
+                ),
+                otherwise=False,
+            )
+
+    @asynccontextmanager
+    async def lock(self, key: str) -> AsyncIterator[None]:
+        """Held by one at a time, of all coroutines, threads and processes that ask for `key`.
+
+        The lock of a process that dies is free. Where the folder cannot hold locks, there is a
+        warning, once, and no waiting.
+        """
+        import asyncio
+
+        turn = self._turns.setdefault((asyncio.get_running_loop(), key), asyncio.Lock())
+        async with turn:
+            await self._take(key)
+            try:
+                yield
+            finally:
+                self._locks.release(key)
+
+    async def _take(self, key: str) -> None:
+        """Wait for the lock, or warn that there can be none."""
+        import asyncio
+
+        pause, longest = _POLL_SECONDS
+        try:
+            while not self._locks.take(key):
+                await asyncio.sleep(pause)
+                pause = min(2 * pause, longest)
+        except OSError as error:
+            self._database.warn(StoreError("the cache", self._database.file, str(error)))
+
+    def info(self) -> CacheInfo:
+        """What is in the cache.
+
+        Raises:
+            StoreError: it cannot be read.
+        """
+        rows: list[tuple[str, int, int]] = self._database.read(
+            lambda connection: connection.execute(
+                "SELECT task, count(*), sum(length(data)) FROM entry GROUP BY task ORDER BY task"
+            ).fetchall(),
+            otherwise=[],
+        )
+        tasks = {task: Usage(entries, size) for task, entries, size in rows}
+        total = Usage(
+            sum(usage.entries for usage in tasks.values()),
+            sum(usage.bytes for usage in tasks.values()),
+        )
+        return CacheInfo(self._database.file, total, tasks)
+
+    def clear(self, task: str | None = None) -> int:
+        """Drop the results of `task`, or all, and give their space back to the disk.
+
+        Returns:
+            The number of entries dropped.
+
+        Raises:
+            StoreError: the cache cannot be written.
+        """
+
+        def cleared(connection: sqlite3.Connection) -> int:
+            if task is None:
+                dropped = connection.execute("DELETE FROM entry").rowcount
+            else:
+                dropped = connection.execute("DELETE FROM entry WHERE task = ?", (task,)).rowcount
+            shrink(connection)
+            return dropped
+
+        return self._database.read(cleared, otherwise=0)
+
+    def close(self) -> None:
+        """Let go of the file; the next use opens it again."""
+        self._database.close()

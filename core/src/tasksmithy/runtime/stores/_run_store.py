@@ -1,0 +1,475 @@
+"""RunStore: the records of runs, by which a run is shown, reported and gone on with."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from tasksmithy.errors import RunInProgressError, StoreError, UnknownRunError
+from tasksmithy.runtime.secrets._masking import Masker
+from tasksmithy.runtime.stores._groupcommit import GroupCommit
+from tasksmithy.runtime.stores._processlocks import ProcessLocks
+from tasksmithy.runtime.stores._sqlite import Database, Schema, shrink, transaction
+from tasksmithy.values._codec import Encoded
+
+RunStatus = Literal["running", "succeeded", "failed", "cancelled", "dead"]
+TaskStatus = Literal["succeeded", "failed", "cancelled", "cached", "resumed"]
+
+_SCHEMA = Schema(
+    holds="the record of runs",
+    mark=0x74737202,
+    tables="""
+    CREATE TABLE run (
+        id TEXT PRIMARY KEY, file TEXT, task TEXT NOT NULL, inputs TEXT NOT NULL,
+        version TEXT NOT NULL, pid INTEGER NOT NULL, status TEXT NOT NULL,
+        started REAL NOT NULL, ended REAL, unrecorded INTEGER NOT NULL, digests TEXT NOT NULL
+    );
+    CREATE TABLE task (
+        run TEXT NOT NULL, key TEXT NOT NULL, parent TEXT, task TEXT NOT NULL,
+        task_type TEXT NOT NULL, group_name TEXT NOT NULL, status TEXT NOT NULL,
+        queued REAL NOT NULL, started REAL, ended REAL NOT NULL, attempts TEXT NOT NULL,
+        inputs TEXT NOT NULL, error TEXT, report TEXT, format TEXT, output BLOB, code TEXT NOT NULL,
+        PRIMARY KEY (run, key)
+    )
+    """,
+)
+
+_WRITE_RUN = """
+    INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET version = excluded.version, pid = excluded.pid,
+        status = excluded.status, ended = excluded.ended, unrecorded = excluded.unrecorded
+"""
+_WRITE_TASK = "REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_SUCCEEDED = "FROM task WHERE run = ? AND status IN ('succeeded', 'cached', 'resumed')"
+_OUTPUTS = f"{_SUCCEEDED} AND format IS NOT NULL"
+_RUNS = "SELECT id, file, task, inputs, version, pid, status, started, ended, unrecorded FROM run"
+_MASK_RUN = "UPDATE run SET inputs = masked(inputs) WHERE id = ? AND inputs IS NOT masked(inputs)"
+_MASK_TASKS = """
+    UPDATE task SET group_name = masked(group_name), inputs = masked(inputs),
+        error = masked(error), attempts = masked_json(attempts), report = masked_json(report),
+        format = iif(is_secret(output), NULL, format), output = iif(is_secret(output), NULL, output)
+    WHERE run = ? AND (
+        group_name IS NOT masked(group_name) OR inputs IS NOT masked(inputs)
+        OR error IS NOT masked(error) OR attempts IS NOT masked_json(attempts)
+        OR report IS NOT masked_json(report) OR is_secret(output)
+    )
+"""
+
+# What is wrong with one record and not with the file.
+_OF_A_VALUE = (sqlite3.DataError, OverflowError, UnicodeEncodeError)
+
+# Another process that looks whether a run is alive holds its lock for microseconds.
+_LOOKS, _LOOK_SECONDS = 25, 0.01
+
+
+class AttemptRecord(NamedTuple):
+    """One attempt of a task.
+
+    Attributes:
+        number: from 1.
+        started, ended: seconds since the epoch.
+        error: what it raised, as text; None where it succeeded.
+    """
+
+    number: int
+    started: float
+    ended: float
+    error: str | None
+
+
+class TaskRecord(NamedTuple):
+    """One execution of a task that has ended.
+
+    Attributes:
+        run: id of the run.
+        key: identifies the execution in its run.
+        parent: key of the execution that called it; None for the root.
+        task: name of the task.
+        task_type: its type.
+        group: the group that the caller opened around the call, or empty.
+        status: how it ended.
+        queued, started, ended: seconds since the epoch; `started` is None where nothing ran.
+        attempts: its attempts, in order.
+        inputs: its inputs, as shortened text.
+        output: its result; None where there is none.
+        error: what it raised, as text; None where it succeeded.
+        report: HTML by name of the tab; None where there is no report.
+        code: identifies the code that made the result; empty where that is not known.
+    """
+
+    run: str
+    key: str
+    parent: str | None
+    task: str
+    task_type: str
+    group: str
+    status: TaskStatus
+    queued: float
+    started: float | None
+    ended: float
+    attempts: tuple[AttemptRecord, ...] = ()
+    inputs: str = ""
+    output: Encoded | None = None
+    error: str | None = None
+    report: Mapping[str, str] | None = None
+    code: str = ""
+
+
+class Kept(NamedTuple):
+    """A result that a run has kept.
+
+    Attributes:
+        output: the result.
+        code: identifies the code that made it; empty where that is not known.
+    """
+
+    output: Encoded
+    code: str
+
+
+class RunRecord(NamedTuple):
+    """A run.
+
+    Attributes:
+        id: identifies the run.
+        file: the file that the task comes from, if any.
+        task: name of the root task.
+        inputs: its inputs, as shortened text.
+        version: the version of tasksmithy.
+        pid: the process of the run.
+        status: "dead" where that process ended without ending the run.
+        started, ended: seconds since the epoch.
+        unrecorded: how many executions ended without a record, as none could be written; if the
+            run is resumed, they run again.
+    """
+
+    id: str
+    file: str | None
+    task: str
+    inputs: str
+    version: str
+    pid: int
+    status: RunStatus
+    started: float
+    ended: float | None = None
+    unrecorded: int = 0
+
+
+class RunDetails(NamedTuple):
+    """A run and its executions, in the order in which they were queued."""
+
+    run: RunRecord
+    tasks: list[TaskRecord]
+
+
+def default_runs_directory() -> Path:
+    """The folder of the records in the user's state folder."""
+    from platformdirs import user_state_path
+
+    return user_state_path("tasksmithy")
+
+
+class RunStore:
+    """The records in a folder, which any number of processes and threads may use at once.
+
+    Recording never fails a run: what cannot be written is a warning, once. Reading raises.
+
+    Args:
+        directory: the folder; made when something is recorded.
+    """
+
+    def __init__(self, directory: Path) -> None:
+        # Two connections: who reads must not wait while a large group is written.
+        self._writing = Database(directory / "runs-1.db", _SCHEMA)
+        self._reading = Database(directory / "runs-1.db", _SCHEMA)
+        self._commits = GroupCommit(self._write)
+        self._locks = ProcessLocks.of(directory / "runs.locks")  # a living run holds one
+        self._begun: dict[str, tuple[RunRecord, str]] = {}  # with its digests, as JSON
+        self._unrecorded: Counter[str] = Counter()
+
+    def begin(
+        self,
+        run_id: str,
+        *,
+        file: str | None,
+        task: str,
+        inputs: str,
+        digests: Mapping[str, str] | None = None,
+    ) -> None:
+        """Record that this process begins a run, or goes on with a recorded one.
+
+        Args:
+            run_id: id of the run.
+            file: the file that the task comes from, if any.
+            task: name of the root task.
+            inputs: its inputs, as shortened text.
+            digests: what tells its inputs from others, by name, for `digests`.
+
+        Raises:
+            RunInProgressError: a process is at it already.
+        """
+        from tasksmithy import __version__
+
+        self._take(run_id)
+        record = RunRecord(
+            run_id, file, task, _text(inputs), __version__, os.getpid(), "running", time.time()
+        )
+        self._begun[run_id] = record, json.dumps(dict(digests or {}))
+        self._write_run(*self._begun[run_id])
+
+    async def finished(self, record: TaskRecord) -> None:
+        """Record an execution; return once the record outlives this process, however that ends."""
+        await self._commits.add(record)
+
+    def end(self, run_id: str, status: Literal["succeeded", "failed", "cancelled"]) -> None:
+        """Record how a run that this process began has ended."""
+        record, digests = self._begun.pop(run_id)
+        unrecorded = self._unrecorded.pop(run_id, 0)
+        record = record._replace(status=status, ended=time.time(), unrecorded=unrecorded)
+        self._write_run(record, digests)
+        self._locks.release(run_id)
+
+    def runs(self) -> list[RunRecord]:
+        """All runs, the latest first.
+
+        Raises:
+            StoreError: the records cannot be read.
+        """
+        return [self._run(row) for row in self._rows(f"{_RUNS} ORDER BY started DESC")]
+
+    def find(self, run_id: str) -> RunRecord:
+        """The run with this id, or the one whose id begins so.
+
+        Raises:
+            UnknownRunError: there is no such run, or more than one.
+            StoreError: the records cannot be read.
+        """
+        ids = [row[0] for row in self._rows("SELECT id FROM run")]
+        meant = [known for known in ids if run_id and known.startswith(run_id)]
+        if run_id not in ids and len(meant) != 1:
+            raise UnknownRunError(run_id, self._reading.file, meant or ids)
+        chosen = run_id if run_id in ids else meant[0]
+        return self._run(self._rows(f"{_RUNS} WHERE id = ?", chosen)[0])
+
+    def show(self, run_id: str) -> RunDetails:
+        """A run and its executions; the beginning of the id is enough.
+
+        Raises:
+            UnknownRunError: there is no such run, or more than one.
+            StoreError: the records cannot be read.
+        """
+        run = self.find(run_id)
+        rows = self._rows("SELECT * FROM task WHERE run = ? ORDER BY queued, rowid", run.id)
+        return RunDetails(run, [_record(row) for row in rows])
+
+    def digests(self, run_id: str) -> Mapping[str, str]:
+        """What `begin` was given to tell the run's inputs from others; `run_id` is the whole id.
+
+        Raises:
+            StoreError: the records cannot be read.
+        """
+        [(digests,)] = self._rows("SELECT digests FROM run WHERE id = ?", run_id)
+        found: Mapping[str, str] = json.loads(digests)
+        return found
+
+    def lost(self, run: RunRecord) -> int:
+        """How many executions of a run have ended without a result or a record that is kept.
+
+        Raises:
+            StoreError: the records cannot be read.
+        """
+        [(without,)] = self._rows(f"SELECT count(*) {_SUCCEEDED} AND format IS NULL", run.id)
+        return int(without) + run.unrecorded
+
+    def outputs(self, run_id: str) -> Mapping[str, Kept]:
+        """The results of the executions that have one, by key; `run_id` is the whole id.
+
+        Each is read when it is asked for, as together they may not fit into memory.
+
+        Raises:
+            StoreError: the records cannot be read; also whenever a result is asked for.
+        """
+        return _Outputs(self._rows, run_id)
+
+    def mask(self, run_id: str, masker: Masker) -> None:
+        """Mask what was recorded of a run before its secrets were known.
+
+        A kept result that holds one is dropped: a run that goes on makes it again.
+
+        Args:
+            run_id: id of a run that this process has begun.
+            masker: knows the secrets.
+        """
+        functions: dict[str, Callable[[Any], Any]] = {
+            "masked": lambda text: text and masker.mask(text),
+            "masked_json": lambda text: text and json.dumps(_masked(masker, json.loads(text))),
+            "is_secret": lambda data: data is not None and masker.is_in(data),
+        }
+
+        def masked(connection: sqlite3.Connection) -> None:
+            for name, function in functions.items():
+                connection.create_function(name, 1, function)
+            connection.execute("PRAGMA secure_delete = ON")  # nothing is left in unused space
+            with transaction(connection):
+                connection.execute(_MASK_RUN, (run_id,))
+                connection.execute(_MASK_TASKS, (run_id,))
+
+        record, digests = self._begun[run_id]
+        self._begun[run_id] = record._replace(inputs=masker.mask(record.inputs)), digests
+        self._writing.attempt(masked, None)
+
+    def remove(self, run_ids: Iterable[str]) -> list[str]:
+        """Drop runs, with their executions and kept results.
+
+        Their space goes back to the disk, unless a run is under way: then new records take it.
+
+        Args:
+            run_ids: whole ids.
+
+        Returns:
+            The ids of the runs that are gone: not of those that a process is at, nor of unknown
+            ones.
+
+        Raises:
+            StoreError: the records cannot be read or written.
+        """
+        over = {run.id for run in self.runs() if run.status != "running"}
+        removed = [run_id for run_id in run_ids if run_id in over and self._removed(run_id)]
+        if removed and all(run.status != "running" for run in self.runs()):
+            self._writing.use(shrink)  # a run that records meanwhile would wait for it
+        return removed
+
+    def close(self) -> None:
+        """Let go of the file, after what has been given to `finished` is written."""
+        self._commits.close()
+        self._writing.close()
+        self._reading.close()
+
+    def _take(self, run_id: str) -> None:
+        try:
+            for _ in range(_LOOKS):
+                if self._locks.take(run_id):
+                    return
+                time.sleep(_LOOK_SECONDS)
+        except OSError as error:
+            self._writing.warn(StoreError(_SCHEMA.holds, self._writing.file, str(error)))
+        else:
+            raise RunInProgressError(run_id)
+
+    def _removed(self, run_id: str) -> bool:
+        """Drop a run; whether it was there, and nobody has gone on with it meanwhile."""
+
+        def dropped(connection: sqlite3.Connection) -> bool:
+            with transaction(connection):
+                connection.execute("DELETE FROM task WHERE run = ?", (run_id,))
+                return connection.execute("DELETE FROM run WHERE id = ?", (run_id,)).rowcount == 1
+
+        try:
+            self._take(run_id)
+        except RunInProgressError:
+            return False
+        try:
+            return self._writing.use(dropped)
+        finally:
+            self._locks.release(run_id)
+
+    def _write_run(self, record: RunRecord, digests: str) -> None:
+        row = (*record, digests)
+        self._writing.attempt(lambda connection: connection.execute(_WRITE_RUN, row), None)
+
+    def _write(self, records: list[TaskRecord]) -> None:
+        rows = [_row(record) for record in records]
+
+        def written(connection: sqlite3.Connection) -> None:
+            with transaction(connection):
+                connection.executemany(_WRITE_TASK, rows)
+
+        try:
+            self._writing.use(written)
+        except StoreError as error:
+            self._writing.warn(error)
+            if len(records) > 1 and isinstance(error.__cause__, _OF_A_VALUE):
+                for record in records:  # the others can be written
+                    self._write([record])
+            else:
+                self._unrecorded.update(record.run for record in records)
+
+    def _run(self, row: Sequence[Any]) -> RunRecord:
+        run = RunRecord(*row)
+        if run.status == "running" and not self._locks.is_taken(run.id):
+            return run._replace(status="dead")
+        return run
+
+    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+        return self._reading.read(
+            lambda connection: connection.execute(query, values).fetchall(), otherwise=[]
+        )
+
+
+class _Outputs(Mapping[str, Kept]):
+    def __init__(self, rows: Callable[..., list[tuple[Any, ...]]], run_id: str) -> None:
+        self._rows = rows
+        self._run_id = run_id
+
+    def __getitem__(self, key: str) -> Kept:
+        rows = self._rows(f"SELECT format, output, code {_OUTPUTS} AND key = ?", self._run_id, key)
+        if not rows:
+            raise KeyError(key)
+        format_, output, code = rows[0]
+        return Kept(Encoded(format_, output), code)
+
+    def __iter__(self) -> Iterator[str]:
+        return (key for (key,) in self._rows(f"SELECT key {_OUTPUTS}", self._run_id))
+
+    def __len__(self) -> int:
+        return len(self._rows(f"SELECT key {_OUTPUTS}", self._run_id))
+
+
+def _row(record: TaskRecord) -> tuple[object, ...]:
+    *facts, attempts, inputs, output, error, report, code = record
+    return (
+        *facts,
+        json.dumps(attempts),
+        _text(inputs),
+        None if error is None else _text(error),
+        None if report is None else json.dumps(dict(report)),
+        *(output or (None, None)),
+        code,
+    )
+
+
+def _record(row: Sequence[Any]) -> TaskRecord:
+    *facts, attempts, inputs, error, report, format_, output, code = row
+    return TaskRecord._make(
+        [
+            *facts,
+            tuple(AttemptRecord(*attempt) for attempt in json.loads(attempts)),
+            inputs,
+            None if format_ is None else Encoded(format_, output),
+            error,
+            None if report is None else json.loads(report),
+            code,
+        ]
+    )
+
+
+def _masked(masker: Masker, value: Any) -> Any:
+    """A value of JSON with its texts masked."""
+    if isinstance(value, str):
+        return masker.mask(value)
+    if isinstance(value, list):
+        return [_masked(masker, each) for each in value]
+    if isinstance(value, dict):
+        return {masker.mask(name): _masked(masker, each) for name, each in value.items()}
+    return value
+
+
+def _text(text: str) -> str:
+    """`text` as it can be stored: what a program printed may hold what is not Unicode."""
+    return text if text.isascii() else text.encode(errors="backslashreplace").decode()

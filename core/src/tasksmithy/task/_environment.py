@@ -1,0 +1,313 @@
+"""TaskEnvironment: tasks that share an image, resources and the rest of their surroundings."""
+
+from __future__ import annotations
+
+import inspect
+import re
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import field, fields
+from pathlib import Path
+from types import CodeType
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    ParamSpec,
+    Protocol,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+    overload,
+)
+
+from tasksmithy._registry_in_use import registry_in_use
+from tasksmithy._texts import shorten
+from tasksmithy.errors import EnvironmentDefinitionError, FieldError, TaskDefinitionError
+from tasksmithy.fields import _checks as checks
+from tasksmithy.fields._cache import CacheRequest
+from tasksmithy.fields._documentation import Documentation
+from tasksmithy.fields._resources import Resources
+from tasksmithy.fields._retry import RetryStrategy
+from tasksmithy.fields._reuse import ReusePolicy
+from tasksmithy.fields._secret import SecretRequest
+from tasksmithy.fields._timeout import TimeoutType
+from tasksmithy.task._declaration import Check, Definition, current_spellings
+from tasksmithy.task._interface import NativeInterface
+from tasksmithy.task._template import TaskTemplate
+
+if TYPE_CHECKING:  # most tasks have none of these, and would wait for their import
+    from tasksmithy.fields._image import Image
+    from tasksmithy.fields._link import Link
+    from tasksmithy.fields._pod import PodTemplate
+    from tasksmithy.fields._trigger import Trigger
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_NOT_OF_ONE_TASK: Final = {
+    "name": "a task is called <environment>.<function>; short_name is for display",
+    "interface": "it is the function's own",
+    "func": "it is the function that is decorated",
+    "plugin_config": "the environment has it for all its tasks",
+    "task_type": "the environment's plugin_config chooses it",
+    "parent_env": "it is this environment",
+    "parent_env_name": "it is this environment's",
+}
+"""The fields that the decorator does not take, and why."""
+
+_DEF: Final = re.compile(r"\s*(?:async\s+)?def\s+(\w+)")
+
+FUNCTION_TASK_TYPE: Final = "python"
+"""The task type of a decorated function without a `plugin_config`."""
+
+
+class _Templates(Protocol):
+    """What an environment asks of the registry that is active."""
+
+    def template(self, name: str, /) -> type[TaskTemplate[..., Any]]: ...
+
+    def template_for(self, config_model: type[Any], /) -> type[TaskTemplate[..., Any]] | None: ...
+
+
+def _environments(name: str, value: object) -> list[TaskEnvironment]:
+    if not isinstance(value, (list, tuple)) or not all(
+        isinstance(item, TaskEnvironment) for item in value
+    ):
+        raise FieldError(name, value, "a list of TaskEnvironment")
+    return list(dict.fromkeys(value))
+
+
+class TaskFields(TypedDict, total=False):
+    """What `TaskEnvironment.task` accepts for one task; see `TaskTemplate`."""
+
+    short_name: str
+    task_type_version: int
+    image: str | Image
+    resources: Resources | None
+    cache: CacheRequest
+    interruptible: bool
+    retries: int | RetryStrategy
+    reusable: ReusePolicy | None
+    docs: str | Documentation
+    env_vars: Mapping[str, str] | None
+    secrets: SecretRequest | None
+    timeout: TimeoutType | None
+    pod_template: str | PodTemplate | None
+    report: bool
+    queue: str | None
+    debuggable: bool
+    entrypoint: bool
+    max_inline_io_bytes: int
+    triggers: Trigger | Sequence[Trigger]
+    links: Link | Sequence[Link]
+
+
+class TaskEnvironment(Definition):
+    """Where tasks are defined: what is given here is given to every task in it.
+
+    >>> env = TaskEnvironment(name="etl", resources=Resources(cpu=1, memory="500Mi"))
+    >>> @env.task(retries=2)
+    ... async def double(n: int) -> int:
+    ...     return 2 * n
+    >>> double.name
+    'etl.double'
+
+    Args:
+        name: name of the environment; its tasks are called `<environment>.<function>`.
+        image, resources, env_vars, secrets, cache, reusable, pod_template, queue, interruptible:
+            as in `TaskTemplate`; a task may say otherwise for itself.
+        plugin_config: configuration of a task type; its class chooses the type of the functions.
+        description: what the environment is for.
+        depends_on: environments whose tasks are called from here.
+
+    Raises:
+        EnvironmentDefinitionError: a field is unknown or missing, or its value is not allowed.
+    """
+
+    name: str
+    image: str | Image | Literal["auto"] = "auto"
+    resources: Resources | None = None
+    env_vars: Mapping[str, str] | None = None
+    secrets: SecretRequest | None = None
+    cache: CacheRequest = "disable"
+    reusable: ReusePolicy | None = None
+    pod_template: str | PodTemplate | None = None
+    queue: str | None = None
+    interruptible: bool = False
+    plugin_config: Any = None
+    description: str = ""
+    depends_on: Sequence[TaskEnvironment] = ()
+    _tasks: dict[str, TaskTemplate[..., Any]] = field(
+        init=False, repr=False, compare=False, default_factory=dict
+    )
+
+    _error = EnvironmentDefinitionError
+    _checks: ClassVar[Mapping[str, Check]] = {
+        **{
+            name: TaskTemplate._checks[name]  # noqa: SLF001 - the same fields, checked alike
+            for name in (
+                "name",
+                "image",
+                "resources",
+                "env_vars",
+                "secrets",
+                "cache",
+                "reusable",
+                "pod_template",
+                "queue",
+                "interruptible",
+            )
+        },
+        "description": checks.text,
+        "depends_on": _environments,
+    }
+
+    @property
+    def tasks(self) -> Mapping[str, TaskTemplate[..., Any]]:
+        """The environment's tasks by name."""
+        return dict(self._tasks)
+
+    @classmethod
+    def from_task(
+        cls, name: str, *tasks: TaskTemplate[..., Any], depends_on: Sequence[TaskEnvironment] = ()
+    ) -> TaskEnvironment:
+        """An environment of tasks that are no decorated functions: SQL, containers, ...
+
+        Raises:
+            EnvironmentDefinitionError: no task is given, something is no task, two have one name,
+                or their images differ.
+        """
+        for task in tasks:
+            if not isinstance(task, TaskTemplate):
+                raise EnvironmentDefinitionError(name, "tasks", task, "tasks (TaskTemplate)")
+        names = [task.name for task in tasks]
+        images = {task.image for task in tasks}
+        if len(images) != 1 or len(set(names)) != len(names):
+            allowed = "at least one task, each with a name of its own, and all with one image"
+            raise EnvironmentDefinitionError(name, "tasks", names, allowed)
+        environment = cls(name=name, image=images.pop(), depends_on=depends_on)
+        for task in tasks:
+            environment._adopt(task)
+        return environment
+
+    def clone_with(self, name: str, **changes: Any) -> TaskEnvironment:
+        """An environment without tasks that differs from this one in the given fields.
+
+        Raises:
+            EnvironmentDefinitionError: a field is unknown, or its value is not allowed.
+        """
+        given = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        changes = current_spellings(self._error, name, changes, self.field_names, stacklevel=3)
+        return type(self)(**{**given, **changes, "name": name})
+
+    def add_dependency(self, *environments: TaskEnvironment) -> None:
+        """Declare that tasks of `environments` are called from here; a repeated one is ignored.
+
+        Raises:
+            EnvironmentDefinitionError: something is no environment, or it is this one.
+        """
+        for environment in environments:
+            if not isinstance(environment, TaskEnvironment) or environment is self:
+                allowed = "another TaskEnvironment"
+                raise EnvironmentDefinitionError(self.name, "depends_on", environment, allowed)
+        merged = _environments("depends_on", [*self.depends_on, *environments])
+        self._settle(depends_on=merged)
+
+    @overload
+    def task(self, func: Callable[P, R], /) -> TaskTemplate[P, R]: ...
+    @overload
+    def task(
+        self, /, **fields: Unpack[TaskFields]
+    ) -> Callable[[Callable[P, R]], TaskTemplate[P, R]]: ...
+    def task(self, func: Callable[..., Any] | None = None, /, **fields: Any) -> Any:
+        """Make a function a task of this environment: `@env.task`, or `@env.task(retries=2)`.
+
+        The fields are those of `TaskTemplate`; what is not given comes from the environment, and
+        the documentation from the function's docstring.
+
+        Raises:
+            TaskDefinitionError: a value is not allowed, the function cannot be a task, or another
+                one of its name is a task of this environment.
+            PluginError: the plugin for the function's task type is missing or cannot be used.
+        """
+        if func is None:
+            return lambda func: self._define(func, fields)
+        return self._define(func, fields)
+
+    def _define(self, func: Callable[..., Any], given: Mapping[str, Any]) -> TaskTemplate[..., Any]:
+        name = f"{self.name}.{getattr(func, '__name__', shorten(func))}"
+        if not callable(func) or not hasattr(func, "__name__"):
+            raise TaskDefinitionError(name, "func", func, "a function with a name, by def")
+        for refused in _NOT_OF_ONE_TASK.keys() & given.keys():
+            allowed = f"no {refused} here: {_NOT_OF_ONE_TASK[refused]}"
+            raise TaskDefinitionError(name, refused, given[refused], allowed)
+        template = self._template(name)
+        given = current_spellings(
+            TaskDefinitionError, name, given, template.field_names, stacklevel=4
+        )
+        shared = self.field_names & TaskTemplate.field_names
+        own = {
+            "docs": func.__doc__,
+            **{field: getattr(self, field) for field in shared},
+            **given,
+            "name": name,
+        }
+        try:
+            interface = NativeInterface.from_callable(func)
+        except FieldError as error:
+            raise TaskDefinitionError(name, error.field, error.value, error.allowed) from None
+        self._refuse_namesake(name, func)
+        make = cast("Callable[..., TaskTemplate[..., Any]]", template)
+        task = make(**own, func=func, interface=interface, plugin_config=self.plugin_config)
+        return self._adopt(task)
+
+    def _refuse_namesake(self, name: str, func: Callable[..., Any]) -> None:
+        """Refuse a function in the place of another; the same one may be defined anew."""
+        other = getattr(self._tasks.get(name), "func", None)
+        # What a function defines, it defines with each of its calls.
+        if other is None or "<locals>" in func.__qualname__:
+            return
+        old, new = (getattr(inspect.unwrap(each), "__code__", None) for each in (other, func))
+        if old is not None and new is not None and _is_in_file(old) and _is_in_file(new):
+            places = [f"{code.co_filename}, line {code.co_firstlineno}" for code in (old, new)]
+            if places[0] != places[1]:
+                allowed = (
+                    f"another name than {func.__name__!r}, which a function at {places[0]}, has "
+                    f"in this environment already; this one is at {places[1]}"
+                )
+                raise TaskDefinitionError(name, "func", func, allowed)
+
+    def _template(self, task: str) -> type[TaskTemplate[..., Any]]:
+        registry: _Templates = registry_in_use.get()
+        if self.plugin_config is None:
+            return registry.template(FUNCTION_TASK_TYPE)
+        template = registry.template_for(type(self.plugin_config))
+        if template is None:
+            allowed = (
+                "the configuration of an installed task type (its `config_model`), or of one "
+                "registered with TaskPluginRegistry.register"
+            )
+            raise TaskDefinitionError(task, "plugin_config", self.plugin_config, allowed)
+        return template
+
+    def _adopt(self, task: TaskTemplate[..., Any]) -> TaskTemplate[..., Any]:
+        task._settle(parent_env=weakref.ref(self), parent_env_name=self.name)  # noqa: SLF001
+        self._tasks[task.name] = task
+        return task
+
+
+def _is_in_file(code: CodeType) -> bool:
+    """Whether a function is where it was in a file, which what is typed or edited is not."""
+    import linecache  # only for two functions of one name
+
+    if not Path(code.co_filename).is_file():
+        return False
+    linecache.checkcache(code.co_filename)
+    first, *rest = linecache.getlines(code.co_filename)[code.co_firstlineno - 1 :] or [""]
+    if first.lstrip().startswith("@"):
+        first = next((line for line in rest if _DEF.match(line)), "")
+    return (found := _DEF.match(first)) is not None and found[1] == code.co_name

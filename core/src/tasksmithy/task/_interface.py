@@ -1,0 +1,207 @@
+"""NativeInterface: the typed inputs and outputs of a task, in Python's own types."""
+
+from __future__ import annotations
+
+import inspect
+import typing
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from tasksmithy._texts import near_misses
+from tasksmithy.errors import FieldError, InputError
+from tasksmithy.values._annotations import type_name
+from tasksmithy.values._json import not_json
+
+NO_DEFAULT: Any = inspect.Parameter.empty
+"""Stands where an input has no default, as in the standard library's `inspect`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NativeInterface:
+    """What goes into a task and what comes out.
+
+    Attributes:
+        inputs: name to `(type, default)`, in the order of the parameters. An input without a
+            default has `inspect.Parameter.empty` there and must be given.
+        outputs: name to type. A function's single result is called `o0`, the members of a
+            returned tuple are `o0`, `o1`, ...
+    """
+
+    inputs: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+
+    __hash__ = None  # type: ignore[assignment]  # defaults may be unhashable
+
+    @classmethod
+    def from_types(
+        cls,
+        inputs: Mapping[str, Any] | None = None,
+        outputs: Mapping[str, Any] | None = None,
+        defaults: Mapping[str, Any] | None = None,
+    ) -> NativeInterface:
+        """An interface from `{name: type}`, and `{name: default}` for the inputs that have one.
+
+        >>> NativeInterface.from_types({"month": int}, {"o0": str}).required_inputs()
+        ['month']
+
+        Raises:
+            FieldError: a default is none of an input.
+        """
+        inputs, defaults = inputs or {}, defaults or {}
+        for name in defaults:
+            if name not in inputs:
+                allowed = f"defaults of inputs{near_misses(str(name), map(str, inputs))}"
+                raise FieldError("defaults", name, allowed)
+        return cls(
+            {name: (kind, defaults.get(name, NO_DEFAULT)) for name, kind in inputs.items()},
+            dict(outputs or {}),
+        )
+
+    @classmethod
+    def from_callable(cls, func: Callable[..., Any]) -> NativeInterface:
+        """The interface that a function's annotations declare; what is not annotated is Any.
+
+        Raises:
+            FieldError: it is a class or a generator function, it takes `*args`, `**kwargs` or
+                positional-only parameters, its parameters are not known, or an annotation cannot
+                be evaluated.
+        """
+        if isinstance(func, type):
+            raise FieldError("func", func, "a function, not a class")
+        if inspect.isgeneratorfunction(func) or inspect.isasyncgenfunction(func):
+            # Its body would run where the generator is used: after the task, and outside the run.
+            raise FieldError("func", func, "a function that returns a list, say; this one yields")
+        try:
+            hints = typing.get_type_hints(func, include_extras=True)
+        except Exception as error:  # noqa: BLE001 - an annotation in quotes is any code
+            why = f"{error}; what is imported for type checkers only is not there"
+            told = why if isinstance(error, NameError) else error
+            raise FieldError("func", func, f"annotations that can be evaluated ({told})") from None
+        try:
+            parameters = inspect.signature(func).parameters
+        except ValueError as error:
+            raise FieldError("func", func, f"a function with known parameters ({error})") from None
+        inputs = {}
+        for name, parameter in parameters.items():
+            if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
+                raise FieldError(
+                    "func", func, f"parameters that can be given by name; {parameter} cannot"
+                )
+            inputs[name] = (hints.get(name, Any), parameter.default)
+        return cls(inputs, _outputs(hints.get("return", Any)))
+
+    def check(self) -> None:
+        """Check that the names are identifiers.
+
+        Raises:
+            FieldError: a name is not an identifier, or an input is no pair of type and default.
+        """
+        for side in ("inputs", "outputs"):
+            names = getattr(self, side)
+            if not isinstance(names, Mapping):
+                raise FieldError(side, names, "a mapping of names to types")
+            for name in names:
+                if not isinstance(name, str) or not name.isidentifier():
+                    raise FieldError(side, name, "names that are Python identifiers")
+        for name, pair in self.inputs.items():
+            if not isinstance(pair, tuple) or len(pair) != 2:
+                raise FieldError(f"inputs.{name}", pair, "a pair of type and default")
+
+    def has_outputs(self) -> bool:
+        """Whether anything comes out."""
+        return bool(self.outputs)
+
+    def required_inputs(self) -> list[str]:
+        """Names of the inputs that have no default."""
+        return [name for name, (_, default) in self.inputs.items() if default is NO_DEFAULT]
+
+    def convert_to_kwargs(self, /, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Positional and keyword arguments as keywords, the positional ones first.
+
+        Raises:
+            TypeError: too many positional arguments, or an argument given twice.
+        """
+        if not args:
+            return kwargs
+        if len(args) > len(self.inputs):
+            raise TypeError(f"{len(args)} positional inputs given, {len(self.inputs)} allowed")
+        given = dict(zip(self.inputs, args, strict=False))
+        if twice := given.keys() & kwargs.keys():
+            raise TypeError(f"input {min(twice)!r} given twice")
+        return given | kwargs
+
+    def bind(self, task: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """The inputs of one call by name, defaults filled in.
+
+        Args:
+            task: name of the task, for the error.
+            args: positional arguments of the call.
+            kwargs: keyword arguments of the call.
+
+        Raises:
+            InputError: an input is missing, unknown or given twice.
+        """
+        try:
+            given = self.convert_to_kwargs(*args, **kwargs)
+        except TypeError as error:
+            raise InputError(task, f"{error} ({self.describe()})") from None
+        bound = {name: given.get(name, default) for name, (_, default) in self.inputs.items()}
+        missing = [name for name, value in bound.items() if value is NO_DEFAULT]
+        if missing or len(given) > len(bound) or not given.keys() <= bound.keys():
+            problems = [f"input {name!r} is missing" for name in missing]
+            problems += [
+                f"there is no input {name!r}{near_misses(name, bound)}"
+                for name in given
+                if name not in bound
+            ]
+            raise InputError(task, f"{'; '.join(problems)} ({self.describe()})")
+        return bound
+
+    def describe(self) -> str:
+        """The inputs as text, for messages: `inputs: month: int, carrier: str = 'AA'`."""
+        parts = [
+            f"{name}: {type_name(kind)}" + ("" if default is NO_DEFAULT else f" = {default!r}")
+            for name, (kind, default) in self.inputs.items()
+        ]
+        return f"inputs: {', '.join(parts)}" if parts else "it takes no inputs"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The interface as JSON values; a default that JSON cannot hold is left out."""
+        inputs = {}
+        for name, (kind, default) in self.inputs.items():
+            described: dict[str, Any] = {
+                "type": type_name(kind),
+                "required": default is NO_DEFAULT,
+            }
+            if default is not NO_DEFAULT and not_json(default) is None:
+                described["default"] = default
+            inputs[name] = described
+        return {
+            "inputs": inputs,
+            "outputs": {name: type_name(kind) for name, kind in self.outputs.items()},
+        }
+
+
+def _outputs(returned: Any) -> dict[str, Any]:
+    if returned is None or returned is type(None):
+        return {}
+    members = typing.get_args(returned) if typing.get_origin(returned) is tuple else ()
+    if members and Ellipsis not in members:
+        return {f"o{index}": member for index, member in enumerate(members)}
+    return {"o0": returned}
+
+
+def result_type(interface: NativeInterface) -> Any:
+    """The type of what a task returns: that of its output, or of a tuple of its outputs."""
+    kinds = tuple(interface.outputs.values())
+    if len(kinds) == 1:
+        return kinds[0]
+    return tuple[kinds] if kinds else type(None)  # type: ignore[valid-type]
+
+
+def named_result(interface: NativeInterface, result: Any) -> dict[str, Any]:
+    """What a task returned by the names of its outputs, of which a tuple holds several."""
+    if len(interface.outputs) == 1:
+        return dict.fromkeys(interface.outputs, result)
+    return dict(zip(interface.outputs, result, strict=True)) if interface.outputs else {}

@@ -1,0 +1,156 @@
+"""Tasks in a file or a module: how a command line, or a container, finds what it is to run."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from tasksmithy._texts import near_misses
+from tasksmithy.errors import SourceError, TasksmithyError
+from tasksmithy.task._environment import TaskEnvironment
+from tasksmithy.task._template import TaskTemplate
+
+_OWN = str(Path(__file__).parent)
+
+Tasks = Mapping[str, TaskTemplate[..., Any]]
+
+
+def load_file(file: str | Path) -> ModuleType:
+    """Import a Python file as a module of its own name, with its folder importable.
+
+    Where another module has that name, the file's gets one that no other file's has.
+
+    Raises:
+        SourceError: there is no such file, or it does not import; chained to the cause.
+    """
+    path = Path(file).resolve()
+    if path.is_dir():
+        inside = ", ".join(str(Path(file, each.name)) for each in sorted(path.glob("*.py"))[:5])
+        raise SourceError(f"{file} is a folder: give a Python file{inside and f' ({inside})'}")
+    if not path.is_file():
+        raise SourceError(f"{file}: there is no such file")
+    if path.suffix != ".py":
+        raise SourceError(f"{file}: give a Python file (.py)")
+    folder, name = str(path.parent), path.stem
+    if folder not in sys.path:
+        sys.path.insert(0, folder)
+    known = sys.modules.get(name)
+    is_another = known is not None and getattr(known, "__file__", None) != str(path)
+    if is_another or name in sys.stdlib_module_names:
+        import hashlib
+
+        digest = hashlib.sha256(str(path).encode()).hexdigest()
+        name = f"tasksmithy_source_{digest[:16]}_{name}"
+        known = sys.modules.get(name)
+    if known is not None:
+        return known
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise SourceError(f"{file}: Python cannot import it")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException as error:
+        del sys.modules[name]
+        raise _not_importable(str(file), path, error) from error
+    return module
+
+
+def load_module(name: str) -> ModuleType:
+    """Import a module by its name.
+
+    Raises:
+        SourceError: there is no such module, or it does not import; chained to the cause.
+    """
+    try:
+        return importlib.import_module(name)
+    except BaseException as error:
+        raise _not_importable(name, None, error) from error
+
+
+def _not_importable(name: str, path: Path | None, error: BaseException) -> BaseException:
+    if isinstance(error, (KeyboardInterrupt, GeneratorExit)):
+        return error
+    import sysconfig
+    import traceback
+
+    frames = [(f.f_code.co_filename, line) for f, line in traceback.walk_tb(error.__traceback__)]
+    places = [(file, line) for file, line in frames if not file.startswith(("<", _OWN))]
+    installed = tuple(sysconfig.get_paths()[kind] for kind in ("stdlib", "purelib", "platlib"))
+    # The person's own code, as far as there is some: what that calls is seldom what is wrong.
+    places = [each for each in places if not each[0].startswith(installed)] or places
+    if isinstance(error, SyntaxError) and error.filename and error.lineno:
+        places = [(error.filename, error.lineno)]
+        error = SyntaxError(error.msg)
+    where = name
+    if places:
+        file, line = places[-1]
+        # The file that was asked for is told as it was asked for.
+        where = f"{name if file == str(path) else file}, line {line}"
+    problem = (
+        str(error) if isinstance(error, TasksmithyError) else f"{type(error).__name__}: {error}"
+    )
+    return SourceError(f"{where}: {problem}")
+
+
+def tasks_in(module: ModuleType) -> Tasks:
+    """The tasks that a module defines or holds, by name, and those of its environments."""
+    tasks: dict[str, TaskTemplate[..., Any]] = {}
+    for value in list(vars(module).values()):
+        if isinstance(value, TaskEnvironment):
+            tasks |= value.tasks
+        elif isinstance(value, TaskTemplate):
+            tasks[value.name] = value
+    return tasks
+
+
+def only_task(module: ModuleType) -> TaskTemplate[..., Any]:
+    """The task of a module that has one; of several, the one that is the entry point.
+
+    Raises:
+        SourceError: there is none, or several; the message names them.
+    """
+    tasks = tasks_in(module)
+    chosen = [task for task in tasks.values() if task.entrypoint] or list(tasks.values())
+    if not tasks:
+        raise _no_tasks(module)
+    if len(chosen) != 1:
+        raise SourceError(
+            f"{module.__file__ or module.__name__}: say which task to run, right after the file "
+            f"(tasks: {', '.join(sorted(tasks))})"
+        )
+    return chosen[0]
+
+
+def _no_tasks(module: ModuleType) -> SourceError:
+    return SourceError(
+        f"{module.__file__ or module.__name__} defines no task: a function becomes one by "
+        "@env.task, where env = TaskEnvironment(name=...)"
+    )
+
+
+def find_task(module: ModuleType, name: str) -> TaskTemplate[..., Any]:
+    """A task of a module, by the name of the task or of the variable that holds it.
+
+    Raises:
+        SourceError: there is no such task; the message names those that there are.
+    """
+    tasks = tasks_in(module)
+    held = vars(module).get(name)
+    found = tasks.get(name) or (held if isinstance(held, TaskTemplate) else None)
+    if found is None:
+        if not tasks:
+            raise _no_tasks(module)
+        short = {task.rpartition(".")[2] for task in tasks}
+        known = ", ".join(sorted(tasks)) or "none"
+        raise SourceError(
+            f"{module.__file__ or module.__name__} has no task {name!r}"
+            f"{near_misses(name, short | tasks.keys())} (tasks: {known})"
+        )
+    return found

@@ -1,0 +1,157 @@
+"""Checks: what is built from the source and installed elsewhere is what is tested here."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import zipfile
+from pathlib import Path
+from typing import Final, NamedTuple
+
+import pytest
+
+from tasksmithy.plugins._discovery import TASK_TYPES, PluginRecord, discover
+from tasksmithy.testing import _fresh as fresh
+from tasksmithy.testing._fresh import Change
+from tasksmithy.testing._installation import BuildError, build_wheel, package_of, source_of
+from tasksmithy.testing._outcome import difference, fail
+from tasksmithy.testing._subject import Subject
+
+_MADE_IN_PASSING: Final = (".pyc", ".pyo", ".DS_Store")
+
+_BY_MISTAKE: Final = frozenset({"conftest.py", "docs", "examples", "src", "test", "tests"})
+"""What build backends put beside the package when they are told too little."""
+
+
+class Wheel(NamedTuple):
+    """A wheel, unpacked.
+
+    Attributes:
+        folder: where it is unpacked.
+        files: its files, as `package/module.py`.
+    """
+
+    folder: Path
+    files: frozenset[str]
+
+
+class WheelChecks(Subject):
+    """What is built from the source and installed elsewhere is what is tested here.
+
+    It applies where the distribution is installed editable, by `pip install -e`: what is installed
+    from a wheel is that wheel.
+    """
+
+    _wheels: Path
+
+    @pytest.fixture(autouse=True)
+    def _place_for_wheels(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        self._wheels = tmp_path_factory.getbasetemp() / "tasksmithy-wheels"
+
+    def test_the_wheel_can_be_built(self) -> None:
+        """`pip wheel` makes a wheel of the source."""
+        built = _built(self._source(), self._wheels)
+        if isinstance(built, BuildError):
+            fail(
+                f"{self._who}: no wheel can be built from {self._source()}:\n{built}",
+                "correct pyproject.toml; `pip wheel --no-deps .` shows the whole output",
+            )
+
+    def test_the_wheel_has_the_files_of_the_package(self) -> None:
+        """Nothing of the package is left out, and nothing strange is put beside it."""
+        wheel = self._wheel()
+        package = package_of(self._record())
+        spec = importlib.util.find_spec(package)
+        if spec is None or spec.origin is None or not spec.submodule_search_locations:
+            self._skip_for("test_the_package_has_its_types")
+        home = Path(spec.origin).parent
+        advice = (
+            "say in pyproject.toml what the wheel has; with hatchling: "
+            f'[tool.hatch.build.targets.wheel] packages = ["src/{package}"]'
+        )
+        files = {
+            f"{package}/{file.relative_to(home).as_posix()}"
+            for file in home.rglob("*")
+            if file.is_file() and not file.name.endswith(_MADE_IN_PASSING)
+        }
+        if missing := sorted(files - wheel.files):
+            fail(
+                f"{self._who}: the wheel that is built from {self._source()} lacks "
+                f"{', '.join(missing)}",
+                advice,
+            )
+        if strange := sorted({file.partition("/")[0] for file in wheel.files} & _BY_MISTAKE):
+            fail(
+                f"{self._who}: the wheel that is built from {self._source()} puts "
+                f"{', '.join(strange)} into site-packages, where it is in everybody's way",
+                advice,
+            )
+
+    def test_the_wheel_has_the_entry_point(self) -> None:
+        """Who installs the wheel has the task type."""
+        wheel, record = self._wheel(), self._record()
+        built = self._entry_points(wheel)
+        if record not in built:
+            found = ", ".join(f"{r.name} = {r.value} of {r.version}" for r in built) or "none"
+            fail(
+                f"{self._who}: installed is the entry point {record.name} = {record.value} of "
+                f"{record.version}, and the wheel that is built from {self._source()} has {found}",
+                f'see [project.entry-points."{TASK_TYPES}"] and the version in pyproject.toml, '
+                "and install the project again: pip install -e .",
+            )
+
+    def test_a_task_of_the_wheel_has_the_same_spec(self) -> None:
+        """The code that is shipped answers as the code that is tested."""
+        wheel, package = self._wheel(), package_of(self._record())
+        if self._record() not in self._entry_points(wheel):
+            self._skip_for("test_the_wheel_has_the_entry_point")
+        self._steady_spec(self._task())
+        try:
+            here = fresh.given(type(self), package, Change())
+        except fresh.ProbeError:
+            self._skip_for("test_a_fresh_process_makes_the_task")
+        try:
+            there = fresh.given(type(self), package, Change(before=str(wheel.folder))).spec
+        except fresh.ProbeError as error:
+            fail(
+                f"{self._who}: with the wheel that is built from {self._source()}, the task cannot "
+                f"be made and serialized: {error}",
+                "include in the wheel what the package needs",
+            )
+        if here.spec != there:
+            fail(
+                f"{self._who}: with the wheel that is built from {self._source()}, the task has "
+                f"another spec:\n{difference(here.spec, there)}",
+                "let the answers of the hooks depend on nothing that is not in the wheel",
+            )
+
+    def _entry_points(self, wheel: Wheel) -> list[PluginRecord]:
+        """The entry points of the wheel that have the name of the task type."""
+        return [point for point in discover([str(wheel.folder)]) if point.name == self.task_type]
+
+    def _source(self) -> Path:
+        """The source of the distribution."""
+        source = source_of(self._record().distribution)
+        if source is None:
+            pytest.skip("what is installed is a wheel already")
+        return source
+
+    def _wheel(self) -> Wheel:
+        """The wheel that is built from the source."""
+        built = _built(self._source(), self._wheels)
+        if isinstance(built, BuildError):
+            self._skip_for("test_the_wheel_can_be_built")
+        return built
+
+
+@functools.cache
+def _built(source: Path, wheels: Path) -> Wheel | BuildError:
+    """The wheel of a source, which is built once."""
+    folder = wheels / source.name
+    try:
+        wheel = build_wheel(source, folder)
+    except BuildError as error:
+        return error
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "unpacked")
+        return Wheel(folder / "unpacked", frozenset(archive.namelist()))

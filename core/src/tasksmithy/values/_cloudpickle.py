@@ -1,0 +1,41 @@
+"""Cloudpickles: values that have no form of their own, also functions and classes of scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from tasksmithy._texts import shorten
+from tasksmithy.errors import ValueEncodingError
+from tasksmithy.values._annotations import type_name
+
+
+def dumped(value: Any, on_buffer: Callable[[Any], None] | None = None) -> bytes:
+    """A value as a cloudpickle.
+
+    Args:
+        value: any value.
+        on_buffer: is given the large buffers of the value, which are then not in the pickle.
+
+    Raises:
+        ValueEncodingError: it cannot be pickled; chained to the reason.
+    """
+    import cloudpickle  # only who has such values pays for it
+
+    try:
+        content: bytes = cloudpickle.dumps(value, protocol=5, buffer_callback=on_buffer)
+    except Exception as error:  # pickling runs the value's own code
+        raise ValueEncodingError(
+            "",
+            f"is {shorten(value)} of type {type_name(type(value))}, which cannot be encoded "
+            f"({type(error).__name__}: {error}). Make it where it is needed instead of passing it, "
+            "pass it as a File, a table or plain data, or give its class a __getstate__",
+        ) from error
+    return content
+
+
+def loaded(content: bytes) -> Any:
+    """The value of a cloudpickle; whatever is in it is run."""
+    import pickle  # as above
+
+    return pickle.loads(content)  # noqa: S301 - a format of its own says that there is one

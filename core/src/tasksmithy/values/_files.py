@@ -1,0 +1,206 @@
+"""File and Dir: files and directories as inputs and outputs of tasks."""
+
+from __future__ import annotations
+
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePath
+from typing import IO, TYPE_CHECKING, Any, TypeVar
+
+from tasksmithy.errors import FieldError, MissingDependencyError
+from tasksmithy.fields._checks import non_empty
+
+if TYPE_CHECKING:
+    from pydantic_core import CoreSchema
+
+L = TypeVar("L", bound="_Location")
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class _Location:
+    """A place: a path on this machine, or a URL of a file system that fsspec knows."""
+
+    path: str
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        plain = os.fspath(path) if isinstance(path, os.PathLike) else path
+        object.__setattr__(self, "path", plain)
+
+    def __fspath__(self) -> str:
+        """The path, for `open`, `Path` and all that takes one.
+
+        Raises:
+            FieldError: it is a URL, so nothing on this machine could open it.
+        """
+        if self.is_remote:
+            raise FieldError("path", self.path, "a local path here, as download() gives one")
+        return self.path
+
+    def check(self) -> None:
+        """Raise `FieldError` where the path is no path."""
+        non_empty("path", self.path)
+
+    @property
+    def is_remote(self) -> bool:
+        """Whether the path is a URL, such as `s3://bucket/key`."""
+        return "://" in self.path
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls: type[L], *_: Any) -> CoreSchema:
+        """In JSON and where dumped a string; in Python itself or, unless strict, a path."""
+        from pydantic_core import core_schema  # only where pydantic is in use
+
+        itself = core_schema.is_instance_schema(cls)
+        text = core_schema.no_info_after_validator_function(
+            cls, core_schema.str_schema(min_length=1)
+        )
+        path = core_schema.no_info_after_validator_function(
+            cls, core_schema.is_instance_schema(PurePath)
+        )
+        return core_schema.json_or_python_schema(
+            text,
+            core_schema.lax_or_strict_schema(
+                core_schema.union_schema([itself, text, path]), itself
+            ),
+            serialization=core_schema.plain_serializer_function_ser_schema(
+                lambda location: location.path,
+                return_schema=core_schema.str_schema(),
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class File(_Location):
+    """A file, as an input or an output of a task.
+
+    >>> File("flights.csv").path
+    'flights.csv'
+
+    Attributes:
+        path: a path on this machine, or, where fsspec is installed, a URL (`s3://bucket/key`).
+    """
+
+    def open(self, mode: str = "rb") -> IO[Any]:
+        """The open file; text modes read and write UTF-8.
+
+        Raises:
+            OSError: it cannot be opened; the error names the path.
+            MissingDependencyError: a URL whose file system is not installed.
+            FieldError: a URL of a protocol that nobody knows.
+        """
+        encoding = None if "b" in mode else "utf-8"
+        if not self.is_remote:
+            return open(self.path, mode, encoding=encoding)  # noqa: PTH123 - Path would lose "./"
+        system, inner = _file_system(self.path)
+        opened: IO[Any] = system.open(inner, mode, **({"encoding": encoding} if encoding else {}))
+        return opened
+
+    def exists(self) -> bool:
+        """Whether there is such a file."""
+        if not self.is_remote:
+            return Path(self.path).is_file()
+        system, inner = _file_system(self.path)
+        return bool(system.isfile(inner))
+
+    def read_bytes(self) -> bytes:
+        """All of its content. Raises as `open`."""
+        with self.open("rb") as opened:
+            content: bytes = opened.read()
+            return content
+
+    def read_text(self) -> str:
+        """All of its content, which is UTF-8. Raises as `open`."""
+        return self.read_bytes().decode()
+
+    def download(self, to: str | os.PathLike[str]) -> Path:
+        """Copy it to a path on this machine, or into a directory that is there; where it is now.
+
+        Raises as `open`.
+        """
+        target = Path(to)
+        if target.is_dir():
+            target /= self.path.rstrip("/").rpartition("/")[2]
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with self.open("rb") as source, target.open("wb") as copy:
+            import shutil
+
+            shutil.copyfileobj(source, copy)
+        return target
+
+
+@dataclass(frozen=True, slots=True, init=False)
+class Dir(_Location):
+    """A directory and all the files below it, as an input or an output of a task.
+
+    Attributes:
+        path: a path on this machine, or, where fsspec is installed, a URL (`s3://bucket/prefix`).
+    """
+
+    def exists(self) -> bool:
+        """Whether there is such a directory."""
+        if not self.is_remote:
+            return Path(self.path).is_dir()
+        system, inner = _file_system(self.path)
+        return bool(system.isdir(inner))
+
+    def names(self) -> list[str]:
+        """Names of all files below it, sorted: relative, with `/` between their parts.
+
+        Symbolic links to directories are not followed.
+
+        Raises:
+            OSError: there is no such directory, or it cannot be read; the error names the path.
+        """
+        if not self.is_remote:
+            found = [
+                os.path.relpath(Path(folder, name), self.path).replace(os.sep, "/")
+                for folder, _, names in os.walk(self.path, onerror=_raise)
+                for name in names
+            ]
+            return sorted(found)
+        system, inner = _file_system(self.path)
+        if not system.isdir(inner):
+            raise FileNotFoundError(errno.ENOENT, "there is no such directory", self.path)
+        return sorted(name[len(inner.rstrip("/")) + 1 :] for name in system.find(inner))
+
+    def files(self) -> Iterator[File]:
+        """All files below it, in the order of `names`, which also says what is raised."""
+        for name in self.names():
+            yield self.file(name)
+
+    def file(self, name: str) -> File:
+        """The file of a relative name, whether it is there or not."""
+        return File(f"{self.path.rstrip('/')}/{name}")
+
+    def download(self, to: str | os.PathLike[str]) -> Path:
+        """Copy all its files below a directory on this machine, made where it is not there.
+
+        Raises as `names` and `File.open`.
+        """
+        target = Path(to)
+        target.mkdir(parents=True, exist_ok=True)
+        for name in self.names():
+            self.file(name).download(target / name)
+        return target
+
+
+def _raise(error: OSError) -> None:
+    raise error
+
+
+def _file_system(url: str) -> tuple[Any, str]:
+    """The file system of a URL, and the path inside it."""
+    try:
+        from fsspec.core import url_to_fs  # an optional dependency
+    except ImportError:
+        install = 'pip install "tasksmithy[fsspec]"'
+        raise MissingDependencyError(repr(url), "fsspec", install) from None
+    try:
+        system, inner = url_to_fs(url)
+    except ImportError as error:
+        raise MissingDependencyError(repr(url), url.partition(":")[0], str(error)) from error
+    except ValueError as error:
+        raise FieldError("path", url, f"a URL that fsspec knows ({error})") from None
+    return system, inner
