@@ -118,4 +118,4 @@ def test_an_error_with_no_frame_of_the_persons_own_has_no_empty_traceback(
 
 def test_verbose_shows_all_frames(tasksmithy: CommandLine, pipeline: Path) -> None:
     done = tasksmithy("--verbose", "run", pipeline, "awaits")
-    assert "local.py" in [Path(file).name for file, _ in frames(done.err)]
+    assert "_local_run.py" in [Path(file).name for file, _ in frames(done.err)]

@@ -36,9 +36,9 @@ from tasksmithy import (
     group,
     hookimpl,
     run,
-    threads,
     with_runcontext,
 )
+from tasksmithy.concurrency import _threads as threads
 from tasksmithy.concurrency._slots import Slots
 from tasksmithy.runtime import _capacity as capacity
 
