@@ -8,6 +8,8 @@ import os
 import threading
 from pathlib import Path
 
+from tasksmithy.runtime.stores._private import make_file, make_folder
+
 _FILES = 16  # the kernel looks through all locks of a file: ten thousand in one would be slow
 
 
@@ -88,10 +90,11 @@ class ProcessLocks:
         spread = int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "big")
         number, byte = spread % _FILES, spread >> 2  # the largest offset has 63 bits
         if number not in self._files:
+            file = self._folder / f"{number:x}"
             if make:
-                self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            flags = os.O_RDWR | (os.O_CREAT if make else 0)
-            self._files[number] = os.open(self._folder / f"{number:x}", flags, 0o600)
+                make_folder(self._folder)
+                make_file(file)
+            self._files[number] = os.open(file, os.O_RDWR)
         return self._files[number], byte
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shlex
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
@@ -13,11 +14,15 @@ from typing import NamedTuple, TypeVar
 from weakref import WeakSet
 
 from tasksmithy.errors import StoreError
+from tasksmithy.runtime.stores._private import make_file, make_folder, shared
 
 T = TypeVar("T")
 
 BUSY_SECONDS = 10.0
 """How long a process waits for another one's transaction; each takes milliseconds."""
+
+_PARTS = ("-wal", "-shm", "")
+"""What a database consists of, by the ends of the names; the file itself comes last."""
 
 _BAD_FILE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
@@ -123,7 +128,8 @@ class Database:
     def _open(self, bad: sqlite3.DatabaseError | None = None) -> sqlite3.Connection:
         """Connect; `bad` is what made the file that was open until now unusable."""
         try:
-            self.file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._refuse_shared()
+            make_folder(self.file.parent)
             # Only one process at a time makes the tables, turns WAL on or moves a file aside.
             with _locked_folder(self.file.parent):
                 if bad is not None and not self._is_replaced():
@@ -141,7 +147,22 @@ class Database:
             raise
         return self._connection
 
+    def _refuse_shared(self) -> None:
+        """Refuse what others can write: what is kept here may be loaded as code.
+
+        Raises:
+            OSError: they can.
+        """
+        places = self.file.parent, *(Path(f"{self.file}{suffix}") for suffix in _PARTS)
+        for place in places:
+            if reason := shared(place):
+                raise PermissionError(
+                    f"{reason}, and could have it run code as you. Take another folder, or have "
+                    f"this one for yourself: chown it, and `chmod go-w {shlex.quote(str(place))}`"
+                )
+
     def _connected(self) -> sqlite3.Connection:
+        make_file(self.file)  # SQLite's own files beside it get its mode
         connection = sqlite3.connect(
             self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
         )
@@ -179,7 +200,7 @@ class Database:
         names = (Path(f"{self.file}.aside-{number}") for number in itertools.count(1))
         aside = next(name for name in names if not name.exists())
         # The database goes last: killed in between, the next process finds it and goes on here.
-        for suffix in ("-wal", "-shm", ""):
+        for suffix in _PARTS:
             part = Path(f"{self.file}{suffix}")
             if part.exists():
                 part.rename(f"{aside}{suffix}")
