@@ -8,8 +8,7 @@ import asyncio
 from dataclasses import dataclass
 from pathlib import Path
 
-from tasksmithy import RetryStrategy, TaskEnvironment
-from tasksmithy.values._files import File
+from tasksmithy import File, RetryStrategy, TaskEnvironment
 from tasksmithy_sql import SQLTask
 
 FLIGHTS = File(Path(__file__).with_name("flights.csv"))

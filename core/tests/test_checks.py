@@ -6,8 +6,8 @@ from decimal import Decimal
 
 import pytest
 
+from tasksmithy import checks
 from tasksmithy.errors import FieldError
-from tasksmithy.fields import _checks as checks
 from tasksmithy.fields._retry import RetryStrategy
 
 

@@ -146,3 +146,8 @@ def test_rounding_up_gives_the_next_multiple(nanos: int, step: int) -> None:
 def test_equal_amounts_are_equal_however_they_were_written() -> None:
     assert Quantity.parse("1Ki") == Quantity.parse("1024")
     assert hash(Quantity.parse("1Ki")) == hash(Quantity.parse("1024"))
+
+
+@pytest.mark.parametrize(("text", "number"), [("1Ki", 1024.0), ("250m", 0.25), ("-2", -2.0)])
+def test_an_amount_is_a_float_in_whole_units(text: str, number: float) -> None:
+    assert float(Quantity.parse(text)) == number

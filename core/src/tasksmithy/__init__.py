@@ -4,6 +4,7 @@ The public names are imported when they are first used, so that a program pays o
 uses.
 """
 
+from tasksmithy._lazy_names import lazy_names
 from tasksmithy._registry_in_use import registry_in_use
 
 __version__ = "0.1.0"
@@ -89,7 +90,10 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.task._environment import TaskEnvironment as TaskEnvironment
     from tasksmithy.task._interface import NativeInterface as NativeInterface
     from tasksmithy.task._serialize import serialize as serialize
+    from tasksmithy.task._spec import CodeBundle as CodeBundle
     from tasksmithy.task._spec import DataLoadingConfig as DataLoadingConfig
+    from tasksmithy.task._spec import MetadataFormat as MetadataFormat
+    from tasksmithy.task._spec import Provenance as Provenance
     from tasksmithy.task._spec import SerializationContext as SerializationContext
     from tasksmithy.task._spec import Sql as Sql
     from tasksmithy.task._spec import TaskSpec as TaskSpec
@@ -171,7 +175,10 @@ _HOMES = {
     "SecretRequest": "fields._secret",
     "serialize": "task._serialize",
     "Settings": "plugins._settings",
+    "CodeBundle": "task._spec",
     "DataLoadingConfig": "task._spec",
+    "MetadataFormat": "task._spec",
+    "Provenance": "task._spec",
     "SerializationContext": "task._spec",
     "Sql": "task._spec",
     "TaskSpec": "task._spec",
@@ -189,19 +196,7 @@ _HOMES = {
 __all__ = [*_HOMES, "__version__"]
 
 
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"tasksmithy.{home}"), name)
-    globals()[name] = value  # so that the next look-up is an ordinary one
-    return value
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)
 
 
 def _registry_of_the_process() -> object:

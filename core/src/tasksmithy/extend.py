@@ -1,73 +1,71 @@
-"""What the author of a task type works with, under the names of Flyte 2's `flyte.extend`."""
+"""What the author of a task type, a policy or an executor works with, beside `tasksmithy` itself.
 
-from __future__ import annotations
+The names of Flyte 2's `flyte.extend` are here, and the tools by which the plugins of this
+repository read annotations and values, check fields and word their messages. `tasksmithy.checks`
+has the checks of single fields.
+"""
 
 from typing import Any
 
+from tasksmithy._lazy_names import lazy_names
 from tasksmithy._registry_in_use import registry_in_use
-from tasksmithy._texts import shorten
-from tasksmithy.errors import PluginRegistrationError
-from tasksmithy.fields._pod import PRIMARY_CONTAINER_DEFAULT_NAME, pod_spec_from_resources
-from tasksmithy.plugins._registry import Registry
-from tasksmithy.runtime._run import is_initialized
-from tasksmithy.task._template import TaskTemplate
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
+if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interpreter
+    from tasksmithy._texts import cut as cut
+    from tasksmithy._texts import near_misses as near_misses
+    from tasksmithy._texts import shorten as shorten
+    from tasksmithy.fields._pod import (
+        PRIMARY_CONTAINER_DEFAULT_NAME as PRIMARY_CONTAINER_DEFAULT_NAME,
+    )
+    from tasksmithy.fields._pod import pod_spec_from_resources as pod_spec_from_resources
+    from tasksmithy.fields._quantity import Quantity as Quantity
+    from tasksmithy.fields._secret import secrets_of as secrets_of
+    from tasksmithy.plugins._config_registry import TaskPluginRegistry as TaskPluginRegistry
+    from tasksmithy.runtime._run import is_initialized as is_initialized
+    from tasksmithy.task._declaration import UNSET as UNSET
+    from tasksmithy.task._declaration import Unset as Unset
+    from tasksmithy.task._source import find_task as find_task
+    from tasksmithy.task._source import load_module as load_module
+    from tasksmithy.task._template import TaskTemplate as TaskTemplate
+    from tasksmithy.values._annotations import alternatives as alternatives
+    from tasksmithy.values._annotations import type_name as type_name
+    from tasksmithy.values._codec import digest as digest
+    from tasksmithy.values._conversion import from_json as from_json
+    from tasksmithy.values._conversion import from_text as from_text
+    from tasksmithy.values._conversion import to_jsonable as to_jsonable
     from tasksmithy_function import AsyncFunctionTaskTemplate as AsyncFunctionTaskTemplate
 
-__all__ = [
-    "PRIMARY_CONTAINER_DEFAULT_NAME",
-    "AsyncFunctionTaskTemplate",
-    "TaskPluginRegistry",
-    "TaskTemplate",
-    "is_initialized",
-    "pod_spec_from_resources",
-]
+_HOMES = {
+    "cut": "_texts",
+    "near_misses": "_texts",
+    "shorten": "_texts",
+    "PRIMARY_CONTAINER_DEFAULT_NAME": "fields._pod",
+    "pod_spec_from_resources": "fields._pod",
+    "Quantity": "fields._quantity",
+    "secrets_of": "fields._secret",
+    "TaskPluginRegistry": "plugins._config_registry",
+    "is_initialized": "runtime._run",
+    "UNSET": "task._declaration",
+    "Unset": "task._declaration",
+    "find_task": "task._source",
+    "load_module": "task._source",
+    "TaskTemplate": "task._template",
+    "alternatives": "values._annotations",
+    "type_name": "values._annotations",
+    "digest": "values._codec",
+    "from_json": "values._conversion",
+    "from_text": "values._conversion",
+    "to_jsonable": "values._conversion",
+}
+
+__all__ = [*_HOMES, "AsyncFunctionTaskTemplate"]
+
+_lazy, __dir__ = lazy_names(__name__, _HOMES)
 
 
-class _ConfigRegistry:
-    """Which template class a `plugin_config` chooses, in the registry that is active."""
-
-    def register(self, config_type: type[Any], plugin: type[TaskTemplate[..., Any]]) -> None:
-        """Make functions with a `plugin_config` of `config_type` tasks of the class `plugin`.
-
-        A wheel needs no such call: its entry point and the `config_model` of its task type say
-        the same.
-
-        Raises:
-            PluginRegistrationError: `config_type` is no class, `plugin` is no TaskTemplate
-                subclass, or the config class or the task type is taken already.
-        """
-        if not isinstance(plugin, type) or not issubclass(plugin, TaskTemplate):
-            raise PluginRegistrationError(f"{shorten(plugin)} is no TaskTemplate subclass")
-        self._registry().register(plugin, config_type)
-
-    def find(self, config_type: type[Any]) -> type[TaskTemplate[..., Any]] | None:
-        """The template class for a config class or the nearest of its bases, or None.
-
-        Raises:
-            PluginRegistrationError: `config_type` is no class.
-            PluginError: the plugin that it chooses cannot be used.
-        """
-        if not isinstance(config_type, type):
-            raise PluginRegistrationError(f"{shorten(config_type)} is no config class")
-        return self._registry().template_for(config_type)
-
-    def list_plugins(self) -> list[type[Any]]:
-        """The config classes that are registered in code."""
-        return self._registry().config_models
-
-    def _registry(self) -> Registry:
-        registry: Registry = registry_in_use.get()
-        return registry
-
-
-TaskPluginRegistry = _ConfigRegistry()
-
-
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:
+    # The function plugin's own, so that the core imports no plugin.
     if name == "AsyncFunctionTaskTemplate":
-        registry: Registry = registry_in_use.get()
-        return registry.template("python")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return registry_in_use.get().template("python")
+    return _lazy(name)

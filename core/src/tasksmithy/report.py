@@ -17,6 +17,8 @@ from dataclasses import dataclass
 
 from tasksmithy.task._context import current
 
+__all__ = ["Tab", "log", "tab"]
+
 LOG = "Log"
 """The tab that holds the log: what `log` adds, and the records of `current().logger`."""
 

@@ -102,6 +102,7 @@ def test_pytest_starts_without_the_registry_and_without_the_checks() -> None:
     own = {name for name in done.stdout.split() if name.startswith("tasksmithy")}
     assert own == {
         "tasksmithy",
+        "tasksmithy._lazy_names",
         "tasksmithy._registry_in_use",
         "tasksmithy.testing",
         "tasksmithy.testing._fixtures",

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tasksmithy._texts import near_misses
+from tasksmithy.checks import checked, integer, matching, one_of
 from tasksmithy.errors import FieldError
-from tasksmithy.fields._checks import checked, integer, matching, one_of
 
 DeviceClass = Literal["GPU", "TPU", "NEURON", "AMD_GPU", "HABANA_GAUDI"]
 

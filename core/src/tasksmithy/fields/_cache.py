@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import Literal, get_args
 
-from tasksmithy.errors import FieldError
-from tasksmithy.fields._checks import (
+from tasksmithy.checks import (
     Duration,
     boolean,
     checked,
@@ -16,6 +15,7 @@ from tasksmithy.fields._checks import (
     text,
     widened,
 )
+from tasksmithy.errors import FieldError
 
 CacheBehavior = Literal["auto", "override", "disable"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tasksmithy._texts import near_misses
+from tasksmithy.checks import non_empty
 from tasksmithy.errors import FieldError
-from tasksmithy.fields._checks import non_empty
 
 MACROS = ("@hourly", "@daily", "@midnight", "@weekly", "@monthly", "@yearly", "@annually")
 

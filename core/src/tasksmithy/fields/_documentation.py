@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasksmithy.checks import checked, text, widened
 from tasksmithy.errors import FieldError
-from tasksmithy.fields._checks import checked, text, widened
 
 
 @dataclass(frozen=True, slots=True)

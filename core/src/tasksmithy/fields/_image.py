@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from tasksmithy import checks
 from tasksmithy.errors import FieldError
-from tasksmithy.fields import _checks as checks
 from tasksmithy.fields._image_reference import image_reference
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from tasksmithy.checks import non_empty
 from tasksmithy.errors import FieldError
-from tasksmithy.fields._checks import non_empty
 
 # The grammar of github.com/distribution/reference, which OCI registries and clients follow.
 _HOST_PART = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasksmithy.checks import matching, non_empty
 from tasksmithy.errors import FieldError
-from tasksmithy.fields._checks import matching, non_empty
 
 # "{{...}}" stands for what the cluster fills in, also for the whole beginning.
 _URI = r"(?:https?://|file://|\{\{[^{}]+\}\})(?:[^\s{}]|\{\{[^{}]+\}\})*"

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tasksmithy.checks import checked, matching, string_mapping
 from tasksmithy.errors import FieldError, MissingDependencyError
-from tasksmithy.fields._checks import checked, matching, string_mapping
 from tasksmithy.fields._quantity import Quantity
 
 if TYPE_CHECKING:

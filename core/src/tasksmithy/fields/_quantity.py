@@ -53,6 +53,9 @@ class Quantity:
             raise ValueError(f"{text!r} is beyond 2**63-1, the largest Kubernetes quantity")
         return cls(-nanos if match["sign"] == "-" else nanos, match["binary"] is not None)
 
+    def __float__(self) -> float:
+        return self.nanos / NANOS
+
     def rounded_up(self, step: int) -> Quantity:
         """The smallest multiple of `step` nanos that is not smaller than this one."""
         return Quantity(_divided_up(self.nanos, step) * step, self.binary)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING
 
+from tasksmithy.checks import finite, widened
 from tasksmithy.errors import FieldError
 from tasksmithy.fields._accelerators import GPU, TPU, Device
-from tasksmithy.fields._checks import finite, widened
 from tasksmithy.fields._quantity import NANOS, Quantity
 
 if TYPE_CHECKING:

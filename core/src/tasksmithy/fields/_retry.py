@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tasksmithy.checks import Duration, checked, instance, integer, number, seconds, widened
 from tasksmithy.errors import FieldError
-from tasksmithy.fields._checks import Duration, checked, instance, integer, number, seconds, widened
 
 LONGEST_DELAY = 365 * 86_400.0
 """Seconds: no delay is longer, so that every clock and every sleep can take it."""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
 
+from tasksmithy.checks import Duration, integer, seconds
 from tasksmithy.errors import FieldError
-from tasksmithy.fields._checks import Duration, integer, seconds
 
 SHORTEST_TTL = 30.0
 """Seconds: the shortest idle time, as Flyte has it."""

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import PurePosixPath
 
+from tasksmithy.checks import checked, matching, non_empty
 from tasksmithy.errors import FieldError
-from tasksmithy.fields._checks import checked, matching, non_empty
 
 _ENV_NAME = r"[A-Z_][A-Z0-9_]*"
 

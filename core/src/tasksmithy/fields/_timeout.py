@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 
+from tasksmithy.checks import Duration, checked, moment, seconds, widened
 from tasksmithy.errors import FieldError
-from tasksmithy.fields._checks import Duration, checked, moment, seconds, widened
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,9 +7,9 @@ from dataclasses import KW_ONLY, dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
+from tasksmithy import checks
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError
-from tasksmithy.fields import _checks as checks
 from tasksmithy.fields._cron import check_cron
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
+from tasksmithy import checks
 from tasksmithy._texts import shorten
 from tasksmithy.concurrency._threads import wait_for
 from tasksmithy.errors import FieldError, InputError, NotATaskError
-from tasksmithy.fields import _checks as checks
 from tasksmithy.task._context import current, group
 from tasksmithy.task._template import TaskTemplate
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from tasksmithy import checks
 from tasksmithy.errors import FieldError
-from tasksmithy.fields import _checks as checks
 from tasksmithy.runtime._observer import NOBODY, Observer
 
 

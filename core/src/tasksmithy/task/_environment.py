@@ -24,10 +24,10 @@ from typing import (
     overload,
 )
 
+from tasksmithy import checks
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy._texts import shorten
 from tasksmithy.errors import EnvironmentDefinitionError, FieldError, TaskDefinitionError
-from tasksmithy.fields import _checks as checks
 from tasksmithy.fields._cache import CacheRequest
 from tasksmithy.fields._documentation import Documentation
 from tasksmithy.fields._resources import Resources

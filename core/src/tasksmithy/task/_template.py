@@ -22,9 +22,9 @@ from typing import (
     overload,
 )
 
+from tasksmithy import checks
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError, TaskDefinitionError
-from tasksmithy.fields import _checks as checks
 from tasksmithy.fields._cache import Cache, CacheRequest
 from tasksmithy.fields._documentation import Documentation
 from tasksmithy.fields._resources import Resources

@@ -14,6 +14,8 @@
 `run_task` and `fake_distribution`.
 """
 
+from tasksmithy._lazy_names import lazy_names
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interpreter
     from tasksmithy.testing._conformance import TaskTypeConformance as TaskTypeConformance
@@ -21,19 +23,12 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.testing._snapshot import assert_spec_snapshot as assert_spec_snapshot
 
 _HOMES = {
-    "TaskTypeConformance": "_conformance",
-    "ConformanceWarning": "_outcome",
-    "assert_spec_snapshot": "_snapshot",
+    "ConformanceWarning": "testing._outcome",
+    "TaskTypeConformance": "testing._conformance",
+    "assert_spec_snapshot": "testing._snapshot",
 }
 
-__all__ = ["ConformanceWarning", "TaskTypeConformance", "assert_spec_snapshot"]
+__all__ = [*_HOMES]
 
-
-def __getattr__(name: str) -> object:
-    # Lazily: pytest imports the fixtures, and with them this package, wherever it is installed.
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    return getattr(import_module(f"tasksmithy.testing.{home}"), name)
+# pytest imports the fixtures, and with them this package, wherever it is installed.
+__getattr__, __dir__ = lazy_names(__name__, _HOMES)

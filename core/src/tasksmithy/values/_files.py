@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import IO, TYPE_CHECKING, Any, TypeVar
 
+from tasksmithy.checks import non_empty
 from tasksmithy.errors import FieldError, MissingDependencyError
-from tasksmithy.fields._checks import non_empty
 
 if TYPE_CHECKING:
     from pydantic_core import CoreSchema

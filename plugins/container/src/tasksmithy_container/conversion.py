@@ -7,11 +7,9 @@ import typing
 from datetime import datetime
 from typing import Any
 
-from tasksmithy._texts import shorten
+from tasksmithy import Dir, File
 from tasksmithy.errors import FieldError, InputError
-from tasksmithy.values._annotations import alternatives
-from tasksmithy.values._conversion import to_jsonable
-from tasksmithy.values._files import Dir, File
+from tasksmithy.extend import alternatives, shorten, to_jsonable
 
 
 def required(kind: Any) -> Any:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tasksmithy import Dir, File
 from tasksmithy.errors import InputError
-from tasksmithy.values._files import Dir, File
 from tasksmithy_container.conversion import jsonable, required, text_of
 from tasksmithy_container.metadata import Entry, write_metadata
 from tasksmithy_container.scratch import Scratch

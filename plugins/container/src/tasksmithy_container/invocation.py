@@ -5,9 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 
-from tasksmithy.fields._quantity import NANOS, Quantity
-from tasksmithy.fields._resources import Device, Resources
-from tasksmithy.task._context import RunContext
+from tasksmithy import Device, Resources, RunContext
+from tasksmithy.extend import Quantity
 from tasksmithy_container.engine import Engine
 from tasksmithy_container.inputs import Mount
 from tasksmithy_container.scratch import Scratch
@@ -110,7 +109,7 @@ def disk_arguments(resources: Resources | None) -> list[str]:
 
 
 def _number(quantity: str | None) -> float | None:
-    return None if quantity is None else Quantity.parse(quantity).nanos / NANOS
+    return None if quantity is None else float(Quantity.parse(quantity))
 
 
 def _machine_memory() -> int:

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import TextIO
 
-from tasksmithy._texts import cut
-from tasksmithy.concurrency._threads import in_thread
+from tasksmithy import in_thread
+from tasksmithy.extend import cut
 
 _CHUNK = 65_536  # bytes; also the longest line that is handed on as one
 _KEPT = 20  # lines

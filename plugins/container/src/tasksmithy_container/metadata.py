@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tasksmithy import Dir, File, MetadataFormat
 from tasksmithy.errors import InputError, MissingDependencyError
-from tasksmithy.task._spec import MetadataFormat
-from tasksmithy.values._files import Dir, File
 
 if TYPE_CHECKING:
     from flyteidl2.core.literals_pb2 import Literal

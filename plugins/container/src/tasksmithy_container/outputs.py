@@ -8,11 +8,9 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from tasksmithy._texts import shorten
+from tasksmithy import Dir, File
 from tasksmithy.errors import InputError, OutputError
-from tasksmithy.values._annotations import type_name
-from tasksmithy.values._conversion import from_text
-from tasksmithy.values._files import Dir, File
+from tasksmithy.extend import from_text, shorten, type_name
 from tasksmithy_container.conversion import is_optional, required
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.task import ContainerTask

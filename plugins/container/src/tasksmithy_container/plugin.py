@@ -7,11 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tasksmithy.fields._pod import PodTemplate
-from tasksmithy.plugins._hookspecs import hookimpl
-from tasksmithy.plugins._task_type import TaskType
-from tasksmithy.task._context import RunContext
-from tasksmithy.task._spec import DataLoadingConfig
+from tasksmithy import DataLoadingConfig, PodTemplate, RunContext, TaskType, hookimpl
 from tasksmithy_container.run import run_container
 from tasksmithy_container.task import ContainerTask
 

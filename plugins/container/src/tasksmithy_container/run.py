@@ -8,8 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from tasksmithy.concurrency._threads import in_thread
-from tasksmithy.task._context import RunContext
+from tasksmithy import RunContext, in_thread
 from tasksmithy_container.engine import Engine, find_engine
 from tasksmithy_container.errors import ContainerError, EngineError
 from tasksmithy_container.inputs import place_inputs

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from tasksmithy import RunContext, Secret
 from tasksmithy.errors import InputError
-from tasksmithy.fields._secret import Secret, secrets_of
-from tasksmithy.task._context import RunContext
+from tasksmithy.extend import secrets_of
 from tasksmithy_container.inputs import Mount
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.task import ContainerTask

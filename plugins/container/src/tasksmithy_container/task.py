@@ -8,13 +8,9 @@ from dataclasses import field
 from pathlib import PurePosixPath
 from typing import Any, Final, Literal, get_args
 
+from tasksmithy import Image, MetadataFormat, NativeInterface, SecretRequest, TaskTemplate, checks
 from tasksmithy.errors import FieldError
-from tasksmithy.fields import _checks as checks
-from tasksmithy.fields._image import Image
-from tasksmithy.fields._secret import SecretRequest, secrets_of
-from tasksmithy.task._interface import NativeInterface
-from tasksmithy.task._spec import MetadataFormat
-from tasksmithy.task._template import TaskTemplate
+from tasksmithy.extend import secrets_of
 from tasksmithy_container.conversion import check_type
 from tasksmithy_container.templates import check_references, split, words
 

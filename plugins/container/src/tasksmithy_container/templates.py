@@ -6,8 +6,8 @@ import re
 import shlex
 from collections.abc import Collection, Mapping, Sequence
 
-from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError, InputError
+from tasksmithy.extend import near_misses
 
 _REFERENCE = re.compile(r"\{\{\s*\.inputs\.([^\s{}]*)\s*\}\}")
 

@@ -16,11 +16,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from tasksmithy import TaskTemplate, run
 from tasksmithy.errors import InputError, SourceError, TasksmithyError
-from tasksmithy.runtime._run import run
-from tasksmithy.task._source import find_task, load_module
-from tasksmithy.task._template import TaskTemplate
-from tasksmithy.values._conversion import from_json, to_jsonable
+from tasksmithy.extend import find_task, from_json, load_module, to_jsonable
 
 
 def main(argv: Sequence[str] | None = None) -> int:

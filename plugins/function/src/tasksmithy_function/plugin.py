@@ -12,13 +12,9 @@ from pathlib import Path
 from types import CellType, CodeType
 from typing import Any
 
-from tasksmithy.concurrency._threads import in_thread
+from tasksmithy import SerializationContext, TaskTemplate, TaskType, hookimpl, in_thread
 from tasksmithy.errors import TaskDefinitionError, ValueEncodingError
-from tasksmithy.plugins._hookspecs import hookimpl
-from tasksmithy.plugins._task_type import TaskType
-from tasksmithy.task._spec import SerializationContext
-from tasksmithy.task._template import TaskTemplate
-from tasksmithy.values._codec import digest
+from tasksmithy.extend import digest
 from tasksmithy_function.task import AsyncFunctionTaskTemplate
 
 Task = AsyncFunctionTaskTemplate[..., Any]

@@ -9,11 +9,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
-from tasksmithy._registry_in_use import registry_in_use
+from tasksmithy import SerializationContext, TaskTemplate
 from tasksmithy.errors import FieldError, TaskDefinitionError
-from tasksmithy.plugins._registry import Registry
-from tasksmithy.task._spec import SerializationContext
-from tasksmithy.task._template import TaskTemplate
+from tasksmithy.extend import TaskPluginRegistry
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -125,8 +123,7 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R], task_type="python"):
 def _template(task: str, plugin_config: object) -> type[TaskTemplate[..., Any]]:
     if plugin_config is None:
         return AsyncFunctionTaskTemplate
-    registry: Registry = registry_in_use.get()
-    template = registry.template_for(type(plugin_config))
+    template = TaskPluginRegistry.find(type(plugin_config))
     if template is None:
         raise TaskDefinitionError(
             task, "plugin_config", plugin_config, "the configuration of an installed task type"

@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from tasksmithy.concurrency._threads import in_thread
-from tasksmithy.task._context import RunContext
+from tasksmithy import RunContext, in_thread
 from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.errors import SQLError
 from tasksmithy_sql.outputs import discard

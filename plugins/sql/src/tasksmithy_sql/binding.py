@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
-from tasksmithy._texts import shorten
+from tasksmithy.extend import shorten
 from tasksmithy_sql.errors import ParameterError
 from tasksmithy_sql.kinds import Kind, element_type
 from tasksmithy_sql.query import Parameter, Query

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from tasksmithy._texts import shorten
+from tasksmithy.extend import shorten
 from tasksmithy_sql.binding import double_quoted
 from tasksmithy_sql.errors import QueryError
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from tasksmithy import Secret
 from tasksmithy.errors import FieldError
-from tasksmithy.fields._secret import Secret
 from tasksmithy_sql.url import DatabaseURL
 
 

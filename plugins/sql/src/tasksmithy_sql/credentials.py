@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from urllib.parse import quote
 
-from tasksmithy.fields._secret import Secret
-from tasksmithy.task._context import RunContext
+from tasksmithy import RunContext, Secret
 from tasksmithy_sql.errors import CredentialsError
 
 

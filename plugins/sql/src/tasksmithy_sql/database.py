@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
+from tasksmithy import Secret, TaskTemplate, checks
 from tasksmithy.errors import FieldError
-from tasksmithy.fields import _checks as checks
-from tasksmithy.fields._secret import Secret, secrets_of
-from tasksmithy.task._template import TaskTemplate
+from tasksmithy.extend import secrets_of
 from tasksmithy_sql.url import ALLOWED, DatabaseURL
 
 if TYPE_CHECKING:

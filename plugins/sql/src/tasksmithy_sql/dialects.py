@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError
+from tasksmithy.extend import near_misses
 from tasksmithy_sql.binding import spliced
 from tasksmithy_sql.query import Parameter, Query
 

@@ -16,7 +16,7 @@ from typing import Any
 from uuid import UUID
 
 from tasksmithy.errors import FieldError
-from tasksmithy.values._annotations import alternatives, type_name
+from tasksmithy.extend import alternatives, type_name
 from tasksmithy_sql.values import Identifier
 
 SCALARS = (

@@ -15,10 +15,9 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tasksmithy._texts import shorten
+from tasksmithy import File
 from tasksmithy.errors import FieldError
-from tasksmithy.values._annotations import type_name
-from tasksmithy.values._files import File
+from tasksmithy.extend import shorten, type_name
 from tasksmithy_sql.binding import Statement
 from tasksmithy_sql.errors import ResultError
 from tasksmithy_sql.kinds import scalar_types

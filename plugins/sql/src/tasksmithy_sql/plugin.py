@@ -6,11 +6,8 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from tasksmithy.plugins._hookspecs import hookimpl
-from tasksmithy.plugins._task_type import TaskType
-from tasksmithy.task._context import RunContext
-from tasksmithy.task._spec import Sql
-from tasksmithy.values._annotations import type_name
+from tasksmithy import RunContext, Sql, TaskType, hookimpl
+from tasksmithy.extend import type_name
 from tasksmithy_sql.attempt import attempted
 from tasksmithy_sql.binding import bound
 from tasksmithy_sql.bulk import check_columns

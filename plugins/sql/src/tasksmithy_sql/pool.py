@@ -6,7 +6,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from tasksmithy.task._context import RunContext
+from tasksmithy import RunContext
 from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.databases import connect
 from tasksmithy_sql.errors import SQLError

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError
+from tasksmithy.extend import near_misses
 
 if TYPE_CHECKING:
     from sqlglot.dialects.dialect import Dialect

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 
-from tasksmithy._texts import near_misses
+from tasksmithy.extend import near_misses
 from tasksmithy_sql.binding import Statement, double_quoted, spliced
 from tasksmithy_sql.query import Parameter, Query
 

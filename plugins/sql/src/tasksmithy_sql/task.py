@@ -7,9 +7,9 @@ from dataclasses import field
 from pathlib import Path
 from typing import Any
 
+from tasksmithy import NativeInterface
 from tasksmithy.errors import FieldError
-from tasksmithy.task._declaration import UNSET
-from tasksmithy.task._interface import NativeInterface
+from tasksmithy.extend import UNSET
 from tasksmithy_sql import dialects, syntax
 from tasksmithy_sql.database import DatabaseTask
 from tasksmithy_sql.kinds import Kind, kind_of

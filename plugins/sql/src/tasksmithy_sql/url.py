@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError
+from tasksmithy.extend import near_misses
 
 Kind = Literal["duckdb", "sqlite", "postgresql", "sqlalchemy"]
 

@@ -8,9 +8,8 @@ from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tasksmithy import NativeInterface, checks
 from tasksmithy.errors import FieldError
-from tasksmithy.fields import _checks as checks
-from tasksmithy.task._interface import NativeInterface
 from tasksmithy_sql.bulk import MODES, Mode, Write
 from tasksmithy_sql.database import DatabaseTask
 from tasksmithy_sql.errors import QueryError

@@ -14,8 +14,8 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 import pyarrow as pa
 
-from tasksmithy._texts import near_misses
 from tasksmithy.errors import MissingDependencyError
+from tasksmithy.extend import near_misses
 from tasksmithy_sql.binding import Statement
 from tasksmithy_sql.bulk import Write, without_traceback
 from tasksmithy_sql.connection import Connection

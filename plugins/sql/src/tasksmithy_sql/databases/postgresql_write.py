@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from tasksmithy._texts import near_misses
+from tasksmithy.extend import near_misses
 from tasksmithy_sql.binding import double_quoted
 from tasksmithy_sql.bulk import (
     Write,

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from tasksmithy._texts import shorten
+from tasksmithy.extend import shorten
 from tasksmithy_sql.errors import ResultError
 
 _STEP = 1024

@@ -20,7 +20,7 @@ from uuid import UUID
 
 import pyarrow as pa
 
-from tasksmithy._texts import near_misses
+from tasksmithy.extend import near_misses
 from tasksmithy_sql.binding import Statement, double_quoted, misfit
 from tasksmithy_sql.bulk import (
     Write,

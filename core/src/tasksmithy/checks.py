@@ -1,4 +1,4 @@
-"""The small checks that the value types and the tasks share.
+"""Checks of single fields, which value types, tasks and the templates of plugins share.
 
 Each takes the name of the field and its value, gives the value back in its plain form, and raises
 `FieldError` where the value is not allowed. A bool is never a number here: `retries=True` is a
@@ -15,6 +15,27 @@ from typing import Protocol, TypeVar
 
 from tasksmithy._texts import near_misses, shorten
 from tasksmithy.errors import FieldError
+
+__all__ = [
+    "Checkable",
+    "Duration",
+    "boolean",
+    "checked",
+    "env_vars",
+    "finite",
+    "instance",
+    "integer",
+    "matching",
+    "moment",
+    "named_values",
+    "non_empty",
+    "number",
+    "one_of",
+    "seconds",
+    "string_mapping",
+    "text",
+    "widened",
+]
 
 Duration = int | float | timedelta
 """A time span: seconds, or a timedelta."""
