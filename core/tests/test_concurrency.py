@@ -793,6 +793,27 @@ def test_what_is_registered_for_the_end_of_the_run_is_called_last_come_first() -
     assert called == ["body", "child", "parent"]
 
 
+def breaks() -> None:
+    raise OSError("cannot close")
+
+
+@pytest.mark.parametrize("env_vars", [{}, {"A": "process"}], ids=["in the loop", "in a process"])
+def test_what_fails_at_the_end_of_the_run_is_logged_and_keeps_nothing_from_its_end(
+    env_vars: dict[str, str], tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    @env.task(env_vars=env_vars)
+    def registers(file: Path) -> str:
+        context = current()
+        assert context.run is not None
+        context.run.at_end(file.touch)
+        context.run.at_end(breaks)
+        return "done"
+
+    assert run(registers, file=tmp_path / "called") == "done"
+    assert (tmp_path / "called").exists()
+    assert "cannot close" in caplog.text
+
+
 def test_a_plugin_has_text_masked_by_the_run(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "open-sesame")
 

@@ -17,11 +17,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from tasksmithy import (
+    Attempt,
     HookError,
     NativeInterface,
     NonRecoverableError,
@@ -38,24 +39,29 @@ from tasksmithy import (
     hookimpl,
     run,
 )
-from tasksmithy.runtime.executors.process._attempt import perform_in_process
+from tasksmithy.runtime._task_run import TaskRun
+from tasksmithy.runtime.executors.process._executor import ProcessExecutor
 from tasksmithy.task._source import load_file
 
 env = TaskEnvironment(name="p")
 own_process = env.clone_with("q", env_vars={"OWN": "yes"})
 
 
-async def performed(task: TaskTemplate[..., Any], /, **inputs: Any) -> Any:
+async def made(task: TaskTemplate[..., Any], /, **inputs: Any) -> Any:
+    """The result of an attempt in a process, of which a run knows nothing but its children."""
+
     @env.task(max_inline_io_bytes=2**30)
     async def within_a_run() -> Any:
-        context = replace(current(), task=task.name, attempt=3)
-        return await perform_in_process(task, inputs, context, {"OWN": "yes"})
+        context = replace(current(), run=None, task=task.name, attempt=3, env_vars={"OWN": "yes"})
+        attempt = replace(Attempt.of(task, **inputs), context=context)
+        host = cast("TaskRun", current().run)._host
+        return await ProcessExecutor().perform(attempt, host)
 
     return await arun(within_a_run)
 
 
 def in_process(task: TaskTemplate[..., Any], /, **inputs: Any) -> Any:
-    return asyncio.run(performed(task, **inputs))
+    return asyncio.run(made(task, **inputs))
 
 
 def members(process_group: int) -> list[int]:
@@ -564,7 +570,7 @@ def test_eight_processes_run_at_once(tmp_path: Path) -> None:
         return n
 
     async def main() -> list[int]:
-        return list(await asyncio.gather(*(performed(wait_for_all, n=n) for n in range(8))))
+        return list(await asyncio.gather(*(made(wait_for_all, n=n) for n in range(8))))
 
     assert asyncio.run(main()) == list(range(8))
 
@@ -626,7 +632,7 @@ def grow_old(file: Path) -> None:
 
 
 async def cancelled_when(started: Callable[[], object], task: Any, /, **inputs: Any) -> None:
-    performing = asyncio.create_task(performed(task, **inputs))
+    performing = asyncio.create_task(made(task, **inputs))
     await soon(started)
     performing.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -749,7 +755,7 @@ def test_a_worker_that_is_killed_while_it_waits_for_a_child_leaves_no_child(tmp_
         run(slow, child)
 
     async def main() -> None:
-        performing = asyncio.create_task(performed(parent))
+        performing = asyncio.create_task(made(parent))
         await soon(child.exists)
         os.kill(number_in(file), signal.SIGKILL)
         with pytest.raises(WorkerDiedError):

@@ -71,6 +71,9 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.fields._trigger import FixedRate as FixedRate
     from tasksmithy.fields._trigger import Trigger as Trigger
     from tasksmithy.fields._trigger import TriggerTime as TriggerTime
+    from tasksmithy.plugins._attempt import Attempt as Attempt
+    from tasksmithy.plugins._attempt import Executor as Executor
+    from tasksmithy.plugins._attempt import Host as Host
     from tasksmithy.plugins._discovery import PluginRecord as PluginRecord
     from tasksmithy.plugins._hookspecs import TaskTemplateSpec as TaskTemplateSpec
     from tasksmithy.plugins._hookspecs import hookimpl as hookimpl
@@ -107,6 +110,9 @@ _HOMES = {
     "RunContext": "task._context",
     "current": "task._context",
     "group": "task._context",
+    "Attempt": "plugins._attempt",
+    "Executor": "plugins._attempt",
+    "Host": "plugins._attempt",
     "PluginRecord": "plugins._discovery",
     "Documentation": "fields._documentation",
     "TaskEnvironment": "task._environment",

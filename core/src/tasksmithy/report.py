@@ -55,4 +55,4 @@ class Tab:
 def _add(name: str, fragment: str) -> None:
     context = current()
     if context.run is not None:
-        context.run.add_to_report(context, str(name), fragment)
+        context.run.add_to_report(str(name), fragment)

@@ -179,6 +179,14 @@ class Registry:
         """
         return loading.load(self._plugins.record(group, name))
 
+    def label(self, group: str, name: str) -> str:
+        """An installed plugin as messages name it: `executor 'ray' (tasksmithy-ray 1.2.0)`.
+
+        Raises:
+            PluginError: there is none of that name.
+        """
+        return label(self._plugins.record(group, name))
+
     # Registering in code
 
     def register(

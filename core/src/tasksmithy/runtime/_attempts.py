@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
+from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy._texts import shorten
 from tasksmithy.errors import (
     InputError,
@@ -25,10 +26,10 @@ from tasksmithy.errors import (
 from tasksmithy.fields._retry import RetryStrategy
 from tasksmithy.fields._secret import Secret
 from tasksmithy.fields._timeout import Timeout
+from tasksmithy.plugins._attempt import Attempt, Executor
 from tasksmithy.runtime._capacity import Capacity
-from tasksmithy.runtime._children import Family, family
+from tasksmithy.runtime._host import LocalHost, Parents
 from tasksmithy.runtime._observer import NOBODY, Observer
-from tasksmithy.task._attempt import perform
 from tasksmithy.task._context import RunContext, entered
 from tasksmithy.task._template import TaskTemplate
 
@@ -54,6 +55,9 @@ class Attempts:
         task: the task.
         inputs: its inputs.
         context: the context of the attempts, but for their number.
+        executor: makes them.
+        run: runs their children.
+        parent: the host of the attempt that called the task; None for the run's first task.
         capacity: the limits of the run.
         observer: is told of each attempt that another one follows.
     """
@@ -63,19 +67,24 @@ class Attempts:
         task: TaskTemplate[..., Any],
         inputs: Mapping[str, Any],
         context: RunContext,
+        executor: Executor,
+        run: Parents,
+        parent: LocalHost | None,
         capacity: Capacity,
         observer: Observer = NOBODY,
     ) -> None:
         self._task = task
         self._inputs = inputs
         self._context = context
+        self._executor = executor
+        self._run = run
+        self._parent = parent
         self._capacity = capacity
         self._observer = observer
         # A task keeps its fields in these forms, whatever shorthand it was given.
         self._retries = cast("RetryStrategy", task.retries)
         self._timeout = cast("Timeout", task.timeout)
         self._max_runtime = self._timeout.runtime_seconds
-        self._in_process = _needs_process(task)
         self.made: list[Made] = []
 
     async def in_time(self, result: Coroutine[Any, Any, T]) -> T:
@@ -132,9 +141,10 @@ class Attempts:
 
     async def _placed(self, number: int) -> Any:
         """An attempt in its place among those that run at once, if they are limited."""
-        if not self._capacity.limits(in_process=self._in_process):
+        needs = self._capacity.needs(self._executor.slots(self._task))
+        if not needs:
             return await self._attempt(number)
-        place = self._capacity.of(self._task, in_process=self._in_process)
+        place = self._capacity.of(needs)
         async with _bounded(self._task.name, "max_queued_time", self._timeout.queued_seconds):
             await place.__aenter__()
         try:
@@ -148,9 +158,9 @@ class Attempts:
         problem: str | None = None
         try:
             if self._max_runtime is None:
-                return await self._perform(context)
+                return await self._made(context)
             async with _bounded(self._task.name, "max_runtime", self._max_runtime):
-                return await self._perform(context)
+                return await self._made(context)
         except SystemExit as error:
             problem = f"sys.exit({error.code!r})"
             raise TaskExitError(
@@ -162,41 +172,21 @@ class Attempts:
         finally:
             self.made.append((number, started, time.time(), problem))
 
-    async def _perform(self, context: RunContext) -> Any:
-        own = Family(family.get())
-        token = family.set(own)
+    async def _made(self, context: RunContext) -> Any:
+        host = LocalHost(self._run, context, self._parent)
+        attempt = Attempt(
+            task=self._task, inputs=self._inputs, context=context, registry=registry_in_use.get()
+        )
         try:
-            return await self._perform_somewhere(context)
+            return await self._executor.perform(attempt, host)
         finally:
-            family.reset(token)
-            await own.end()
+            await host.end()
 
     def _is_recoverable(self, error: Exception) -> bool:
         """Whether another attempt can help: not where the call or the installation is wrong."""
         if isinstance(error, TaskTimeoutError):  # a child's has another start and another end
             return error.limit == "max_runtime" or error.task != self._task.name
         return not isinstance(error, _BEYOND_RETRIES)
-
-    async def _perform_somewhere(self, context: RunContext) -> Any:
-        if self._in_process:
-            # What a function in a process needs is of no use to the others.
-            from tasksmithy.runtime.executors.process._attempt import perform_in_process
-            from tasksmithy.runtime.secrets._sources import environment
-
-            env_vars = {**environment(context.secrets), **context.env_vars}
-            return await perform_in_process(self._task, self._inputs, context, env_vars)
-        return await perform(self._task, dict(self._inputs), context)
-
-
-def _needs_process(task: TaskTemplate[..., Any]) -> bool:
-    """Whether the task is a sync function that may have to be ended, or has an environment.
-
-    A thread cannot be ended, and threads share one environment.
-    """
-    timeout = cast("Timeout", task.timeout)
-    return task._call_as_synchronous and bool(  # noqa: SLF001 - the field's name is the API's
-        task.env_vars or task.secrets or timeout.runtime_seconds or timeout.deadline is not None
-    )
 
 
 @asynccontextmanager

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
-from typing import Any
 
+from tasksmithy._texts import near_misses
 from tasksmithy.concurrency._slots import Slots
 from tasksmithy.concurrency._threads import caller_is_blocked
-from tasksmithy.fields._quantity import NANOS, Quantity
+from tasksmithy.errors import PluginContractError
 from tasksmithy.runtime._options import RunOptions
-from tasksmithy.task._template import TaskTemplate
 
 MOST_RUNNING_PROCESSES = 32
 """How many attempts have a process of their own at once; those that wait for a child do not count.
 
 Each is an interpreter with what the task imports: a few dozen fill the memory of a small machine.
 """
+
+SLOTS = ("cpu", "memory", "processes")
+"""What an attempt may take of this machine: thousandths of a core, bytes, processes."""
 
 Needs = list[tuple[Slots, int]]
 
@@ -80,18 +82,30 @@ class Capacity:
 
     def __init__(self, options: RunOptions) -> None:
         self._tasks = Slots(options.max_concurrency) if options.max_concurrency else None
-        self._cpu = Slots(_machine_cpu()) if options.respect_resources else None
-        self._memory = Slots(_machine_memory()) if options.respect_resources else None
+        self._machine = {"processes": _processes}
+        if options.respect_resources:
+            self._machine |= {"cpu": Slots(_machine_cpu()), "memory": Slots(_machine_memory())}
 
-        self._is_limited = self._tasks is not None or self._cpu is not None
-
-    def limits(self, *, in_process: bool) -> bool:
-        """Whether an attempt needs a place.
+    def needs(self, slots: Mapping[str, int]) -> Needs:
+        """What an attempt needs before it begins; empty where nothing limits it.
 
         Args:
-            in_process: whether it has a process of its own.
+            slots: what it takes of this machine, as its executor says.
+
+        Raises:
+            PluginContractError: this machine has no slots of that name.
         """
-        return in_process or self._is_limited
+        needs: Needs = [] if self._tasks is None else [(self._tasks, 1)]
+        for name, units in slots.items():
+            if name in self._machine:
+                # More than the machine has means: alone.
+                needs.append((self._machine[name], min(units, self._machine[name].units)))
+            elif name not in SLOTS:
+                raise PluginContractError(
+                    f"the executor takes slots of {name!r}{near_misses(name, SLOTS)}; this machine "
+                    f"has {', '.join(SLOTS)}"
+                )
+        return needs
 
     @property
     def caller_has_place(self) -> bool:
@@ -99,12 +113,12 @@ class Capacity:
         return _place.get() is not None
 
     @asynccontextmanager
-    async def of(self, task: TaskTemplate[..., Any], *, in_process: bool) -> AsyncIterator[None]:
+    async def of(self, needs: Needs) -> AsyncIterator[None]:
         """In the body the task has its place; before it, the task waits for one."""
         if caller_is_blocked.get():  # it cannot give its place up, so the task has part in it
             yield
             return
-        place = _Place(self._needs(task, in_process=in_process))
+        place = _Place(needs)
         await place.take()
         token = _place.set(place)
         try:
@@ -126,27 +140,14 @@ class Capacity:
         finally:
             await place.child_ended()
 
-    def _needs(self, task: TaskTemplate[..., Any], *, in_process: bool) -> Needs:
-        needs: Needs = [(self._tasks, 1)] if self._tasks is not None else []
-        if self._cpu is not None and self._memory is not None and task.resources is not None:
-            cpu, _ = task.resources.cpu_range()
-            memory, _ = task.resources.memory_range()
-            for slots, text in ((self._cpu, cpu), (self._memory, memory)):
-                if text is not None:
-                    # More than the machine has means: alone.
-                    needs.append((slots, min(Quantity.parse(text).nanos, slots.units)))
-        if in_process:
-            needs.append((_processes, 1))
-        return needs
-
 
 def _machine_cpu() -> int:
-    """The cores that this process may use, in nanos."""
+    """The cores that this process may use, in thousandths."""
     if hasattr(os, "sched_getaffinity"):  # not on macOS
-        return len(os.sched_getaffinity(0)) * NANOS
-    return (os.cpu_count() or 1) * NANOS
+        return len(os.sched_getaffinity(0)) * 1000
+    return (os.cpu_count() or 1) * 1000
 
 
 def _machine_memory() -> int:
-    """The machine's memory in nanos of a byte (POSIX `sysconf`)."""
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * NANOS
+    """The machine's memory in bytes (POSIX `sysconf`)."""
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -33,7 +33,7 @@ class Unheeded:
 
         Args:
             task: the task.
-            heeded: the fields that its task type heeds by itself.
+            heeded: the fields that its task type or its executor heeds by itself.
         """
         if task.name in self._said:
             return
@@ -51,9 +51,7 @@ class Unheeded:
                 task.name,
                 ", ".join(fields),
             )
-        # A sync function gets a process of its own for them.
-        is_async = not task._call_as_synchronous  # noqa: SLF001 - the field's name is the API's
-        if is_async and (task.env_vars or task.secrets) and "env_vars" not in heeded:
+        if (task.env_vars or task.secrets) and "env_vars" not in heeded:
             _logger.warning(
                 "task %r is async and shares this process's environment: its env_vars and secrets "
                 "are in tasksmithy.current().env_vars and .secrets, not in os.environ",

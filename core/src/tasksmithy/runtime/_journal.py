@@ -138,12 +138,12 @@ class Journal:
 
     def entry(
         self,
-        parent: RunContext,
+        parent: RunContext | None,
         task: TaskTemplate[..., Any],
         inputs: Mapping[str, Any],
         group: str,
     ) -> Entry:
-        """An execution that begins now, called by the attempt `parent`."""
+        """An execution that begins now, called by the attempt of `parent`, or the root."""
         # An attempt that is made anew makes its calls anew: its number is part of their keys.
         caller = f"{parent.key}/{parent.attempt}" if parent else ""
         digests = _digests(inputs) if parent else self._digests

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
@@ -13,14 +12,16 @@ from typing import TYPE_CHECKING, Any, cast
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.errors import NotExecutableError
+from tasksmithy.plugins._attempt import Executor
 from tasksmithy.runtime._attempts import Attempts
 from tasksmithy.runtime._capacity import Capacity
-from tasksmithy.runtime._children import family
+from tasksmithy.runtime._host import LocalHost
 from tasksmithy.runtime._ignored_fields import Unheeded
 from tasksmithy.runtime._options import RunOptions
+from tasksmithy.runtime.executors._of_run import Executors
 from tasksmithy.runtime.secrets._masking import Masker, masking
 from tasksmithy.task._call_checks import check_inputs, check_result
-from tasksmithy.task._context import RunContext, current, into_child
+from tasksmithy.task._context import RunContext, no_group
 from tasksmithy.task._hooks import hooks_for
 from tasksmithy.task._interface import named_result
 from tasksmithy.task._template import TaskTemplate
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from tasksmithy.runtime.stores._run_store import TaskStatus
 
 Task = TaskTemplate[..., Any]
-
-_logger = logging.getLogger("tasksmithy.run")
 
 
 class LocalRun:
@@ -64,37 +63,46 @@ class LocalRun:
             Exception: whatever the task raises, as the type that it was raised as.
         """
         with masking() as self._masker:
-            if self._options.record or self._options.resume is not None:
-                inputs = task.interface.bind(task.name, args, kwargs)
-                self._journal = _journal(self.id, task, inputs, self._options, self._masker)
-                self.id = self._journal.run_id
+            self._executors = Executors(self._options.executor, self._masker)
             problem: BaseException | None = None
             try:
-                return await self.child(task, args, kwargs)
+                if self._options.record or self._options.resume is not None:
+                    inputs = task.interface.bind(task.name, args, kwargs)
+                    self._journal = _journal(self.id, task, inputs, self._options, self._masker)
+                    self.id = self._journal.run_id
+                return await self.child(None, task, args, kwargs, "")
             except BaseException as error:
                 problem = self._masker.mask_exception(error)
                 if problem is error:
                     raise
             finally:
-                self._end(problem)
+                await self._end(problem)
             raise problem
 
-    def _end(self, problem: BaseException | None) -> None:
-        while self._at_end:
-            try:
+    async def _end(self, problem: BaseException | None) -> None:
+        try:
+            await self._executors.close()
+        finally:
+            while self._at_end:
                 self._at_end.pop()()
-            except Exception:  # the others, and the record, still have their turn
-                _logger.exception("what was to be done at the end of the run failed")
-        if self._journal is not None:
-            self._journal.end(problem)
+            if self._journal is not None:
+                self._journal.end(problem)
 
-    async def child(self, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-        """The result of `task` as a child of the current attempt.
+    async def child(
+        self,
+        parent: LocalHost | None,
+        task: Task,
+        args: tuple[Any, ...],
+        kwargs: Mapping[str, Any],
+        group: str,
+    ) -> Any:
+        """The result of `task` as a child of the attempt that `parent` is the host of.
 
         Raises:
             InputError: the inputs do not fit the interface.
             OutputError: the result does not fit it.
-            NotExecutableError: the task is a reference, or its type has no local execution.
+            NotExecutableError: the task is a reference, its type has no local execution, or the
+                executor refuses it.
             Exception: whatever the task raises, as the type that it was raised as.
         """
         if task.ref:
@@ -102,43 +110,42 @@ class LocalRun:
                 f"task {task.name!r} is a reference to a task that is deployed elsewhere; "
                 "it has no code here"
             )
-        inputs = task.interface.bind(task.name, args, kwargs)
+        inputs = task.interface.bind(task.name, args, dict(kwargs))
         check_inputs(task.name, task.interface, inputs)
         check_inline(task.name, "input", inputs, task.max_inline_io_bytes)
-        self._unheeded.say(task, hooks_for(task).heeds)
-        parents = family.get()
-        with into_child() as group, nullcontext() if parents is None else parents.member():
-            execution: Awaitable[Any] = self._execution(task, inputs, group)
-            if parents is not None and parents.needs_stack:
+        executor = self._executors.of(task)
+        self._unheeded.say(task, hooks_for(task).heeds | executor.heeds)
+        with no_group(), nullcontext() if parent is None else parent.member():
+            execution: Awaitable[Any] = self._execution(parent, task, inputs, group, executor)
+            if parent is not None and parent.needs_stack:
                 execution = asyncio.ensure_future(execution)
             if not self._capacity.caller_has_place:
                 return await execution
             async with self._capacity.waiting():
                 return await execution
 
-    def at_end(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when the run ends, however it ends; the last registered comes first."""
-        self._at_end.append(callback)
-
-    def mask(self, text: str) -> str:
-        """`text` with `***` for each secret that the run has handed out."""
-        return self._masker.mask(text)
-
     def add_to_report(self, context: RunContext, tab: str, fragment: str) -> None:
         """Add HTML to a tab of the report of an execution, if the run is recorded."""
         if self._journal is not None:
             self._journal.pages.add(context, tab, fragment)
 
-    async def _execution(self, task: Task, inputs: Mapping[str, Any], group: str) -> Any:
+    async def _execution(
+        self,
+        parent: LocalHost | None,
+        task: Task,
+        inputs: Mapping[str, Any],
+        group: str,
+        executor: Executor,
+    ) -> Any:
         """The result of a task: from the run that this one goes on with, the cache, or anew."""
         context = RunContext(
-            run=self, run_id=self.id, task=task.name, group=group, env_vars=task.env_vars or {}
+            run_id=self.id, task=task.name, group=group, env_vars=task.env_vars or {}
         )
         if self._journal is None:
-            attempts = Attempts(task, inputs, context, self._capacity)
+            attempts = Attempts(task, inputs, context, executor, self, parent, self._capacity)
             return (await self._computed(task, inputs, attempts))[0]
         observer = self._options.observer
-        entry = self._journal.entry(current(), task, inputs, group)
+        entry = self._journal.entry(None if parent is None else parent.context, task, inputs, group)
         context = replace(context, key=entry.key)
         observer.started(task, context)
         kept = self._journal.kept(entry)
@@ -146,7 +153,7 @@ class LocalRun:
             await self._journal.succeeded(entry, "resumed", kept[0], [])
             observer.succeeded(context, "resumed")
             return kept[0]
-        attempts = Attempts(task, inputs, context, self._capacity, observer)
+        attempts = Attempts(task, inputs, context, executor, self, parent, self._capacity, observer)
         try:
             result, was_cached = await self._computed(task, inputs, attempts)
         except BaseException as error:
@@ -192,7 +199,7 @@ class LocalRun:
         from tasksmithy.runtime.stores._cache_store import CacheStore, default_cache_directory
 
         store = CacheStore(self._options.cache_dir or default_cache_directory())
-        self.at_end(store.close)
+        self._at_end.append(store.close)
         return RunCache(store, self._masker)
 
 

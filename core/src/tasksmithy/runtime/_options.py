@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from tasksmithy import checks
 from tasksmithy.errors import FieldError
+from tasksmithy.plugins._attempt import Executor
 from tasksmithy.runtime._observer import NOBODY, Observer
 
 
@@ -25,6 +27,8 @@ class RunOptions:
         resume: id of a recorded run that this one goes on with.
         file: the file that the task comes from, for the record.
         inputs: the inputs as they were typed, for the record.
+        executor: who makes the attempts: the name of an installed executor, or a class of them;
+            None: this machine.
         observer: is told what happens in the run, if it is recorded.
     """
 
@@ -36,6 +40,7 @@ class RunOptions:
     resume: str | None = None
     file: str | None = None
     inputs: str | None = None
+    executor: str | Callable[[], Executor] | None = None
     observer: Observer = NOBODY
 
     def check(self) -> None:
@@ -52,6 +57,8 @@ class RunOptions:
             folder = getattr(self, name)
             if folder is not None and not isinstance(folder, Path):
                 raise FieldError(name, folder, "a pathlib.Path, or None for the usual folder")
+        if self.executor is not None and not callable(self.executor):
+            checks.text("executor", self.executor)
         for name in ("resume", "file", "inputs"):
             text = getattr(self, name)
             if text is not None:

@@ -1,4 +1,4 @@
-"""perform(): one attempt of a task, be it in a run, in a process of its own, or outside of both."""
+"""What one attempt of a task consists of: `pre`, `execute` inside `around_execute`, `post`."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from tasksmithy.task._context import RunContext, entered
 from tasksmithy.task._hooks import Asking, TaskHooks, hooks_for
 
 
-class Performed(Asking, Protocol):
-    """What performing an attempt needs to know of the task."""
+class Attempted(Asking, Protocol):
+    """What an attempt needs to know of its task."""
 
     def pre(self, *args: Any, **kwargs: Any) -> Any:
         """Called first, with the inputs."""
@@ -26,8 +26,13 @@ class Performed(Asking, Protocol):
         ...
 
 
-async def perform(task: Performed, inputs: dict[str, Any], ctx: RunContext) -> Any:
-    """One attempt: `pre`, then `execute` inside what `around_execute` gives, then `post`."""
+async def pre_execute_post(task: Attempted, inputs: dict[str, Any], ctx: RunContext) -> Any:
+    """The result of one attempt, in the context `ctx`, by the registry that is in use here.
+
+    Raises:
+        HookResultError: `pre` returned no mapping, or `around_execute` kept an error to itself.
+        Exception: whatever the task, a hook, or `pre` or `post` raises.
+    """
     hooks = hooks_for(task)
     with entered(ctx):
         data = task.pre(**inputs)
@@ -44,7 +49,7 @@ async def perform(task: Performed, inputs: dict[str, Any], ctx: RunContext) -> A
 
 
 async def _surrounded(
-    task: Performed, inputs: dict[str, Any], ctx: RunContext, hooks: TaskHooks
+    task: Attempted, inputs: dict[str, Any], ctx: RunContext, hooks: TaskHooks
 ) -> Any:
     """What `execute` returns, inside what `around_execute` gives."""
     failure: BaseException | None = None

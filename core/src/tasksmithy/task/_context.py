@@ -29,15 +29,19 @@ class Run(Protocol):
         ...
 
     def at_end(self, callback: Callable[[], None]) -> None:
-        """Call `callback` when the run ends, however it ends; the last registered comes first."""
+        """Call `callback` when the run ends, however it ends; the last registered comes first.
+
+        In a process of the attempt's own it is called when that has made its attempt. What a
+        callback raises is logged, and changes no result.
+        """
         ...
 
     def mask(self, text: str) -> str:
         """`text` with `***` for each secret that was handed out, as far as this process knows."""
         ...
 
-    def add_to_report(self, context: RunContext, tab: str, fragment: str) -> None:
-        """Add HTML to a tab of the report of the execution that `context` is of."""
+    def add_to_report(self, tab: str, fragment: str) -> None:
+        """Add HTML to a tab of the report of the task."""
         ...
 
 
@@ -116,15 +120,16 @@ def group(name: str) -> Iterator[None]:
         _open_group.reset(token)
 
 
+def open_group() -> str:
+    """The name of the group that is open here, or empty."""
+    return _open_group.get()
+
+
 @contextmanager
-def into_child() -> Iterator[str]:
-    """Leave the caller's group for the body, which is a child's, and give its name."""
-    name = _open_group.get()
-    if not name:
-        yield ""
-        return
+def no_group() -> Iterator[None]:
+    """Leave the caller's group for the body, which is a child's."""
     token = _open_group.set("")
     try:
-        yield name
+        yield
     finally:
         _open_group.reset(token)

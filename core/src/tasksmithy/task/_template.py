@@ -32,7 +32,7 @@ from tasksmithy.fields._retry import RetryStrategy
 from tasksmithy.fields._reuse import ReusePolicy
 from tasksmithy.fields._secret import SecretRequest, secrets_of
 from tasksmithy.fields._timeout import Timeout, TimeoutType
-from tasksmithy.task._attempt import perform
+from tasksmithy.task._attempt import pre_execute_post
 from tasksmithy.task._context import RunContext, current
 from tasksmithy.task._declaration import UNSET, Check, Definition, Unset, current_spellings
 from tasksmithy.task._hooks import hooks_for, is_answering
@@ -377,7 +377,8 @@ class TaskTemplate(Definition, Generic[P, R]):
         Returns:
             The result, or a coroutine of it where the task is called with `await`.
         """
-        result = perform(self, self.interface.bind(self.name, args, kwargs), RunContext())
+        inputs = self.interface.bind(self.name, args, kwargs)
+        result = pre_execute_post(self, inputs, RunContext())
         return cast("R", _waited_for(result) if self._call_as_synchronous else result)
 
     @overload
@@ -391,7 +392,8 @@ class TaskTemplate(Definition, Generic[P, R]):
         run = current().run
         if run is not None:
             return await run.child(self, args, kwargs)
-        return await perform(self, self.interface.bind(self.name, args, kwargs), RunContext())
+        inputs = self.interface.bind(self.name, args, kwargs)
+        return await pre_execute_post(self, inputs, RunContext())
 
     # Overriding
 

@@ -1,1 +1,1 @@
-"""An attempt in a process of its own: the run's side, the worker, and the wire between them."""
+"""An attempt in a process of its own: the executor, and the program in the process."""

@@ -19,7 +19,7 @@ import cloudpickle
 
 from tasksmithy._texts import shorten
 from tasksmithy.errors import NotShippableError
-from tasksmithy.runtime.executors.process import _surroundings as surroundings
+from tasksmithy.runtime.executors import _surroundings as surroundings
 
 
 class WorkerTraceback(Exception):  # noqa: N818 - no error of its own: the end of a chain of causes

@@ -1,0 +1,98 @@
+"""TaskRun: the run as a task sees it, wherever its attempt is made; and how one is made."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import nullcontext
+from dataclasses import replace
+from typing import Any
+
+from tasksmithy._registry_in_use import registry_in_use
+from tasksmithy.plugins._attempt import Attempt, Host
+from tasksmithy.runtime.secrets._masking import Masker
+from tasksmithy.task._attempt import pre_execute_post
+from tasksmithy.task._context import open_group
+from tasksmithy.task._template import TaskTemplate
+
+_logger = logging.getLogger("tasksmithy.run")
+
+
+class Site:
+    """Where attempts are made: what lasts longer there than one of them.
+
+    Args:
+        masker: knows the secrets of the attempts.
+
+    Attributes:
+        masker: as given.
+    """
+
+    def __init__(self, masker: Masker) -> None:
+        self.masker = masker
+        self._at_end: list[Callable[[], None]] = []
+
+    def at_end(self, callback: Callable[[], None]) -> None:
+        """Call `callback` in `close`; the last registered comes first."""
+        self._at_end.append(callback)
+
+    def close(self) -> None:
+        """Call what waits for the end. What raises is logged: the others still have their turn."""
+        while self._at_end:
+            try:
+                self._at_end.pop()()
+            except Exception:
+                _logger.exception("what was to be done at the end of the run failed")
+
+
+class TaskRun:
+    """The run, as the task of one attempt sees it; it is a `tasksmithy.task._context.Run`.
+
+    Args:
+        run_id: identifies the run.
+        host: the run.
+        site: where the attempt is made.
+    """
+
+    __slots__ = ("_host", "_site", "id")
+
+    def __init__(self, run_id: str, host: Host, site: Site) -> None:
+        self.id = run_id
+        self._host = host
+        self._site = site
+
+    def child(
+        self, task: TaskTemplate[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]
+    ) -> Coroutine[Any, Any, Any]:
+        """The result of `task` as a child of the attempt, once awaited."""
+        return self._host.call(task, args, kwargs, open_group())
+
+    def at_end(self, callback: Callable[[], None]) -> None:
+        """Call `callback` when the run has ended in this process; the last registered first."""
+        self._site.at_end(callback)
+
+    def mask(self, text: str) -> str:
+        """`text` with `***` for each secret that was handed out, as far as is known here."""
+        return self._site.masker.mask(text)
+
+    def add_to_report(self, tab: str, fragment: str) -> None:
+        """Add HTML to a tab of the report of the task."""
+        self._host.report(tab, fragment)
+
+
+async def made(attempt: Attempt, host: Host, site: Site) -> Any:
+    """The result of an attempt that is made here.
+
+    Args:
+        attempt: the attempt.
+        host: the run.
+        site: what lasts longer here than the attempt.
+
+    Raises:
+        Exception: whatever the attempt raises.
+    """
+    context = attempt.context
+    context = replace(context, run=TaskRun(context.run_id, host, site))
+    registry = attempt.registry
+    with nullcontext() if registry is registry_in_use.get() else registry.entered():
+        return await pre_execute_post(attempt.task, dict(attempt.inputs), context)

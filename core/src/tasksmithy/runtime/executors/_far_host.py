@@ -1,0 +1,120 @@
+"""FarHost: the run as the far side of a channel sees it, and the log that goes there."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+import pickle
+import threading
+from collections.abc import Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from typing import Any
+
+from tasksmithy.plugins._attempt import Host
+from tasksmithy.runtime.executors import _shipping as shipping
+from tasksmithy.runtime.executors._frames import FarChannel, Frame, Kind
+
+
+class FarHost:
+    """The run at the other end of a channel; it is a `Host`, for any thread and any event loop.
+
+    Args:
+        channel: the channel to the run.
+    """
+
+    def __init__(self, channel: FarChannel) -> None:
+        self._channel = channel
+        self._lock = threading.Lock()
+        self._waiting: dict[int, Future[Frame]] = {}
+        self._numbers = itertools.count(1)
+
+    def listen(self) -> None:
+        """In a thread: hand out the answers of the run until the channel ends."""
+        while (frame := self._channel.receive()) is not None:
+            waiting = self._waiting.get(frame.number)
+            if waiting is not None and waiting.set_running_or_notify_cancel():
+                waiting.set_result(frame)
+
+    def send(self, frame: Frame) -> None:
+        """Send a frame.
+
+        Raises:
+            OSError: the run is dead, or this is a process that the task has forked.
+        """
+        with self._lock:
+            self._channel.send(frame)
+
+    async def call(self, task: Any, args: Any, kwargs: Mapping[str, Any], group: str) -> Any:
+        """The result of a task that the attempt calls.
+
+        Raises:
+            NotShippableError: the call does not pickle, or its result.
+            OSError: the run is dead, or this is a process that the task has forked.
+            Exception: whatever the child raises, as the type it was raised as.
+        """
+        what = "the call, with its inputs,"
+        payload = shipping.packed(task.name, what, (task, args, kwargs, group))
+        number = next(self._numbers)
+        waiting = self._waiting[number] = Future()
+        try:
+            self.send(Frame(Kind.CALL, number, payload))
+            answer = await asyncio.wrap_future(waiting)
+        except asyncio.CancelledError:
+            with suppress(OSError):
+                self.send(Frame(Kind.CANCEL, number, b""))
+            raise
+        finally:
+            self._waiting.pop(number, None)
+        if answer.kind is Kind.ERROR:
+            raise shipping.unpack_error(task.name, answer.payload)
+        return shipping.unpacked(task.name, "its result", answer.payload)
+
+    def log(self, record: logging.LogRecord) -> None:
+        """Send a record as plain data, which pickles whatever its arguments are."""
+        told = {**vars(record), "msg": record.getMessage(), "args": None, "exc_info": None}
+        if record.exc_info:
+            told["exc_text"] = logging.Formatter().formatException(record.exc_info)
+        plain = {
+            name: value if type(value) in _PLAIN else repr(value) for name, value in told.items()
+        }
+        with suppress(OSError):  # nobody is there to be told
+            self.send(Frame(Kind.LOG, 0, pickle.dumps(plain)))
+
+    def report(self, tab: str, fragment: str) -> None:
+        """Have the run add HTML to a tab of the report of the task."""
+        with suppress(OSError):  # nobody is there to be told
+            self.send(Frame(Kind.REPORT, 0, pickle.dumps((tab, fragment))))
+
+    def leave(self) -> None:
+        """In a forked process, which is no part of the conversation."""
+        self._lock = threading.Lock()
+
+
+_PLAIN = (str, int, float, type(None))
+
+
+class LogToHost(logging.Handler):
+    """Hands log records to the run, in the place of the handlers of this process.
+
+    Args:
+        host: the run.
+    """
+
+    def __init__(self, host: Host) -> None:
+        super().__init__()
+        self._host = host
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Hand over a record."""
+        try:
+            self._host.log(record)
+        except Exception:  # noqa: BLE001 - as every handler: logging breaks no task
+            self.handleError(record)
+
+    def take_over(self) -> None:
+        """Have all that tasksmithy logs in this process."""
+        logger = logging.getLogger("tasksmithy")
+        logger.addHandler(self)
+        logger.propagate = False

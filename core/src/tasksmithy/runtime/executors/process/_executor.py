@@ -1,0 +1,174 @@
+"""ProcessExecutor: each attempt in a process of its own, on this machine.
+
+The process is a fresh interpreter, not a fork of a warm one: it has the task's environment from its
+first instruction, which the linker, the allocator and libraries that read it once rely on, and it
+inherits no threads and no locks. `_worker` is the program in it.
+
+Import this module only where a process is needed: it imports cloudpickle and more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pickle
+import signal
+import socket
+import subprocess
+import sys
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from typing import Any, Final
+
+from tasksmithy.errors import NotShippableError, WorkerDiedError, WorkerStartError
+from tasksmithy.plugins._attempt import Attempt, Host
+from tasksmithy.runtime.executors import _shipping as shipping
+from tasksmithy.runtime.executors._conversation import Conversation
+from tasksmithy.runtime.executors._frames import Frame, Kind, StreamChannel
+from tasksmithy.runtime.executors._slots import declared
+from tasksmithy.runtime.executors._surroundings import Surroundings
+from tasksmithy.runtime.secrets._sources import environment
+from tasksmithy.task._template import TaskTemplate
+
+GRACE: Final = 3.0
+"""Seconds between SIGTERM and SIGKILL.
+
+Enough to roll a transaction back and to remove files; a user who presses Ctrl-C still waits for it.
+"""
+
+# The path comes first: tasksmithy itself may be importable only by what the parent has put there.
+_PROGRAM: Final = (
+    "import sys; sys.path[:] = sys.argv[3:]; "
+    "from tasksmithy.runtime.executors.process._worker import main; "
+    "main(int(sys.argv[1]), float(sys.argv[2]))"
+)
+
+# Nothing tells when a process group is empty, so for the grace it is looked at this often, seconds.
+_LOOK: Final = 0.02
+
+
+class ProcessExecutor:
+    """Makes each attempt in a new process, which leads a group of its own; it is an `Executor`."""
+
+    heeds: frozenset[str] = frozenset({"env_vars", "secrets"})
+
+    def refuses(self, task: TaskTemplate[..., Any]) -> str | None:  # noqa: ARG002 - the protocol's
+        """None: whether a task pickles is seen when it is shipped."""
+        return None
+
+    def slots(self, task: TaskTemplate[..., Any]) -> Mapping[str, int]:
+        """A process, and the cpu and memory that the task declares."""
+        return {"processes": 1, **declared(task)}
+
+    async def perform(self, attempt: Attempt, host: Host) -> Any:
+        """Make an attempt and return its result.
+
+        When this ends, be it by the result, an error or a cancellation, the whole group of the
+        process has ended: with SIGTERM, and SIGKILL for what is left after `GRACE` seconds.
+
+        Raises:
+            NotShippableError: the task, an input, the result or what it raised does not pickle.
+            WorkerStartError: the machine could not start a process.
+            WorkerDiedError: the process ended before the attempt did.
+            SourceError: the main script has no `if __name__ == "__main__"` before it starts the
+                run.
+            Exception: whatever the task raises, as the type it was raised as; the last of its
+                causes is a `WorkerTraceback`.
+        """
+        task = attempt.task.name
+        frames = (
+            Frame(Kind.SURROUNDINGS, 0, pickle.dumps(Surroundings.here(task))),
+            Frame(Kind.ATTEMPT, 0, _packed(attempt)),
+        )
+        async with _started(task, attempt) as (process, channel):
+            for frame in frames:
+                channel.send(frame)
+            conversation = Conversation(attempt, host, channel)
+            try:
+                answer = await conversation.answer()
+                channel.close()  # for which the worker waits
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(GRACE):
+                        await process.wait()
+            finally:
+                await _end(process, conversation)
+        if answer is None:
+            raise WorkerDiedError(task, process.returncode or 0)
+        return conversation.result(answer)
+
+    async def close(self) -> None:
+        """Nothing: each process has ended with its attempt."""
+
+
+@asynccontextmanager
+async def _started(task: str, attempt: Attempt) -> AsyncIterator[tuple[Process, StreamChannel]]:
+    """A process with the environment of the attempt, and the channel to it."""
+    context = attempt.context
+    env_vars = {**environment(context.secrets), **context.env_vars}
+    try:
+        ours, theirs = socket.socketpair()
+    except OSError as error:
+        raise WorkerStartError(task, str(error)) from error
+    with theirs:
+        channel = StreamChannel(*await asyncio.open_connection(sock=ours))
+        try:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    *_command(theirs.fileno()),
+                    stdin=subprocess.DEVNULL,
+                    pass_fds=[theirs.fileno()],
+                    env={**os.environ, **env_vars},
+                    start_new_session=True,
+                )
+            except OSError as error:
+                raise WorkerStartError(task, str(error)) from error
+            theirs.close()
+            yield process, channel
+        finally:
+            channel.close()
+
+
+def _command(descriptor: int) -> list[str]:
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as the standard library's own pools
+    path = [entry for entry in sys.path if isinstance(entry, str)]
+    return [sys.executable, *flags, "-c", _PROGRAM, str(descriptor), str(GRACE), *path]
+
+
+def _packed(attempt: Attempt) -> bytes:
+    """The attempt as one value, so that what its parts share is one object there, too."""
+    try:
+        return shipping.dumps(attempt)
+    except Exception as error:
+        task = attempt.task.name
+        parts = {
+            "the task": attempt.task,
+            **{f"input {name!r}": value for name, value in attempt.inputs.items()},
+            "the registry, with what is registered in code,": attempt.registry,
+        }
+        for what, part in parts.items():
+            shipping.packed(task, what, part)
+        raise NotShippableError(task, "the context", str(error)) from error
+
+
+async def _end(process: Process, conversation: Conversation) -> None:
+    """End what is left: the group of the process, and the children that it waits for."""
+    try:
+        _signal(process, signal.SIGTERM)
+        await conversation.end()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(GRACE):
+                while _signal(process, 0):
+                    await asyncio.sleep(_LOOK)
+    finally:
+        _signal(process, signal.SIGKILL)
+    await process.wait()
+
+
+def _signal(process: Process, number: int) -> bool:
+    """Send a signal to the group of a process; whether there is anything left in it."""
+    try:
+        os.killpg(process.pid, number)
+    except (ProcessLookupError, PermissionError):  # the latter where there are only zombies
+        return False
+    return True
