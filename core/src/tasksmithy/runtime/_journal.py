@@ -145,8 +145,8 @@ class Journal:
     ) -> Entry:
         """An execution that begins now, called by the attempt of `parent`, or the root."""
         # An attempt that is made anew makes its calls anew: its number is part of their keys.
-        caller = f"{parent.key}/{parent.attempt}" if parent else ""
-        digests = _digests(inputs) if parent else self._digests
+        caller = "" if parent is None else f"{parent.key}/{parent.attempt}"
+        digests = self._digests if parent is None else _digests(inputs)
         call = f"{task.name}({','.join(f'{name}={each}' for name, each in digests.items())})"
         # A digest of the call: a run has as many as children, and holds them until its end.
         called = hashlib.blake2b(f"{caller}\0{call}".encode(), digest_size=12).digest()
@@ -155,7 +155,7 @@ class Journal:
         key = hashlib.sha256(f"{caller}\0{call}\0{nth}".encode()).hexdigest()
         shown = self._shown(inputs)
         self.pages.open(key, task)
-        return Entry(key, parent.key if parent else None, task, group, time.time(), shown)
+        return Entry(key, None if parent is None else parent.key, task, group, time.time(), shown)
 
     def kept(self, entry: Entry) -> tuple[Any] | None:
         """The result in the run that this one goes on with, in a tuple; None where it has none."""
