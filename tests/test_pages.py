@@ -29,7 +29,7 @@ from tests.conftest import House, Venv
 from tasksmithy import errors
 from tasksmithy.errors import TasksmithyError
 from tasksmithy.plugins import _settings as settings
-from tasksmithy.plugins._hookspecs import HOOKS
+from tasksmithy.task._hookspecs import HOOKS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted(

@@ -30,8 +30,8 @@ from tasksmithy import (
 )
 from tasksmithy.errors import HookError, HookResultError, NotExecutableError, TasksmithyError
 from tasksmithy.plugins._discovery import POLICIES, TASK_TYPES, PluginRecord
-from tasksmithy.plugins._hookspecs import HOOKS
 from tasksmithy.task._context import RunContext, current
+from tasksmithy.task._hookspecs import HOOKS
 from tasksmithy.task._spec import Provenance
 
 SCTX = SerializationContext(version="v1")
@@ -87,7 +87,7 @@ def ask(registry: Registry, hook: str, of: Any = None) -> Any:
         case "execute":
             return asyncio.run(_awaited(hooks.execute(of, {"n": 1}, RunContext())))
         case "around_execute":
-            return hooks.around_execute(of, {"n": 1}, RunContext())
+            return [answer for _, answer in hooks.around_execute(of, {"n": 1}, RunContext())]
     return getattr(hooks, hook)(of, SCTX)
 
 
@@ -242,7 +242,7 @@ def asker(hook: str) -> str:
 
 
 def test_every_hook_has_an_example_of_a_wrong_answer_here() -> None:
-    assert {hook for hook, *_ in WRONG} == HOOKS
+    assert {hook for hook, *_ in WRONG} == set(HOOKS)
 
 
 @pytest.mark.parametrize(("hook", "answer", "expected"), RIGHT)
@@ -263,7 +263,7 @@ def test_a_wrong_answer_names_hook_plugin_distribution_version_and_task(
     assert str(caught.value) == f"hook {hook!r} of {OF_THE_TYPE}{asker(hook)}: {problem}"
 
 
-@pytest.mark.parametrize("hook", sorted(HOOKS - {"execute", "around_execute"}))
+@pytest.mark.parametrize("hook", sorted(HOOKS.keys() - {"execute", "around_execute"}))
 def test_a_hook_that_is_async_and_must_not_be_is_refused_and_nothing_else_is_said_of_it(
     installed: Callable[..., Registry], hook: str
 ) -> None:
@@ -439,6 +439,123 @@ def test_plugins_that_share_a_decorator_are_told_apart(installed: Callable[..., 
     with pytest.raises(HookError) as caught:
         ask(installed(Kind, ours=Policy), "config")
     assert caught.value.provider == OF_THE_TYPE
+
+
+@pytest.mark.parametrize("hook", sorted(HOOKS))
+@pytest.mark.parametrize("answer", [lambda: object(), lambda: 1 / 0])
+def test_nobody_is_asked_a_second_time_to_word_an_error(
+    installed: Callable[..., Registry], hook: str, answer: Callable[[], Any]
+) -> None:
+    asked: list[str] = []
+
+    def first(self: object) -> Any:
+        asked.append("policy")
+
+    def fail(self: object) -> Any:
+        asked.append("type")
+        return answer()
+
+    policy = type("Policy", (), {hook: hookimpl(first)})
+    kind = type("Kind", (TaskType,), {hook: hookimpl(fail)})
+    with pytest.raises(HookError) as caught:
+        ask(installed(kind, ours=policy), hook)
+    assert caught.value.provider == OF_THE_TYPE
+    assert asked == ["policy", "type"]
+
+
+def test_a_policy_never_sees_a_wrong_answer(installed: Callable[..., Registry]) -> None:
+    seen: list[object] = []
+
+    class Policy:
+        @hookimpl(wrapper=True)
+        def config(self) -> Any:
+            seen.append((yield))
+
+    kind = type("Kind", (behaviour("config", lambda: "none"), TaskType), {})
+    with pytest.raises(HookResultError, match="of task type 'demo'"):
+        ask(installed(kind, ours=Policy), "config")
+    assert seen == []
+
+
+def test_a_policy_may_answer_in_place_of_what_failed(installed: Callable[..., Registry]) -> None:
+    class Policy:
+        @hookimpl(wrapper=True)
+        def config(self) -> Any:
+            try:
+                return (yield)
+            except HookResultError:
+                return {"from": "policy"}
+
+    kind = type("Kind", (behaviour("config", lambda: "none"), TaskType), {})
+    assert ask(installed(kind, ours=Policy), "config") == {"from": "policy"}
+
+
+def test_a_policy_that_yields_twice_is_named(installed: Callable[..., Registry]) -> None:
+    class Policy:
+        @hookimpl(wrapper=True)
+        def config(self) -> Any:
+            yield
+            yield
+
+    with pytest.raises(HookResultError) as caught:
+        ask(installed(Type, ours=Policy), "config")
+    assert str(caught.value) == (
+        "hook 'config' of policy 'ours' (ours-dist 3), for task 't': yielded twice; a wrapper "
+        "yields once"
+    )
+
+
+def test_a_hook_that_raises_stop_iteration_is_named_through_a_policy(
+    installed: Callable[..., Registry],
+) -> None:
+    class Policy:
+        @hookimpl(wrapper=True)
+        def config(self) -> Any:
+            return (yield)
+
+    kind = type("Kind", (behaviour("config", lambda: next(iter(()))), TaskType), {})
+    with pytest.raises(HookError) as caught:
+        ask(installed(kind, ours=Policy), "config")
+    assert caught.value.provider == OF_THE_TYPE
+    assert isinstance(caught.value.__cause__, StopIteration)
+
+
+class UnspeakableError(Exception):
+    """An exception, and an answer, with no text."""
+
+    def __repr__(self) -> str:
+        raise ZeroDivisionError
+
+    __str__ = __repr__
+
+
+@pytest.mark.parametrize("hook", sorted(HOOKS))
+def test_an_answer_or_an_exception_without_a_text_is_named_all_the_same(
+    installed: Callable[..., Registry], hook: str
+) -> None:
+    def fail() -> None:
+        raise UnspeakableError
+
+    for answer in UnspeakableError, fail:
+        kind = type("Kind", (behaviour(hook, answer), TaskType), {})
+        with pytest.raises(HookError) as caught:
+            ask(installed(kind), hook)
+        assert "UnspeakableError" in str(caught.value)
+        assert caught.value.provider == OF_THE_TYPE
+
+
+def test_a_key_without_a_text_is_named_all_the_same(installed: Callable[..., Registry]) -> None:
+    kind = type("Kind", (behaviour("custom_config", lambda: {UnspeakableError(): 1}), TaskType), {})
+    with pytest.raises(HookResultError, match="its repr raised ZeroDivisionError"):
+        ask(installed(kind), "custom_config")
+
+
+@pytest.mark.parametrize("hook", sorted(HOOKS))
+def test_a_call_with_other_arguments_than_those_of_the_hook_is_refused(
+    installed: Callable[..., Registry], hook: str
+) -> None:
+    with pytest.raises(TypeError, match="missing a required argument"):
+        getattr(installed(Type).hooks("demo"), hook)()
 
 
 def test_an_error_beneath_serialize_names_the_hook_that_failed(
@@ -674,6 +791,57 @@ def test_policies_of_one_registry_do_not_touch_another() -> None:
     plain = with_policies(kind)
     assert ask(guarded, "custom_config") == {"order": ["ours"]}
     assert ask(plain, "custom_config") == {}
+
+
+class WrapsItself(TaskType):
+    """A task type that puts its own mark on what its hooks give, whoever gives it."""
+
+    task_type = "demo"
+
+    @hookimpl(wrapper=True)
+    def config(self) -> Any:
+        return {**(yield), "by": "type"}
+
+    @hookimpl(wrapper=True)
+    def resolve_secret(self) -> Any:
+        yield
+        return "of the type"
+
+
+def test_what_a_policy_answers_stands_outside_of_what_a_task_type_wraps() -> None:
+    class Answers:
+        @hookimpl
+        def config(self) -> Any:
+            return {"by": "policy"}
+
+        @hookimpl
+        def resolve_secret(self) -> str:
+            return "of the policy"
+
+    registry = with_policies(WrapsItself, ours=Answers)
+    assert ask(registry, "config") == {"by": "policy"}
+    assert ask(registry, "resolve_secret") == "of the policy"
+
+
+def test_a_policy_that_answers_stands_outside_of_the_policies_after_it() -> None:
+    seen: list[str] = []
+    vault = behaviour("custom_config", lambda: {"from": "vault"})
+    first = with_policies(vault=vault, audit=Marks("audit", seen))
+    assert ask(first, "custom_config") == {"from": "vault"}
+    assert seen == []
+    second = with_policies(audit=Marks("audit", seen), vault=vault)
+    assert ask(second, "custom_config") == {"from": "vault", "order": ["audit"]}
+
+
+def test_what_a_task_type_wraps_stands_beneath_the_class_of_the_task() -> None:
+    class Own(TaskTemplate, task_type="demo"):
+        def config(self, sctx: SerializationContext) -> dict[str, str]:
+            return {**super().config(sctx), "by": "class"}
+
+    registry = with_policies(WrapsItself)
+    with registry.entered():
+        assert ask(registry, "config", task(Own)) == {"by": "class"}
+    assert ask(registry, "config") == {"by": "type"}
 
 
 # Methods that the class of a task overrides

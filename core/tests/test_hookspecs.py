@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import tasksmithy
-from tasksmithy.plugins._hookspecs import HOOKS, TaskTemplateSpec
+from tasksmithy.task._hookspecs import HOOKS, TaskTemplateSpec
 
 ROOT = Path(tasksmithy.__file__).parent
 MODULES = sorted(
@@ -28,7 +28,7 @@ def test_the_examples_of_a_module_do_what_they_say(module: str) -> None:
 
 
 def test_the_hook_spec_is_among_the_modules_with_examples() -> None:
-    assert "tasksmithy.plugins._hookspecs" in MODULES
+    assert "tasksmithy.task._hookspecs" in MODULES
 
 
 @pytest.mark.parametrize("hook", sorted(HOOKS))

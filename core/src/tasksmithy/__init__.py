@@ -75,9 +75,6 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.plugins._attempt import Executor as Executor
     from tasksmithy.plugins._attempt import Host as Host
     from tasksmithy.plugins._discovery import PluginRecord as PluginRecord
-    from tasksmithy.plugins._hookspecs import TaskTemplateSpec as TaskTemplateSpec
-    from tasksmithy.plugins._hookspecs import hookimpl as hookimpl
-    from tasksmithy.plugins._hookspecs import hookspec as hookspec
     from tasksmithy.plugins._registry import Registry as Registry
     from tasksmithy.plugins._settings import Settings as Settings
     from tasksmithy.plugins._task_type import TaskType as TaskType
@@ -91,6 +88,9 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.task._context import current as current
     from tasksmithy.task._context import group as group
     from tasksmithy.task._environment import TaskEnvironment as TaskEnvironment
+    from tasksmithy.task._hook import hookimpl as hookimpl
+    from tasksmithy.task._hook import hookspec as hookspec
+    from tasksmithy.task._hookspecs import TaskTemplateSpec as TaskTemplateSpec
     from tasksmithy.task._interface import NativeInterface as NativeInterface
     from tasksmithy.task._serialize import serialize as serialize
     from tasksmithy.task._spec import CodeBundle as CodeBundle
@@ -156,9 +156,9 @@ _HOMES = {
     "StoreError": "errors",
     "Dir": "values._files",
     "File": "values._files",
-    "TaskTemplateSpec": "plugins._hookspecs",
-    "hookimpl": "plugins._hookspecs",
-    "hookspec": "plugins._hookspecs",
+    "TaskTemplateSpec": "task._hookspecs",
+    "hookimpl": "task._hook",
+    "hookspec": "task._hook",
     "Image": "fields._image",
     "NativeInterface": "task._interface",
     "Link": "fields._link",

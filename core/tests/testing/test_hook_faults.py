@@ -338,7 +338,7 @@ PLUGINS = {
     "its_answer_is_shared": Plugin(
         "test_a_policy_of_one_registry_leaves_another_unaffected",
         ("a policy of another registry has changed the spec", "give a new dict or list each time"),
-        module="CONFIG = {'engine': 'fast'}",
+        module="CONFIG = {'engine': {'speed': 'fast'}}",
         hooks="""
         @hookimpl
         def custom_config(self): return CONFIG

@@ -11,9 +11,10 @@ import pluggy
 from tasksmithy._texts import near_misses, shorten
 from tasksmithy.errors import PluginContractError, PluginLoadError
 from tasksmithy.plugins._discovery import PluginRecord
-from tasksmithy.plugins._hookspecs import HOOKS, PROJECT, TaskTemplateSpec
 from tasksmithy.plugins._selection import label
 from tasksmithy.plugins._task_type import TaskType, TemplateTaskType
+from tasksmithy.task._hook import PROJECT
+from tasksmithy.task._hookspecs import HOOKS, plugin_manager
 from tasksmithy.task._template import TaskTemplate
 
 _NEVER_PASSED = {
@@ -148,17 +149,15 @@ def check_hooks(plugin: object, who: str) -> None:
             f"{who} cannot be hashed, and plugins are told apart by what they are: leave out "
             "__eq__, in a dataclass by eq=False"
         )
-    trial = pluggy.PluginManager(PROJECT)
-    trial.add_hookspecs(TaskTemplateSpec)
     try:
-        trial.register(plugin, who)
+        plugin_manager().register(plugin, who)
     except pluggy.PluginValidationError as error:
         raise PluginContractError(f"{who} breaks the hook spec: {error}") from error
 
 
 def _never_passed(method: Any, hook: str) -> str | None:
     """The first parameter that the hook does not pass, and what to do; None without one."""
-    passed = [*inspect.signature(getattr(TaskTemplateSpec, hook)).parameters][1:]
+    passed = HOOKS[hook].arguments
     for parameter in inspect.signature(method).parameters.values():
         if parameter.kind in _NEVER_PASSED:
             return (

@@ -1,4 +1,4 @@
-"""What the core answers to a hook that the task type does not implement."""
+"""What the core answers, by other hooks, to a hook that the task type does not implement."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasksmithy.errors import NotExecutableError
 from tasksmithy.fields._cache import Cache
-from tasksmithy.plugins._hookspecs import hookimpl
+from tasksmithy.task._hook import hookimpl
 from tasksmithy.task._hooks import TaskHooks
 from tasksmithy.task._interface import NativeInterface
 from tasksmithy.task._spec import SerializationContext, Sql, TaskSpec
@@ -31,7 +31,7 @@ _BARE = vars(TaskTemplate(name="bare", interface=NativeInterface()))
 
 
 class CoreDefaults:
-    """The last to be asked in every plugin manager.
+    """Asked after the task type. What takes no other hooks is in the hook spec itself.
 
     Attributes:
         hooks: the hooks of the task type, by which the defaults that build on others ask them.
@@ -39,22 +39,7 @@ class CoreDefaults:
 
     hooks: TaskHooks
 
-    @hookimpl(trylast=True)
-    def config(self) -> dict[str, str]:
-        """No pairs."""
-        return {}
-
-    @hookimpl(trylast=True)
-    def custom_config(self) -> dict[str, Any]:
-        """No configuration."""
-        return {}
-
-    @hookimpl(trylast=True)
-    def container_args(self) -> list[str]:
-        """No arguments."""
-        return []
-
-    @hookimpl(trylast=True)
+    @hookimpl
     def cache_version(self, task: Task) -> str:
         """A digest of what the hooks answer and of the fields that the task's class adds."""
         sctx = SerializationContext()
@@ -69,7 +54,7 @@ class CoreDefaults:
         }
         return hashlib.sha256(to_json(answers).encode()).hexdigest()
 
-    @hookimpl(trylast=True)
+    @hookimpl
     def execute(self, task: Task) -> Awaitable[Any]:
         """Refuse: what cannot be run here is never quietly skipped."""
         raise NotExecutableError(
@@ -77,7 +62,7 @@ class CoreDefaults:
             f"{self.hooks.provenance} has no local execution (it implements no `execute` hook)"
         )
 
-    @hookimpl(trylast=True)
+    @hookimpl
     def serialize(self, task: Task, sctx: SerializationContext) -> TaskSpec:
         """The answers of the other hooks, and the task's own fields."""
         hooks = self.hooks

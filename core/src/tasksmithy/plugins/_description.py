@@ -20,10 +20,11 @@ from tasksmithy._texts import near_misses, shorten
 from tasksmithy.errors import PluginContractError, PluginError, PluginLoadError
 from tasksmithy.fields._documentation import Documentation
 from tasksmithy.plugins._discovery import POLICIES, TASK_TYPES
-from tasksmithy.plugins._hookspecs import HOOKS, PROJECT, TaskTemplateSpec
 from tasksmithy.plugins._registry import PluginStatus, Registry
 from tasksmithy.plugins._selection import KINDS, label
 from tasksmithy.plugins._task_type import TemplateTaskType
+from tasksmithy.task._hook import PROJECT
+from tasksmithy.task._hookspecs import HOOKS, TaskTemplateSpec
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._annotations import type_name
 

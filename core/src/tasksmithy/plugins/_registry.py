@@ -9,8 +9,6 @@ from functools import cached_property
 from types import ModuleType
 from typing import Any, NamedTuple
 
-import pluggy
-
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy._texts import shorten
 from tasksmithy.errors import (
@@ -20,14 +18,15 @@ from tasksmithy.errors import (
     PluginVersionError,
 )
 from tasksmithy.plugins import _contract as loading
-from tasksmithy.plugins._class_overrides import ClassOverrides
+from tasksmithy.plugins._class_overrides import OVERRIDES
 from tasksmithy.plugins._defaults import CoreDefaults
 from tasksmithy.plugins._discovery import POLICIES, TASK_TYPES, PluginRecord, discover
-from tasksmithy.plugins._hookspecs import PROJECT, TaskTemplateSpec
 from tasksmithy.plugins._selection import API, Installed, label, other_api
 from tasksmithy.plugins._settings import Settings
 from tasksmithy.plugins._task_type import TaskType
+from tasksmithy.task._hook import Implementation, Provider
 from tasksmithy.task._hooks import TaskHooks
+from tasksmithy.task._hookspecs import HOOKS, plugin_manager
 from tasksmithy.task._spec import Provenance
 from tasksmithy.task._template import TaskTemplate
 
@@ -399,33 +398,34 @@ class Registry:
         lineage: Sequence[_Loaded],
         policies: dict[str, _Policy],
     ) -> TaskHooks:
-        """The plugin manager of a task type: what is registered later is asked earlier."""
-        manager = pluggy.PluginManager(PROJECT)
-        manager.add_hookspecs(TaskTemplateSpec)
-        labels: dict[str, str] = {}
+        """The hooks of a task type, with a plugin manager of its own."""
+        manager = plugin_manager()
 
-        def add(plugin: object, key: str, who: str) -> None:
-            labels[key] = who
-            manager.register(plugin, key)
+        def provider(plugin: object, label: str) -> Provider:
+            manager.register(plugin, label)
+            return Provider(
+                label,
+                {
+                    hook: Implementation(each.function, each.argnames, each.wrapper)
+                    for hook in HOOKS
+                    for each in getattr(manager.hook, hook).get_hookimpls()
+                    if each.plugin is plugin
+                },
+            )
 
-        defaults, overrides = CoreDefaults(), ClassOverrides()
-        add(defaults, "core defaults", "the defaults of tasksmithy")
-        for base in lineage:
-            add(base.task_type, base.label, base.label)
-        add(loaded.task_type, name, loaded.label)
-        add(overrides, "task class", f"the task's class, of {loaded.label}")
-        for policy, (found, who) in reversed(policies.items()):
-            add(found, f"policy {policy}", who)
-        manager.check_pending()
+        defaults = CoreDefaults()
+        own = [loaded, *reversed(lineage)]
         hooks = TaskHooks(
             name,
             loaded.provenance,
             loaded.task_type.version,
             _heeds(loaded.task_type, lineage),
-            manager,
-            labels=labels,
-            policies=[found for found, _ in policies.values()],
-            overrides=overrides,
+            policies=[provider(*each) for each in policies.values()],
+            task_class=Provider(f"the task's class, of {loaded.label}", OVERRIDES),
+            own=[
+                *(provider(each.task_type, each.label) for each in own),
+                provider(defaults, "the core of tasksmithy"),
+            ],
         )
         defaults.hooks = hooks
         return hooks

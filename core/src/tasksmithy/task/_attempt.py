@@ -11,10 +11,11 @@ from typing import Any, Protocol
 from tasksmithy._texts import shorten
 from tasksmithy.errors import HookResultError
 from tasksmithy.task._context import RunContext, entered
-from tasksmithy.task._hooks import Asking, TaskHooks, hooks_for
+from tasksmithy.task._hooks import TaskHooks, hooks_for
+from tasksmithy.task._hookspecs import Task
 
 
-class Attempted(Asking, Protocol):
+class Attempted(Task, Protocol):
     """What an attempt needs to know of its task."""
 
     def pre(self, *args: Any, **kwargs: Any) -> Any:
@@ -57,7 +58,7 @@ async def _surrounded(
     try:
         async with AsyncExitStack() as stack:
             try:
-                for manager in hooks.around_execute(task, inputs, ctx):
+                for _, manager in hooks.around_execute(task, inputs, ctx):
                     await stack.enter_async_context(manager)
                 result = await hooks.execute(task, inputs, ctx)
             except BaseException as error:

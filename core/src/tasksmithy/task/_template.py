@@ -54,16 +54,6 @@ S = TypeVar("S", bound="TaskTemplate[..., Any]")
 MAX_INLINE_IO_BYTES: Final = 10 * 1024 * 1024
 """Default of `max_inline_io_bytes`: 10 MiB."""
 
-HOOK_METHODS: Final = (
-    "config",
-    "custom_config",
-    "container_args",
-    "sql",
-    "data_loading_config",
-    "execute",
-)
-"""The methods of a task that are hook calls, and that its class may override."""
-
 _HELD_BY_REUSE: Final = ("resources", "env_vars", "secrets")
 
 
@@ -154,6 +144,7 @@ def hook_call(method: Callable[Concatenate[S, Q], T]) -> Callable[Concatenate[S,
             answer = ask(*given.args, *given.kwargs.values())
         return cast("T", answer)
 
+    vars(call)["is_hook_call"] = True
     return call
 
 
@@ -302,32 +293,27 @@ class TaskTemplate(Definition, Generic[P, R]):
     @hook_call
     def config(self, sctx: SerializationContext) -> dict[str, str]:
         """Key-value pairs that configure the execution environment (hook `config`)."""
-        answer: dict[str, str] = _below(self, "config", sctx=sctx)
-        return answer
+        return hooks_for(self).of_task_type.config(self, sctx)
 
     @hook_call
     def custom_config(self, sctx: SerializationContext) -> dict[str, Any]:
         """The task type's own configuration, as JSON values (hook `custom_config`)."""
-        answer: dict[str, Any] = _below(self, "custom_config", sctx=sctx)
-        return answer
+        return hooks_for(self).of_task_type.custom_config(self, sctx)
 
     @hook_call
     def container_args(self, sctx: SerializationContext) -> list[str]:
         """The arguments of the task's container (hook `container_args`)."""
-        answer: list[str] = _below(self, "container_args", sctx=sctx)
-        return answer
+        return hooks_for(self).of_task_type.container_args(self, sctx)
 
     @hook_call
     def sql(self, sctx: SerializationContext) -> Sql | str | None:
         """The task's SQL statement, or None where it has none (hook `sql`)."""
-        answer: Sql | str | None = _below(self, "sql", sctx=sctx)
-        return answer
+        return hooks_for(self).of_task_type.sql(self, sctx)
 
     @hook_call
     def data_loading_config(self, sctx: SerializationContext) -> DataLoadingConfig | None:
         """How inputs and outputs are side-loaded, or None (hook `data_loading_config`)."""
-        answer: DataLoadingConfig | None = _below(self, "data_loading_config", sctx=sctx)
-        return answer
+        return hooks_for(self).of_task_type.data_loading_config(self, sctx)
 
     @property
     def native_interface(self) -> NativeInterface:
@@ -353,7 +339,7 @@ class TaskTemplate(Definition, Generic[P, R]):
     def execute(self, /, *args: Any, **kwargs: Any) -> Any:
         """What the task does, once awaited (hook `execute`), without `pre` and `post`."""
         inputs = self.interface.bind(self.name, args, kwargs)
-        return _below(self, "execute", inputs=inputs, ctx=current())
+        return hooks_for(self).of_task_type.execute(self, inputs, current())
 
     def post(self, return_vals: Any) -> Any:
         """Called after `execute` with what it returned; may be async.
@@ -486,6 +472,7 @@ def _refuse_hidden_methods(cls: type) -> None:
             )
 
 
-def _below(task: TaskTemplate[..., Any], hook: str, **arguments: Any) -> Any:
-    """What the task type itself answers, where the class of the task asks with `super()`."""
-    return hooks_for(task).below(hook, task=task, **arguments)
+HOOK_METHODS: Final = tuple(
+    name for name, method in vars(TaskTemplate).items() if hasattr(method, "is_hook_call")
+)
+"""The methods of a task that are hook calls, and that its class may override."""

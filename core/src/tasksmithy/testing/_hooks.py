@@ -9,7 +9,8 @@ from typing import Any, Final
 
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import HookError
-from tasksmithy.plugins._hookspecs import HOOKS, PROJECT
+from tasksmithy.task._hook import PROJECT
+from tasksmithy.task._hookspecs import HOOKS
 from tasksmithy.task._spec import SerializationContext, Sql
 from tasksmithy.task._template import HOOK_METHODS, TaskTemplate
 from tasksmithy.testing._outcome import correct_hook, difference, fail

@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator
 from typing import Any, Final
 
 from tasksmithy.errors import HookError
-from tasksmithy.plugins._hookspecs import hookimpl
+from tasksmithy.task._hook import hookimpl
 from tasksmithy.task._hooks import hooks_for
 from tasksmithy.task._serialize import serialize
 from tasksmithy.task._spec import SerializationContext, TaskSpec
@@ -74,7 +74,8 @@ class PolicyChecks(Subject):
             fail(
                 f"{self._who}: a policy of another registry has changed the spec of task "
                 f"{task.name!r} for this one:\n{difference(before, after)}",
-                "let each hook give a new dict or list each time: dict(...), {**...}, list(...)",
+                "let each hook give a new dict or list each time, also inside another: dict(...), "
+                "{**...}, list(...)",
             )
 
 
@@ -134,24 +135,23 @@ class Scribbler:
     def config(self) -> Generator[None, dict[str, str], dict[str, str]]:
         """Add an entry."""
         answer = yield
-        if isinstance(answer, dict):  # what cannot be changed is safe
-            answer[MARK] = MARK
+        answer[MARK] = MARK
         return answer
 
     @hookimpl(wrapper=True)
     def custom_config(self) -> Generator[None, dict[str, Any], dict[str, Any]]:
-        """Add an entry."""
+        """Add an entry, also to what is further inside."""
         answer = yield
-        if isinstance(answer, dict):  # what cannot be changed is safe
-            answer[MARK] = MARK
+        for mapping in (answer, *answer.values()):
+            if isinstance(mapping, dict):
+                mapping[MARK] = MARK
         return answer
 
     @hookimpl(wrapper=True)
     def container_args(self) -> Generator[None, list[str], list[str]]:
         """Add a word."""
         answer = yield
-        if isinstance(answer, list):
-            answer.append(MARK)
+        answer.append(MARK)
         return answer
 
 

@@ -22,9 +22,9 @@ from tasksmithy.errors import (
     ValueEncodingError,
 )
 from tasksmithy.fields._secret import secrets_of
-from tasksmithy.plugins._hookspecs import hookimpl
 from tasksmithy.runtime._run import arun
 from tasksmithy.task._context import RunContext
+from tasksmithy.task._hook import hookimpl
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.testing._leftovers import watched
 from tasksmithy.testing._outcome import correct_hook, fail

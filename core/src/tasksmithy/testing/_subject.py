@@ -18,12 +18,13 @@ from tasksmithy.errors import HookError, PluginContractError, PluginError, Plugi
 from tasksmithy.fields._secret import Secret
 from tasksmithy.plugins import _contract as loading
 from tasksmithy.plugins._discovery import TASK_TYPES, PluginRecord
-from tasksmithy.plugins._hookspecs import HOOKS, hookimpl
 from tasksmithy.plugins._registry import Registry
 from tasksmithy.plugins._selection import label
 from tasksmithy.plugins._settings import Settings
 from tasksmithy.plugins._task_type import TaskType
+from tasksmithy.task._hook import hookimpl
 from tasksmithy.task._hooks import TaskHooks
+from tasksmithy.task._hookspecs import HOOKS
 from tasksmithy.task._interface import NativeInterface
 from tasksmithy.task._serialize import serialize
 from tasksmithy.task._spec import TaskSpec

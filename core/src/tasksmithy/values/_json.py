@@ -5,6 +5,10 @@ from __future__ import annotations
 import json
 import math
 
+from tasksmithy._texts import shorten
+
+_SCALARS = frozenset({str, int, bool, type(None)})
+
 
 def to_json(value: object) -> str:
     """`value` as indented JSON text with sorted keys; NaN and infinity are refused."""
@@ -14,14 +18,16 @@ def to_json(value: object) -> str:
 def not_json(value: object, path: str = "") -> str | None:
     """Where in `value` is something that JSON cannot hold, and what; None where all is well."""
     kind = type(value)
-    if kind is str or kind is int or kind is bool or value is None:
+    if kind in _SCALARS:
         return None
     if isinstance(value, float):
         return None if math.isfinite(value) else f"{path or 'it'} is {value!r}"
     if isinstance(value, dict):
         for key, item in value.items():
             if not isinstance(key, str):
-                return f"{path or 'it'} has the key {key!r}, which is no string"
+                return f"{path or 'it'} has the key {shorten(key)}, which is no string"
+            if type(item) in _SCALARS:  # most are, and their path is never shown
+                continue
             if (problem := not_json(item, f"{path}.{key}" if path else key)) is not None:
                 return problem
         return None

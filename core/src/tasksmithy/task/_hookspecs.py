@@ -4,32 +4,43 @@ A plugin's methods carry `@hookimpl`. A method may take any of a hook's argument
 others, by the names given here and never keyword-only. Each task type has a plugin manager of its
 own, so a hook is asked of the one task type that the task has, and of the enabled policies.
 
-A *firstresult* hook takes the first answer that is not None: the task's own class (where it
-overrides the method), then the task type, then the one whose template its own template builds on,
-then the core's default.
+A hook is declared here and nowhere else: `first_answer` takes the first answer that is not None (of
+the policies, then the task's own class where it overrides the method, then the task type, then the
+one whose template its own template builds on), `every_answer` takes them all. Each is given the
+check of the answers. What a method here returns is what the core answers where nobody else does;
+where that takes other hooks, it is in `plugins/_defaults.py`.
 """
+# ruff: noqa: ARG002 - the arguments are those that implementations may take
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Mapping
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pluggy
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Mapping
-    from contextlib import AbstractAsyncContextManager
+from tasksmithy.task import _answers as answers
+from tasksmithy.task._hook import PROJECT, Hook, every_answer, first_answer
+from tasksmithy.task._spec import DataLoadingConfig, SerializationContext, Sql, TaskSpec
 
+if TYPE_CHECKING:
     from tasksmithy.fields._secret import Secret
     from tasksmithy.task._context import RunContext
-    from tasksmithy.task._spec import DataLoadingConfig, SerializationContext, Sql, TaskSpec
-    from tasksmithy.task._template import TaskTemplate
 
-    Task = TaskTemplate[..., Any]
 
-PROJECT = "tasksmithy"
+class Task(Protocol):
+    """The task that asks. Plugins are given the `TaskTemplate`; the core needs this much of it."""
 
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+    @property
+    def name(self) -> str:
+        """Name of the task."""
+        ...
+
+    @property
+    def task_type(self) -> str:
+        """Its task type."""
+        ...
 
 
 class TaskTemplateSpec:
@@ -39,7 +50,7 @@ class TaskTemplateSpec:
     plugin's wheel an entry point takes the place of the registry.
     """
 
-    @hookspec(firstresult=True)
+    @first_answer(answers.text_mapping)
     def config(self, task: Task, sctx: SerializationContext) -> dict[str, str] | None:
         """Key-value pairs that configure the execution environment. Default: none.
 
@@ -56,8 +67,9 @@ class TaskTemplateSpec:
         ...     task.config(SerializationContext(domain="eu"))
         {'zone': 'eu'}
         """
+        return {}
 
-    @hookspec(firstresult=True)
+    @first_answer(answers.json_mapping)
     def custom_config(self, task: Task, sctx: SerializationContext) -> dict[str, Any] | None:
         """The task type's own configuration, as JSON values. Default: none.
 
@@ -77,8 +89,9 @@ class TaskTemplateSpec:
         ...     task.custom_config(SerializationContext())
         {'sparkConf': {'spark.executor.instances': '4'}}
         """
+        return {}
 
-    @hookspec(firstresult=True)
+    @first_answer(answers.strings)
     def container_args(self, task: Task, sctx: SerializationContext) -> list[str] | None:
         """The arguments of the task's container. Default: none.
 
@@ -95,8 +108,9 @@ class TaskTemplateSpec:
         ...     task.container_args(SerializationContext())
         ['run-script', 'tidy', '--inputs', '{{.input}}']
         """
+        return []
 
-    @hookspec(firstresult=True)
+    @first_answer(answers.sql)
     def sql(self, task: Task, sctx: SerializationContext) -> Sql | str | None:
         """The statement for a SQL engine. Default: None, the task has none.
 
@@ -114,7 +128,7 @@ class TaskTemplateSpec:
         Sql(statement='select 1', dialect='hive')
         """
 
-    @hookspec(firstresult=True)
+    @first_answer(answers.data_loading)
     def data_loading_config(
         self, task: Task, sctx: SerializationContext
     ) -> DataLoadingConfig | None:
@@ -136,7 +150,7 @@ class TaskTemplateSpec:
         '/in'
         """
 
-    @hookspec(firstresult=True)
+    @first_answer(answers.text)
     def cache_version(self, task: Task) -> str | None:
         """What identifies the code, the query or the command, so that a change misses the cache.
 
@@ -155,7 +169,7 @@ class TaskTemplateSpec:
         'weights-2026-03'
         """
 
-    @hookspec(firstresult=True)
+    @first_answer(answers.awaitable, may_be_wrapped=False)
     def execute(
         self, task: Task, inputs: Mapping[str, Any], ctx: RunContext
     ) -> Awaitable[Any] | None:
@@ -179,7 +193,7 @@ class TaskTemplateSpec:
         'hello world'
         """
 
-    @hookspec
+    @every_answer(answers.async_context_manager)
     def around_execute(
         self, task: Task, inputs: Mapping[str, Any], ctx: RunContext
     ) -> AbstractAsyncContextManager[Any] | None:
@@ -211,7 +225,7 @@ class TaskTemplateSpec:
         42
         """
 
-    @hookspec(firstresult=True)
+    @first_answer(answers.task_spec)
     def serialize(self, task: Task, sctx: SerializationContext) -> TaskSpec | None:
         """The whole task as a cluster needs it; where a policy sees all and may change or veto it.
 
@@ -237,7 +251,7 @@ class TaskTemplateSpec:
         tasksmithy.errors.PolicyVetoError: busybox:1 is none of our images
         """
 
-    @hookspec(firstresult=True)
+    @first_answer(answers.secret)
     def resolve_secret(self, secret: Secret) -> str | None:
         """The value of a secret, or None for what this plugin does not know.
 
@@ -253,5 +267,16 @@ class TaskTemplateSpec:
         """
 
 
-HOOKS = frozenset(name for name in vars(TaskTemplateSpec) if not name.startswith("_"))
-"""The names of all hooks."""
+HOOKS: Final[Mapping[str, Hook[..., Any]]] = {
+    name: hook for name, hook in vars(TaskTemplateSpec).items() if isinstance(hook, Hook)
+}
+"""All hooks by name."""
+
+
+def plugin_manager() -> pluggy.PluginManager:
+    """A plugin manager that knows the hooks and no plugin."""
+    manager = pluggy.PluginManager(PROJECT)
+    # pluggy looks for plain functions.
+    functions = {name: hook.method for name, hook in HOOKS.items()}
+    manager.add_hookspecs(type("TaskTemplateSpec", (), functions))
+    return manager
