@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PACKAGES := core plugins/function plugins/container plugins/sql
 BIN := $(VENV)/bin
+PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 .PHONY: demo test slow lint docs bench clean
 
@@ -10,10 +11,10 @@ demo: $(VENV)/.installed  ## run the example pipeline
 	$(BIN)/tasksmithy run examples/flights.py main --month 3
 
 test: $(VENV)/.installed  ## run every test but the slow ones
-	$(BIN)/python -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 slow: $(VENV)/.installed  ## run the slow tests: real installations, long fuzz and fault runs
-	$(BIN)/python -m pytest -m slow $(ARGS)
+	$(PYTEST) -m slow $(ARGS)
 
 lint: $(VENV)/.installed
 	$(BIN)/ruff check .

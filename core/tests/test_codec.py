@@ -110,6 +110,9 @@ class Plain:
 
     __hash__ = None  # type: ignore[assignment]
 
+    def __repr__(self) -> str:
+        return f"Plain({self.value!r})"
+
 
 def again(value: Any, kind: Any = Any) -> Any:
     return decode(encode(value, kind), kind)

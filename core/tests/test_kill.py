@@ -96,18 +96,38 @@ class Killed:
             return connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+def kill(process: subprocess.Popen[str], pipeline: Killed, calls: int, later: float) -> bool:
+    """Kill a run once so many steps were called, and a moment later; whether it was still there."""
+    while process.poll() is None and len(pipeline.called()) < calls:
+        time.sleep(0.001)
+    time.sleep(later)
+    if process.poll() is not None:
+        return False
+    os.killpg(process.pid, signal.SIGKILL)
+    return True
+
+
 def check(folder: Path, kills: int, seed: int) -> None:
     pipeline, chance = Killed(folder), random.Random(seed)
-    killed = 0
+    finished: set[str] = set()
+    killed = partial = 0
     while killed < kills:
-        finished, called = pipeline.finished(), len(pipeline.called())
+        called = len(pipeline.called())
         process = pipeline.start()
-        try:
-            output, errors = process.communicate(timeout=chance.uniform(0.1, 0.6))
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.communicate()
+        # Steps are counted, so that a kill finds a part of them finished on a slow machine, too;
+        # without any, it comes at some moment of the start.
+        more = chance.randint(0, 12)
+        later = chance.uniform(0, 0.01 if more else 0.4)
+        was_killed = kill(process, pipeline, called + more, later)
+        output, errors = process.communicate(timeout=60)
+        again = finished.intersection(pipeline.called()[called:])
+        assert not again, f"finished before the kill, and called after it: {again}"
+        if was_killed:
             killed += 1
+            if (folder / "runs-1.db").exists():
+                assert pipeline.is_whole()
+            finished = pipeline.finished()
+            partial += 0 < len(finished) < STEPS
         else:
             # It came to its end before it was to be killed: the result is right, and a new run
             # takes its place.
@@ -116,13 +136,8 @@ def check(folder: Path, kills: int, seed: int) -> None:
             folder.joinpath("runs-1.db").replace(folder / f"done-{time.time_ns()}.db")
             for left in folder.glob("runs-1.db-*"):
                 left.unlink()
-            pipeline.run_id = None
-            continue
-        again = finished.intersection(pipeline.called()[called:])
-        assert not again, f"finished before the kill, and called after it: {again}"
-        if (folder / "runs-1.db").exists():
-            assert pipeline.is_whole()
-    pipeline.finished()
+            pipeline.run_id, finished = None, set()
+    assert partial >= kills / 2, f"{partial} of {kills} kills found a part of the steps finished"
     process = pipeline.start()
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 0, errors

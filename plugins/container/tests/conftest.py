@@ -164,8 +164,8 @@ def left() -> Callable[[], set[str]]:
 def leftovers() -> set[str]:
     """Containers, volumes, processes and directories of container tasks that stay.
 
-    The engine's own processes for a container end a moment after it, and other tests may have
-    containers at the same time, so what counts is what is there all the time.
+    The engine's own processes for a container end a moment after it, so what counts is what is
+    there all the time.
     """
     patience = time.monotonic() + 5
     found = _found()
@@ -176,8 +176,12 @@ def leftovers() -> set[str]:
 
 
 def _found() -> set[str]:
-    containers = podman("ps", "--all", "--quiet", "--filter=label=tasksmithy.task").split()
-    external = podman("ps", "--all", "--external", "--quiet", "--filter=name=tasksmithy-").split()
+    listing = "{{.Names}} {{.ImageID}}"
+    names = podman("ps", "--all", "--external", f"--format={listing}", "--filter=name=tasksmithy-")
+    containers = dict(line.split() for line in names.splitlines())
+    own = podman("image", "inspect", "--format={{.Id}}", IMAGE)
+    # Other tests have containers at the same time, each session of an image of its own.
+    others = {name for name, image in containers.items() if not own.startswith(image)}
     volumes = podman("volume", "ls", "--quiet").split()
     processes = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
@@ -189,4 +193,5 @@ def _found() -> set[str]:
             processes.append(command)
     folders = [*Path(tempfile.gettempdir()).glob("tasksmithy-container-*/*")]
     folders += Path("/dev/shm").glob("tasksmithy-*")
-    return {*containers, *external, *volumes, *processes, *map(str, folders)}
+    found = {*containers, *volumes, *processes, *map(str, folders)}
+    return {thing for thing in found if not any(name in thing for name in others)}
