@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import ast
 import base64
+import html
 import io
 import json
 import logging
 import logging.handlers
 import queue
+import re
+import reprlib
+import shlex
+import subprocess
+import sys
+import textwrap
 import threading
-import traceback
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
+import warnings
+from collections.abc import Callable, Iterator
 from urllib.parse import quote, quote_plus, urlencode
 
+import pydantic
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from tasksmithy import InputError, Secret
+from tasksmithy import Secret
 from tasksmithy._texts import shorten
-from tasksmithy.runtime.secrets._masking import Masker, masking
+from tasksmithy.runtime.secrets._exits import hand_out, handed_out, learn
+from tasksmithy.runtime.secrets._masking import Masker
 
 VALUE = "s3cr3t/pass+word"
 PEM = "-----BEGIN KEY-----\nMIIBVgIBADANBgkqhkiG\n9w0BAQEFAASCAUAwggE8\n-----END KEY-----\n"
@@ -229,15 +236,13 @@ def test_threads_share_a_masker() -> None:
 
 
 def test_a_secret_that_is_handed_out_is_masked() -> None:
-    made = Masker()
-    made.hand_out("task", {Secret("token"): VALUE})
-    assert made.mask(VALUE) == "***"
+    hand_out("task", {Secret("token"): VALUE})
+    assert handed_out.mask(VALUE) == "***"
 
 
 def test_a_secret_too_short_to_mask_is_a_warning_once(caplog: pytest.LogCaptureFixture) -> None:
-    made = Masker()
     for _ in range(2):
-        made.hand_out("train", {Secret("pin"): "123", Secret("token"): VALUE})
+        hand_out("train", {Secret("pin"): "123", Secret("token"): VALUE})
     (message,) = caplog.messages
     assert "the secret 'pin' of task 'train' has fewer than 4 characters" in message
 
@@ -277,9 +282,8 @@ class Broken:
 
 
 def test_a_value_in_a_message_is_masked(written: io.StringIO) -> None:
-    with masking() as made:
-        made.add([VALUE])
-        logger.warning(f"token {VALUE}")
+    learn([VALUE])
+    logger.warning(f"token {VALUE}")
     assert written.getvalue() == "token *** \n"
 
 
@@ -287,34 +291,30 @@ def test_a_value_in_a_message_is_masked(written: io.StringIO) -> None:
     "argument", [VALUE, Holder(VALUE), {"a": [VALUE]}, VALUE.encode(), ValueError(VALUE)]
 )
 def test_a_value_in_an_argument_is_masked(written: io.StringIO, argument: object) -> None:
-    with masking() as made:
-        made.add([VALUE])
-        logger.warning("token %r", argument)
+    learn([VALUE])
+    logger.warning("token %r", argument)
     assert "***" in written.getvalue()
     assert VALUE not in written.getvalue()
 
 
 def test_a_value_in_named_arguments_is_masked(written: io.StringIO) -> None:
-    with masking() as made:
-        made.add([VALUE])
-        logger.warning("token %(token)s of %(owner)s", {"token": VALUE, "owner": "ada"})
+    learn([VALUE])
+    logger.warning("token %(token)s of %(owner)s", {"token": VALUE, "owner": "ada"})
     assert written.getvalue() == "token *** of ada \n"
 
 
 def test_a_value_that_the_message_completes_is_masked(written: io.StringIO) -> None:
-    with masking() as made:
-        made.add(["pass-word"])
-        logger.warning("token pass-%s", "word")
+    learn(["pass-word"])
+    logger.warning("token pass-%s", "word")
     assert written.getvalue() == "token *** \n"
 
 
 def test_an_argument_that_the_message_does_not_show_is_masked(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with masking() as made:
-        made.add([VALUE])
-        logger.warning("%.2s", VALUE)
-        logger.warning("%(shown)s", {"shown": 1, "hidden": Holder(VALUE)})
+    learn([VALUE])
+    logger.warning("%.2s", VALUE)
+    logger.warning("%(shown)s", {"shown": 1, "hidden": Holder(VALUE)})
     assert [record.args for record in caplog.records] == [
         ("***",),
         {"shown": 1, "hidden": "Holder('***')"},
@@ -325,22 +325,20 @@ def test_a_record_without_a_value_keeps_its_message_and_arguments(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     argument = Holder(1)
-    with masking() as made:
-        made.add([VALUE])
-        logger.warning("%s and %d", argument, 2, extra={"other": argument})
+    learn([VALUE])
+    logger.warning("%s and %d", argument, 2, extra={"other": argument})
     record = caplog.records[0]
     assert (record.msg, record.args) == ("%s and %d", (argument, 2))
     assert record.__dict__["other"] is argument
 
 
 def test_a_value_in_a_traceback_is_masked(written: io.StringIO) -> None:
-    with masking() as made:
-        made.add([VALUE])
-        try:
-            raise ValueError(VALUE)
-        except ValueError as error:
-            error.add_note(f"with {VALUE}")
-            logger.exception("failed")
+    learn([VALUE])
+    try:
+        raise ValueError(VALUE)
+    except ValueError as error:
+        error.add_note(f"with {VALUE}")
+        logger.exception("failed")
     text = written.getvalue()
     assert "Traceback (most recent call last):" in text
     assert "ValueError: ***\nwith ***\n" in text
@@ -348,50 +346,44 @@ def test_a_value_in_a_traceback_is_masked(written: io.StringIO) -> None:
 
 
 def test_a_handler_gets_no_exception_that_holds_a_value(caplog: pytest.LogCaptureFixture) -> None:
-    with masking() as made:
-        made.add([VALUE])
-        logger.error("failed", exc_info=ValueError(VALUE))
+    learn([VALUE])
+    logger.error("failed", exc_info=ValueError(VALUE))
     record = caplog.records[0]
     assert (record.exc_info, record.exc_text) == (None, "ValueError: ***")
 
 
 def test_an_exception_that_is_logged_keeps_the_value_that_its_code_may_need() -> None:
     error = ValueError(VALUE)
-    with masking() as made:
-        made.add([VALUE])
-        logger.error("failed", exc_info=error)
+    learn([VALUE])
+    logger.error("failed", exc_info=error)
     assert error.args == (VALUE,)
 
 
 def test_a_traceback_without_a_value_is_unchanged(caplog: pytest.LogCaptureFixture) -> None:
     error = ValueError("other")
-    with masking() as made:
-        made.add([VALUE])
-        logger.error("failed", exc_info=error)
+    learn([VALUE])
+    logger.error("failed", exc_info=error)
     assert caplog.records[0].exc_info == (ValueError, error, None)
 
 
 def test_a_value_in_the_fields_of_a_record_is_masked(caplog: pytest.LogCaptureFixture) -> None:
     fields = {"token": VALUE, "holder": Holder(VALUE), "broken": Broken(), "number": 12.5}
-    with masking() as made:
-        made.add([VALUE, "12.5"])
-        logger.warning("sent", extra=fields)
+    learn([VALUE, "12.5"])
+    logger.warning("sent", extra=fields)
     shown = vars(caplog.records[0])
     assert [shown[name] for name in fields] == ["***", "Holder('***')", fields["broken"], 12.5]
 
 
 def test_the_callers_fields_are_not_touched() -> None:
     fields = {"headers": {"token": VALUE}}
-    with masking() as made:
-        made.add([VALUE])
-        logger.warning("sent", extra=fields)
+    learn([VALUE])
+    logger.warning("sent", extra=fields)
     assert fields == {"headers": {"token": VALUE}}
 
 
 def test_a_value_in_the_stack_is_masked(caplog: pytest.LogCaptureFixture) -> None:
-    with masking() as made:
-        made.add(["in_the_stack"])
-        logger.warning("here", stack_info=True)  # in_the_stack
+    learn(["in_the_stack"])
+    logger.warning("here", stack_info=True)  # in_the_stack
     assert "# ***" in str(caplog.records[0].stack_info)
 
 
@@ -402,9 +394,8 @@ def test_a_message_that_does_not_fit_its_arguments_is_reported_without_the_value
     alone = logging.getLogger("tests.masking.alone")
     alone.propagate = False
     alone.addHandler(handler)
-    with masking() as made:
-        made.add([VALUE])
-        alone.warning(f"{VALUE} %d", VALUE)
+    learn([VALUE])
+    alone.warning(f"{VALUE} %d", VALUE)
     reported = capsys.readouterr().err
     assert "Message: '*** %d'\nArguments: ('***',)" in reported
     assert VALUE not in reported
@@ -416,9 +407,8 @@ def test_a_message_that_has_no_text_is_logged_as_without_masking() -> None:
     alone.addHandler(logging.NullHandler())
     message = Broken()
     record = logging.makeLogRecord({"msg": message, "levelno": logging.WARNING})
-    with masking() as made:
-        made.add([VALUE])
-        alone.handle(record)
+    learn([VALUE])
+    alone.handle(record)
     assert record.msg is message
 
 
@@ -426,10 +416,9 @@ def test_a_logger_with_a_handler_of_its_own_is_masked() -> None:
     stream = io.StringIO()
     own = logging.getLogger("tests.masking.own")
     own.propagate = False
-    with masking() as made:
-        made.add([VALUE])
-        own.addHandler(logging.StreamHandler(stream))
-        own.warning(VALUE)
+    learn([VALUE])
+    own.addHandler(logging.StreamHandler(stream))
+    own.warning(VALUE)
     assert stream.getvalue() == "***\n"
 
 
@@ -437,9 +426,8 @@ def test_a_record_from_another_process_is_masked(caplog: pytest.LogCaptureFixtur
     record = logging.makeLogRecord(
         {"levelno": logging.WARNING, "msg": "token %s", "args": (VALUE,), "token": VALUE}
     )
-    with masking() as made:
-        made.add([VALUE])
-        logger.handle(record)
+    learn([VALUE])
+    logger.handle(record)
     assert caplog.messages == ["token ***"]
     assert vars(caplog.records[0])["token"] == "***"
 
@@ -448,221 +436,202 @@ def test_a_record_that_is_queued_is_masked() -> None:
     waiting: queue.Queue[logging.LogRecord] = queue.Queue()
     handler = logging.handlers.QueueHandler(waiting)
     logger.addHandler(handler)
-    with masking() as made:
-        made.add([VALUE])
-        logger.warning("token %s", VALUE, extra={"token": VALUE})
+    learn([VALUE])
+    logger.warning("token %s", VALUE, extra={"token": VALUE})
     logger.removeHandler(handler)
     record = waiting.get_nowait()
     assert (record.getMessage(), vars(record)["token"]) == ("token ***", "***")
 
 
-def test_nothing_is_masked_after_the_run(written: io.StringIO) -> None:
-    with masking() as made:
-        made.add(["s3cr3t"])
-    logger.warning("s3cr3t")
-    assert written.getvalue() == "s3cr3t \n"
-
-
-def test_nothing_is_left_in_logging_after_the_last_run() -> None:
-    before = logging.Logger.handle
-    with masking():
-        assert logging.Logger.handle is not before
-        with masking():
-            pass
-        assert logging.Logger.handle is not before
-    assert logging.Logger.handle is before
-
-
-def test_every_active_run_masks_what_is_logged(written: io.StringIO) -> None:
-    first, second = masking(), masking()
-    one, two = first.__enter__(), second.__enter__()
-    one.add(["value-1"])
-    two.add(["value-2"])
-    logger.warning("value-1 value-2")
-    first.__exit__(None, None, None)
-    logger.warning("value-1 value-2")
-    second.__exit__(None, None, None)
-    assert written.getvalue() == "*** *** \nvalue-1 *** \n"
-
-
-def test_who_wraps_logging_during_a_run_is_left_in_peace(
-    written: io.StringIO, monkeypatch: pytest.MonkeyPatch
+def test_a_field_that_a_filter_of_the_logger_adds_is_masked(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    seen: list[str] = []
-    outer = masking()
-    outer.__enter__().add(["s3cr3t"])
-    below = logging.Logger.handle
+    def add(record: logging.LogRecord) -> bool:
+        record.token = VALUE
+        return True
 
-    def wrapper(self: logging.Logger, record: logging.LogRecord) -> None:
-        seen.append(record.name)
-        below(self, record)
-
-    monkeypatch.setattr(logging.Logger, "handle", wrapper)
-    outer.__exit__(None, None, None)
-    logger.warning("s3cr3t")
-    with masking() as made:
-        made.add(["s3cr3t"])
-        logger.warning("s3cr3t")
-    assert seen == ["tests.masking"] * 2
-    assert written.getvalue() == "s3cr3t \n*** \n"
-    monkeypatch.undo()
-    with masking():  # puts back what was there before all this
-        pass
+    learn([VALUE])
+    logger.addFilter(add)
+    logger.warning("sent")
+    logger.removeFilter(add)
+    assert vars(caplog.records[0])["token"] == "***"
 
 
-# Exceptions
+def test_the_name_of_a_thread_is_masked(caplog: pytest.LogCaptureFixture) -> None:
+    learn([VALUE])
+    thread = threading.Thread(target=logger.warning, args=("here",), name=f"with {VALUE}")
+    thread.start()
+    thread.join()
+    assert caplog.records[0].threadName == "with ***"
 
 
-def shown(error: BaseException) -> str:
-    return "".join(traceback.format_exception(error))
+# Warnings, and errors that nobody handles
 
 
-class AppError(Exception):
-    """Shows an attribute."""
+def test_a_warning_is_masked_where_it_is_written() -> None:
+    learn([VALUE])
+    text = warnings.formatwarning(UserWarning(f"with {VALUE}"), UserWarning, "f.py", 1, "x = 1")
+    assert text == "f.py:1: UserWarning: with ***\n  x = 1\n"
 
-    def __init__(self, token: str) -> None:
-        self.token = token
 
-    def __str__(self) -> str:
-        return f"bad {self.token}"
+def test_an_unhandled_error_is_printed_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    learn([VALUE])
+    error = ExceptionGroup(f"group {VALUE}", [KeyError(VALUE)])
+    sys.excepthook(type(error), error, None)
+    shown = capsys.readouterr().err
+    assert "ExceptionGroup: group *** (1 sub-exception)" in shown
+    assert "KeyError: '***'" in shown
+    assert error.args[0] == f"group {VALUE}"
+
+
+def test_an_unhandled_error_without_a_value_is_left_to_whoever_prints_them() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", HOOKED], capture_output=True, text=True, check=False
+    )
+    assert done.stdout == "own hook: other\n"
+    assert "ValueError: ***" in done.stderr
+
+
+HOOKED = """
+import sys
+from tasksmithy.runtime.secrets._exits import learn
+sys.excepthook = lambda kind, error, trace: print("own hook:", error)
+learn(["s3cr3t"])
+sys.excepthook(ValueError, ValueError("other"), None)
+raise ValueError("s3cr3t")
+"""
+
+
+def test_an_unhandled_error_in_a_thread_is_printed_masked(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    learn([VALUE])
+
+    args = threading.ExceptHookArgs(
+        (ValueError, ValueError(VALUE), None, threading.Thread(name="t"))
+    )
+    threading.excepthook(args)
+    assert capsys.readouterr().err == "Exception in thread t:\nValueError: ***\n"
+
+
+def test_an_error_that_python_ignores_is_printed_masked() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", IGNORED], capture_output=True, text=True, check=True
+    )
+    assert "ValueError: ***" in done.stderr
+    assert "s3cr3t" not in done.stderr
+
+
+IGNORED = """
+from tasksmithy.runtime.secrets._exits import learn
+
+
+class Held:
+    def __repr__(self):
+        return "Held(s3cr3t)"
+
+    def __del__(self):
+        raise ValueError("s3cr3t")
+
+
+learn(["s3cr3t"])
+Held()
+"""
+
+
+# What others have cut, broken over lines and escaped
+
+TOKEN = (
+    "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U"
+)
+
+
+@pytest.mark.parametrize("value", ["K9s8d7f6a5s4d3f2g1h0", TOKEN, PEM], ids=["short", "jwt", "pem"])
+@pytest.mark.parametrize("kind", [int, bool, list])
+def test_what_pydantic_cuts_out_of_a_value_is_masked(value: str, kind: type) -> None:
+    with pytest.raises(pydantic.ValidationError) as refused:
+        pydantic.TypeAdapter(kind).validate_python(value)
+    assert "***" in (masked := masker(value).mask(str(refused.value)))
+    assert pieces_of(value, masked) == []
 
 
 @pytest.mark.parametrize(
-    "error",
+    "shorten",
     [
-        ValueError(f"bad {VALUE}"),
-        ValueError("bad", {"token": VALUE}),
-        KeyError(VALUE),
-        AppError(VALUE),
-        InputError("t", f"bad {VALUE}"),
-        FileNotFoundError(2, "No such file", f"/tmp/{VALUE}"),
-        ImportError(f"bad {VALUE}", name=VALUE),
-        SystemExit(VALUE),
-        SyntaxError("bad", ("f.py", 1, 1, f"token = {VALUE!r}")),
-        UnicodeDecodeError("utf-8", VALUE.encode(), 0, 1, VALUE),
+        reprlib.repr,
+        lambda value: textwrap.shorten(f"{value} " + "word " * 40, 60),
+        lambda value: f"{value[:12]}...",
+        lambda value: f"...{value[-12:]}",
+        lambda value: f"{value[:12]} […] {value[-12:]}",
     ],
-    ids=lambda error: type(error).__name__,
 )
-def test_a_value_is_masked_in_an_exception(error: BaseException) -> None:
-    kind = type(error)
-    assert VALUE in shown(error)
-    masker(VALUE).mask_exception(error)
-    assert VALUE not in shown(error)
-    assert type(error) is kind
+def test_what_others_cut_out_of_a_value_is_masked(shorten: Callable[[str], str]) -> None:
+    assert pieces_of(TOKEN, masker(TOKEN).mask(shorten(TOKEN))) == []
 
 
-def test_an_exception_without_a_value_is_unchanged() -> None:
-    argument = Holder(1)
-    error = ValueError(argument, 2)
-    masker(VALUE).mask_exception(error)
-    assert error.args[0] is argument
-    assert error.args[1] == 2
+def pieces_of(value: str, text: str) -> list[str]:
+    """What a text has of a value, in pieces of six characters."""
+    return [value[n : n + 6] for n in range(len(value) - 5) if value[n : n + 6] in text]
 
 
-def test_notes_are_masked() -> None:
-    error = ValueError()
-    error.add_note(f"with {VALUE}")
-    masker(VALUE).mask_exception(error)
-    assert error.__notes__ == ["with ***"]
+@pytest.mark.parametrize(
+    "broken",
+    [
+        textwrap.fill(TOKEN, 20),
+        textwrap.fill(f"the token is {TOKEN} and more", 30, break_on_hyphens=False),
+        textwrap.indent(textwrap.fill(TOKEN, 31), "  | "),
+        "\r\n".join(textwrap.wrap(TOKEN, 40)),
+        base64.encodebytes(f"before {TOKEN} after".encode()).decode(),
+    ],
+)
+def test_a_value_that_is_broken_over_lines_is_masked(broken: str) -> None:
+    masked = masker(TOKEN).mask(f"first\nsecond {broken} third\nfourth")
+    assert "***" in masked
+    assert masked.startswith("first\nsecond ")
+    assert masked.endswith(" third\nfourth")
+    assert pieces_of(TOKEN, masked) == []
+    assert (
+        pieces_of(base64.b64encode(f"before {TOKEN} after".encode()).decode()[16:-16], masked) == []
+    )
 
 
-def test_the_chain_of_an_exception_is_masked() -> None:
-    error = ValueError(VALUE)
-    error.__cause__ = KeyError(VALUE)
-    error.__cause__.__context__ = OSError(VALUE)
-    masker(VALUE).mask_exception(error)
-    assert VALUE not in shown(error)
+def test_a_value_whose_spaces_became_line_ends_is_masked() -> None:
+    value = "correct horse battery staple"
+    assert masker(value).mask(f"a: {textwrap.fill(value, 10)}.") == "a: ***."
 
 
-def test_a_chain_that_is_a_ring_ends() -> None:
-    first, second = ValueError(VALUE), KeyError(VALUE)
-    first.__cause__, second.__cause__ = second, first
-    masker(VALUE).mask_exception(first)
-    assert (first.args, second.args) == (("***",), ("***",))
+@given(st.text("ab\n |", max_size=30), st.integers(1, 7))
+def test_lines_without_a_value_are_unchanged(text: str, width: int) -> None:
+    made = masker("aabbaabb-and-more")
+    assert made.mask(text) is text
 
 
-def test_a_masker_without_values_leaves_an_exception_alone() -> None:
-    asked: list[str] = []
-
-    class Argument:
-        def __repr__(self) -> str:
-            asked.append("for its text, which may take long")
-            return VALUE
-
-    error = ValueError(Argument())
-    assert Masker().mask_exception(error) is error
-    assert asked == []
-
-
-def test_a_group_whose_message_holds_a_value_is_replaced_by_one_with_another_message() -> None:
-    class OwnGroup(ExceptionGroup[Exception]):
-        pass
-
-    group = OwnGroup(f"with {VALUE}", [KeyError(1)])
-    group.add_note("a note")
-    try:
-        raise group from ValueError("the cause")
-    except OwnGroup:
-        masked = masker(VALUE).mask_exception(group)
-    assert isinstance(masked, OwnGroup)
-    assert masked.exceptions == group.exceptions
-    assert shown(masked) == shown(group).replace(VALUE, "***")
+@pytest.mark.parametrize("value", ['it\'s a "k3y" \\ <&>', "a/k3y c\td"])
+@pytest.mark.parametrize(
+    "escape",
+    [
+        lambda text: repr(repr(text)),
+        lambda text: json.dumps(json.dumps({"a": text})),
+        lambda text: repr(ValueError({"a": text})),
+        lambda text: repr([repr({"a": text})]),
+        lambda text: shlex.join(["run", "--token", text]),
+        lambda text: shlex.join(["run", f"--token={text}"]),
+        lambda text: html.escape(text).replace("&#x27;", "&#39;").replace("&quot;", "&#34;"),
+        lambda text: re.sub("%..", lambda found: found[0].lower(), quote(text)),
+        lambda text: text.encode().hex(),
+    ],
+)
+def test_a_value_is_masked_as_it_is_escaped_once_more(
+    value: str, escape: Callable[[str], str]
+) -> None:
+    masked = masker(value).mask(escape(f"<{value}>"))
+    assert "***" in masked
+    assert "k3y" not in masked
 
 
-def test_a_group_inside_others_is_masked() -> None:
-    inner = ExceptionGroup(f"with {VALUE}", [KeyError(1)])
-    error = ValueError("outside")
-    error.__cause__ = ExceptionGroup("around", [OSError(), inner])
-    error.__cause__.__context__ = ExceptionGroup(f"before, {VALUE}", [KeyError(2)])
-    masked = masker(VALUE).mask_exception(error)
-    assert masked is error
-    assert VALUE not in shown(error)
-    assert "around" in shown(error)
-
-
-def test_a_group_without_a_value_in_its_message_stays_the_object_that_it_is() -> None:
-    group = ExceptionGroup("several", [ValueError(VALUE)])
-    assert masker(VALUE).mask_exception(group) is group
-
-
-def test_the_exceptions_of_a_group_are_masked() -> None:
-    group = ExceptionGroup("several", [ValueError(VALUE), ExceptionGroup("x", [KeyError(VALUE)])])
-    masker(VALUE).mask_exception(group)
-    assert VALUE not in shown(group)
-
-
-def test_what_cannot_be_changed_in_an_exception_is_passed_over() -> None:
-    class FixedError(Exception):
-        __slots__ = ("_token",)
-
-        def __init__(self, token: str) -> None:
-            super().__init__(token)
-            self._token = token
-
-        def __setattr__(self, name: str, value: Any) -> None:
-            if name == "_token" and hasattr(self, name):
-                raise AttributeError(name)
-            super().__setattr__(name, value)
-
-    error = FixedError(VALUE)
-    masker(VALUE).mask_exception(error)
-    assert (error.args, error._token) == (("***",), VALUE)
-
-
-def test_an_argument_that_shows_a_value_in_its_repr_alone_is_masked() -> None:
-    class Token:
-        def __str__(self) -> str:
-            return "a token"
-
-        def __repr__(self) -> str:
-            return f"Token({VALUE})"
-
-    error = ValueError(Token(), 1)
-    masker(VALUE).mask_exception(error)
-    assert error.args == ("Token(***)", 1)
-
-
-def test_an_argument_that_is_a_path_becomes_its_masked_text() -> None:
-    error = ValueError(Path("/tmp") / "s3cr3t-file")
-    masker("s3cr3t-file").mask_exception(error)
-    assert error.args == ("/tmp/***",)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-be", "utf-32-le"])
+def test_a_value_is_found_in_bytes_of_the_usual_encodings(encoding: str) -> None:
+    data = b"\x00\xff" + f"<{VALUE}>".encode(encoding) + b"\xff"
+    assert masker(VALUE).is_in(data)
+    assert masker(VALUE, "other").known_in(data) == {VALUE}
+    assert not masker("other").is_in(data)

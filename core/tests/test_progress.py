@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +24,8 @@ class Told(Observer):
         self.events: list[tuple[Any, ...]] = []
         self.contexts: list[RunContext] = []
 
-    def begin(self, run_id: str, mask: Callable[[str], str]) -> None:
-        self.events.append(("begin", run_id, mask("text")))
+    def begin(self, run_id: str) -> None:
+        self.events.append(("begin", run_id))
 
     def started(self, task: Any, context: RunContext) -> None:
         self.events.append(("started", task.name))
@@ -105,10 +104,10 @@ def events(folder: Path, task: Any, **options: Any) -> list[tuple[Any, ...]]:
     return told.events[1:]
 
 
-def test_an_observer_is_told_the_run_first_with_what_masks_its_secrets(tmp_path: Path) -> None:
+def test_an_observer_is_told_the_run_first(tmp_path: Path) -> None:
     told = Told()
     observed(tmp_path, root, told)
-    assert told.events[0] == ("begin", told.contexts[0].run_id, "text")
+    assert told.events[0] == ("begin", told.contexts[0].run_id)
 
 
 def test_an_observer_is_told_beginnings_and_ends(tmp_path: Path) -> None:

@@ -19,20 +19,18 @@ def report(error: Exception, *, verbose: bool, for_machines: bool) -> int:
     Returns:
         The exit code: 1 where a task failed, 2 where what was asked cannot be done.
     """
-    ours = isinstance(error, TasksmithyError)
-    if for_machines:
-        from tasksmithy.runtime.report._progress import say_json
+    from tasksmithy.runtime.report._progress import say, say_json
 
-        trace = "".join(traceback.format_exception(error))
+    ours = isinstance(error, TasksmithyError)
+    trace = "".join(traceback.format_exception(error))
+    if for_machines:
         say_json("error", type=type(error).__name__, message=str(error), traceback=trace)
     elif verbose:
-        traceback.print_exception(error)
+        say(trace.rstrip("\n"))
     elif ours:
-        print(f"error: {error}", file=sys.stderr)
-        for note in getattr(error, "__notes__", ()):
-            print(note, file=sys.stderr)
+        say("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]))
     else:
-        print(_own_code("".join(traceback.format_exception(error))), file=sys.stderr)
+        say(_own_code(trace))
     return 2 if ours and not is_of_a_task(error) else 1
 
 

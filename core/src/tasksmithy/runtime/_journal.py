@@ -17,7 +17,8 @@ from tasksmithy.runtime._observer import ended_by
 from tasksmithy.runtime._options import RunOptions
 from tasksmithy.runtime._run_cache import code_version, decoded
 from tasksmithy.runtime.report._pages import Pages
-from tasksmithy.runtime.secrets._masking import MASK, Masker
+from tasksmithy.runtime.secrets._exits import handed_out
+from tasksmithy.runtime.secrets._masking import MASK
 from tasksmithy.runtime.stores._run_store import (
     AttemptRecord,
     Kept,
@@ -69,7 +70,6 @@ class Journal:
         task: the task of its root.
         inputs: its inputs.
         options: where records are, the run that this one goes on with, and who is told of it.
-        masker: masks the secrets that the run has handed out.
 
     Attributes:
         run_id: id of the run, also where it goes on with another one.
@@ -87,10 +87,8 @@ class Journal:
         task: TaskTemplate[..., Any],
         inputs: Mapping[str, Any],
         options: RunOptions,
-        masker: Masker,
     ) -> None:
         self.run_id = run_id
-        self._masker = masker
         self._calls: dict[bytes, int] = {}
         self._codes: dict[int, tuple[TaskTemplate[..., Any], str]] = {}
         self._store = RunStore(options.runs_dir or default_runs_directory())
@@ -110,13 +108,13 @@ class Journal:
                 inputs=words,
                 digests=self._digests,
             )
-            options.observer.begin(self.run_id, masker.mask)
+            options.observer.begin(self.run_id)
             if before is not None:
                 options.observer.resumed(len(self._kept), self._store.lost(before))
         except BaseException:
             self._store.close()
             raise
-        self.pages = Pages(self.run_id, masker)
+        self.pages = Pages(self.run_id)
 
     def _found(self, run_id: str, task: str) -> RunRecord:
         """The run to go on with."""
@@ -182,7 +180,7 @@ class Journal:
 
     async def failed(self, entry: Entry, error: BaseException, attempts: Sequence[Made]) -> None:
         """Write down what an execution raised."""
-        told = self._masker.mask(shorten(error, sys.maxsize))
+        told = shorten(error, sys.maxsize)  # masked before anything is cut off
         write = self._write(entry, ended_by(error), attempts, error=told)
         # Written in any case, also where the task that waits for it is cancelled once more.
         await asyncio.shield(asyncio.ensure_future(write))
@@ -190,8 +188,6 @@ class Journal:
     def end(self, error: BaseException | None) -> None:
         """Write down how the run has ended."""
         self.pages.close()
-        if not self._masker.is_empty:
-            self._store.mask(self.run_id, self._masker)
         self._store.end(self.run_id, "succeeded" if error is None else ended_by(error))
         self._store.close()
 
@@ -205,11 +201,6 @@ class Journal:
         error: str | None = None,
         code: str = "",
     ) -> None:
-        mask = self._masker.mask
-        masked = tuple(
-            AttemptRecord(number, started, ended, problem and mask(problem))
-            for number, started, ended, problem in attempts
-        )
         await self._store.finished(
             TaskRecord(
                 run=self.run_id,
@@ -217,13 +208,13 @@ class Journal:
                 parent=entry.parent,
                 task=entry.task.name,
                 task_type=entry.task.task_type,
-                group=mask(entry.group),
+                group=entry.group,
                 status=status,
                 queued=entry.queued,
                 started=attempts[0][1] if attempts else None,
                 ended=time.time(),
-                attempts=masked,
-                inputs=mask(entry.inputs),
+                attempts=tuple(map(AttemptRecord._make, attempts)),
+                inputs=entry.inputs,
                 output=output,
                 error=error,
                 report=self.pages.take(entry.key),
@@ -234,10 +225,9 @@ class Journal:
     def _output(self, entry: Entry, result: Any) -> Encoded | None:
         """The result to keep; None where it cannot be: a resumed run then does the task again."""
         try:
-            output = encode(result, result_type(entry.task.interface))
+            return encode(result, result_type(entry.task.interface))
         except ValueEncodingError:
             return None
-        return None if self._masker.is_in(output.data) else output
 
     def _code(self, task: TaskTemplate[..., Any]) -> str:
         """What tells the code of a task from another; empty where its plugin cannot say."""
@@ -254,7 +244,7 @@ class Journal:
         return known[1]
 
     def _shown(self, inputs: Mapping[str, Any]) -> str:
-        shorten = self._masker.shorten
+        shorten = handed_out.shorten
         words = ", ".join(f"{name}={shorten(value, INPUT_SHOWN)}" for name, value in inputs.items())
         return cut(words, INPUTS_SHOWN)
 

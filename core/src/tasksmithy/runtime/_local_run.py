@@ -19,7 +19,6 @@ from tasksmithy.runtime._host import LocalHost
 from tasksmithy.runtime._ignored_fields import Unheeded
 from tasksmithy.runtime._options import RunOptions
 from tasksmithy.runtime.executors._of_run import Executors
-from tasksmithy.runtime.secrets._masking import Masker, masking
 from tasksmithy.task._call_checks import check_inputs, check_result
 from tasksmithy.task._context import RunContext, no_group
 from tasksmithy.task._hooks import hooks_for
@@ -52,7 +51,6 @@ class LocalRun:
         self._capacity = Capacity(options)
         self._unheeded = Unheeded(respects_resources=options.respect_resources)
         self._journal: Journal | None = None
-        self._masker = Masker()
         self._at_end: list[Callable[[], None]] = []
 
     async def root(self, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -62,22 +60,19 @@ class LocalRun:
             InputError: the inputs do not fit the interface.
             Exception: whatever the task raises, as the type that it was raised as.
         """
-        with masking() as self._masker:
-            self._executors = Executors(self._options.executor, self._masker)
-            problem: BaseException | None = None
-            try:
-                if self._options.record or self._options.resume is not None:
-                    inputs = task.interface.bind(task.name, args, kwargs)
-                    self._journal = _journal(self.id, task, inputs, self._options, self._masker)
-                    self.id = self._journal.run_id
-                return await self.child(None, task, args, kwargs, "")
-            except BaseException as error:
-                problem = self._masker.mask_exception(error)
-                if problem is error:
-                    raise
-            finally:
-                await self._end(problem)
-            raise problem
+        self._executors = Executors(self._options.executor)
+        problem: BaseException | None = None
+        try:
+            if self._options.record or self._options.resume is not None:
+                inputs = task.interface.bind(task.name, args, kwargs)
+                self._journal = _journal(self.id, task, inputs, self._options)
+                self.id = self._journal.run_id
+            return await self.child(None, task, args, kwargs, "")
+        except BaseException as error:
+            problem = error
+            raise
+        finally:
+            await self._end(problem)
 
     async def _end(self, problem: BaseException | None) -> None:
         try:
@@ -183,7 +178,6 @@ class LocalRun:
 
             hooks, sources = hooks_for(task), SecretSources.of(registry_in_use.get().settings)
             values = await resolve(task, hooks, sources)
-            self._masker.hand_out(task.name, values)
             with nullcontext(None) if "secrets" in hooks.heeds else mounted(values) as mounts:
                 result = await attempts.result(values, mounts.environment() if mounts else {})
         else:
@@ -200,12 +194,10 @@ class LocalRun:
 
         store = CacheStore(self._options.cache_dir or default_cache_directory())
         self._at_end.append(store.close)
-        return RunCache(store, self._masker)
+        return RunCache(store)
 
 
-def _journal(
-    run_id: str, task: Task, inputs: Mapping[str, Any], options: RunOptions, masker: Masker
-) -> Journal:
+def _journal(run_id: str, task: Task, inputs: Mapping[str, Any], options: RunOptions) -> Journal:
     from tasksmithy.runtime._journal import Journal  # brings SQLite, for runs that are recorded
 
-    return Journal(run_id, task, inputs, options, masker)
+    return Journal(run_id, task, inputs, options)

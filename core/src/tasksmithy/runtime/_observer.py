@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ class Observer:
 
     run_id: str = ""
 
-    def begin(self, run_id: str, mask: Callable[[str], str]) -> None:
-        """A run begins; `mask` hides the secrets that it has handed out by then."""
+    def begin(self, run_id: str) -> None:
+        """A run begins."""
 
     def resumed(self, kept: int, lost: int) -> None:
         """The run goes on with this many results; other tasks that had ended left none behind."""

@@ -10,7 +10,6 @@ from typing import Any, cast
 from tasksmithy.concurrency._threads import caller_is_blocked, in_thread
 from tasksmithy.errors import ValueEncodingError
 from tasksmithy.fields._cache import Cache
-from tasksmithy.runtime.secrets._masking import Masker
 from tasksmithy.runtime.stores._cache_store import CacheStore
 from tasksmithy.task._hooks import hooks_for
 from tasksmithy.task._interface import NativeInterface, result_type
@@ -69,12 +68,10 @@ class RunCache:
 
     Args:
         store: where results are kept, for all runs.
-        masker: knows the secrets that the run has handed out: a result with one is not kept.
     """
 
-    def __init__(self, store: CacheStore, masker: Masker) -> None:
+    def __init__(self, store: CacheStore) -> None:
         self._store = store
-        self._masker = masker
         # An interface does not change, and describing it is most of what a key costs.
         self._interfaces: dict[int, tuple[NativeInterface, str]] = {}
 
@@ -146,7 +143,5 @@ class RunCache:
 
     async def _computed(self, key: str, task: Task, kind: Any, compute: Compute) -> Any:
         result = await compute()
-        encoded = encode(result, kind)
-        if not self._masker.is_in(encoded.data):
-            self._store.put(key, task.name, encoded)
+        self._store.put(key, task.name, encode(result, kind))
         return result

@@ -10,7 +10,7 @@ from typing import Any
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.plugins._attempt import Attempt, Host
-from tasksmithy.runtime.secrets._masking import Masker
+from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.task._attempt import pre_execute_post
 from tasksmithy.task._context import open_group
 from tasksmithy.task._template import TaskTemplate
@@ -19,17 +19,9 @@ _logger = logging.getLogger("tasksmithy.run")
 
 
 class Site:
-    """Where attempts are made: what lasts longer there than one of them.
+    """Where attempts are made: what lasts longer there than one of them."""
 
-    Args:
-        masker: knows the secrets of the attempts.
-
-    Attributes:
-        masker: as given.
-    """
-
-    def __init__(self, masker: Masker) -> None:
-        self.masker = masker
+    def __init__(self) -> None:
         self._at_end: list[Callable[[], None]] = []
 
     def at_end(self, callback: Callable[[], None]) -> None:
@@ -73,7 +65,7 @@ class TaskRun:
 
     def mask(self, text: str) -> str:
         """`text` with `***` for each secret that was handed out, as far as is known here."""
-        return self._site.masker.mask(text)
+        return handed_out.mask(text)
 
     def add_to_report(self, tab: str, fragment: str) -> None:
         """Add HTML to a tab of the report of the task."""

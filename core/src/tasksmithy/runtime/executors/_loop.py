@@ -8,21 +8,16 @@ from typing import Any
 from tasksmithy.plugins._attempt import Attempt, Host
 from tasksmithy.runtime._task_run import Site, made
 from tasksmithy.runtime.executors._slots import declared
-from tasksmithy.runtime.secrets._masking import Masker
 from tasksmithy.task._template import TaskTemplate
 
 
 class LoopExecutor:
-    """Makes attempts in the event loop that asks for them; it is an `Executor`.
-
-    Args:
-        masker: knows the secrets of the run.
-    """
+    """Makes attempts in the event loop that asks for them; it is an `Executor`."""
 
     heeds: frozenset[str] = frozenset()
 
-    def __init__(self, masker: Masker) -> None:
-        self._site = Site(masker)
+    def __init__(self) -> None:
+        self._site = Site()
 
     def refuses(self, task: TaskTemplate[..., Any]) -> str | None:  # noqa: ARG002 - the protocol's
         """None: every task can run here that can run at all."""

@@ -12,7 +12,6 @@ from tasksmithy.fields._timeout import Timeout
 from tasksmithy.plugins._attempt import Executor
 from tasksmithy.plugins._executor import made_executor
 from tasksmithy.runtime.executors._loop import LoopExecutor
-from tasksmithy.runtime.secrets._masking import Masker
 from tasksmithy.task._template import TaskTemplate
 
 _logger = logging.getLogger("tasksmithy.run")
@@ -24,14 +23,13 @@ class Executors:
     Args:
         chosen: the executor of the run: a name, or what makes one; None for this machine, on which
             a task has the event loop or a process of its own.
-        masker: knows the secrets of the run.
 
     Raises:
         PluginError: no plugin provides the executor, or it cannot be used.
     """
 
-    def __init__(self, chosen: str | Callable[[], Executor] | None, masker: Masker) -> None:
-        self._loop = LoopExecutor(masker)
+    def __init__(self, chosen: str | Callable[[], Executor] | None) -> None:
+        self._loop = LoopExecutor()
         self._chosen = None if chosen is None else made_executor(chosen)
 
     def of(self, task: TaskTemplate[..., Any]) -> Executor:

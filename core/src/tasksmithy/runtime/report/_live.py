@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import threading
 from collections import defaultdict
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from tasksmithy.runtime.report._progress import Lines, printable
+from tasksmithy.runtime.secrets._exits import handed_out
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,9 +30,9 @@ class Live(Lines):
         self._over = threading.Event()
         self._drawing = threading.Thread(target=self._draw, name="tasksmithy-live", daemon=True)
 
-    def begin(self, run_id: str, mask: Callable[[str], str]) -> None:
+    def begin(self, run_id: str) -> None:
         """Begin to draw."""
-        super().begin(run_id, mask)
+        super().begin(run_id)
         self._drawing.start()
 
     def close(self) -> None:
@@ -83,7 +83,7 @@ class Live(Lines):
             took = f"{self._began + self.seconds - oldest[name]:.0f} s"
             rows.add_row(
                 Text(f"  {number[name]}", "cyan", justify="right"),
-                Text(printable(self._mask(name)), overflow="ellipsis", no_wrap=True),
+                Text(printable(handed_out.mask(name)), overflow="ellipsis", no_wrap=True),
                 Text(took, "dim", justify="right"),
             )
         if len(number) > _ROWS:

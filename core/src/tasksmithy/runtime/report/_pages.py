@@ -12,7 +12,6 @@ from tasksmithy.report import LOG
 from tasksmithy.task._context import RunContext, current
 
 if TYPE_CHECKING:
-    from tasksmithy.runtime.secrets._masking import Masker
     from tasksmithy.task._template import TaskTemplate
 
 LINES_KEPT = 1000
@@ -26,11 +25,9 @@ class Pages:
 
     Args:
         run_id: id of the run.
-        masker: masks the secrets that the run has handed out.
     """
 
-    def __init__(self, run_id: str, masker: Masker) -> None:
-        self._masker = masker
+    def __init__(self, run_id: str) -> None:
         self._open: dict[str, _Report] = {}
         self._told: set[str] = set()
         self._capture = _Capture(run_id, self)
@@ -62,8 +59,7 @@ class Pages:
         pages = {name: "".join(fragments) for name, fragments in report.tabs.items()}
         if report.lines is not None:
             pages = {LOG: f"<pre>{''.join(report.lines)}</pre>", **pages}
-        mask = self._masker.mask
-        return {mask(name): mask(page) for name, page in pages.items()} or None
+        return pages or None
 
     def close(self) -> None:
         """Listen to no logger any more."""

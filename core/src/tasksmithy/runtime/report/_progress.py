@@ -7,11 +7,12 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy._texts import cut, shorten
 from tasksmithy.runtime._observer import Observer, ended_by
+from tasksmithy.runtime.secrets._exits import handed_out
+from tasksmithy.runtime.secrets._masking import masked_json
 
 if TYPE_CHECKING:
     from tasksmithy.task._context import RunContext
@@ -40,7 +41,6 @@ class Lines(Observer):
         self.counts: Counter[str] = Counter()
         self.running: dict[str, tuple[str, float]] = {}
         self._began = time.monotonic()
-        self._mask: Callable[[str], str] = str
         self._error: BaseException | None = None
         self._has_report = False
         self._lock = threading.Lock()  # children may run in loops of several threads
@@ -50,9 +50,9 @@ class Lines(Observer):
         """How long the run has taken so far."""
         return time.monotonic() - self._began
 
-    def begin(self, run_id: str, mask: Callable[[str], str]) -> None:
+    def begin(self, run_id: str) -> None:
         """Remember the run."""
-        self.run_id, self._mask = run_id, mask
+        self.run_id = run_id
 
     def resumed(self, kept: int, lost: int) -> None:
         """Tell it."""
@@ -84,7 +84,7 @@ class Lines(Observer):
         self._error = error
         told = self.counts["failed"]
         if told <= FAILURES_TOLD:
-            say(f"failed: {printable(self._mask(context.task))}: {printable(self._text(error))}")
+            say(f"failed: {printable(context.task)}: {printable(self._text(error))}")
         if told == FAILURES_TOLD:
             say("more failures are counted and not told one by one")
 
@@ -106,7 +106,7 @@ class Lines(Observer):
 
     def _text(self, error: BaseException) -> str:
         # Masked before it is cut: the beginning of a secret would be left.
-        return cut(self._mask(shorten(error, _ERROR_READ)), _ERROR_SHOWN)
+        return cut(handed_out.mask(shorten(error, _ERROR_READ)), _ERROR_SHOWN)
 
     def _count(self, context: RunContext, status: str) -> None:
         with self._lock:
@@ -124,7 +124,7 @@ class JsonLines(Lines):
     def started(self, task: TaskTemplate[..., Any], context: RunContext) -> None:
         """Tell it."""
         super().started(task, context)
-        self._tell("started", context, group=self._mask(context.group))
+        self._tell("started", context, group=context.group)
 
     def retried(self, context: RunContext, attempt: int, error: Exception) -> None:
         """Tell it."""
@@ -148,22 +148,29 @@ class JsonLines(Lines):
             say_json("run", run=self.run_id, seconds=round(self.seconds, 3), **self.counts)
 
     def _tell(self, event: str, context: RunContext, **facts: str | int) -> None:
-        task = self._mask(context.task)
-        say_json(event, run=self.run_id, task=task, key=context.key, **facts)
+        say_json(event, run=self.run_id, task=context.task, key=context.key, **facts)
 
 
 def say(line: str) -> None:
-    """Print a line to standard error, as it is now: a live display puts itself in its place."""
+    """Print a line to standard error, masked.
+
+    To the stream as it is now: a live display puts itself in its place.
+    """
+    _write(handed_out.mask(line))
+
+
+def say_json(event: str, **facts: object) -> None:
+    """Print an event to standard error as one line of JSON, its texts masked."""
+    told = masked_json({"event": event, "time": round(time.time(), 6), **facts}, handed_out)
+    _write(json.dumps(told, default=str))
+
+
+def _write(line: str) -> None:
     try:
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):  # it is closed, or there is none
         return
-
-
-def say_json(event: str, **facts: object) -> None:
-    """Print an event to standard error as one line of JSON."""
-    say(json.dumps({"event": event, "time": round(time.time(), 6), **facts}, default=str))
 
 
 def printable(text: str) -> str:

@@ -28,6 +28,7 @@ from tasksmithy.errors import SecretNotFoundError, TasksmithyError
 from tasksmithy.fields._secret import Secret, secrets_of
 from tasksmithy.plugins._settings import Settings
 from tasksmithy.runtime.secrets import _dotenv as dotenv
+from tasksmithy.runtime.secrets._exits import hand_out
 from tasksmithy.task._hooks import TaskHooks
 from tasksmithy.task._template import TaskTemplate
 
@@ -78,7 +79,7 @@ class Mounts:
 async def resolve(
     task: TaskTemplate[..., Any], hooks: TaskHooks, sources: SecretSources
 ) -> dict[Secret, str]:
-    """The values of the secrets that a task declares.
+    """The values of the secrets that a task declares, which are masked from now on.
 
     Raises:
         SecretNotFoundError: a secret has no value in any of the places.
@@ -88,10 +89,14 @@ async def resolve(
     secrets = secrets_of(task.secrets, "secrets")
     if not secrets:
         return {}
+
+    def resolved() -> dict[Secret, str]:
+        values = {secret: _value(secret, task.name, hooks, sources) for secret in secrets}
+        hand_out(task.name, values)
+        return values
+
     # In a thread, because a hook may ask a server, and the hook is a plain function.
-    return await in_thread(
-        lambda: {secret: _value(secret, task.name, hooks, sources) for secret in secrets}
-    )
+    return await in_thread(resolved)
 
 
 def environment(secrets: Mapping[Secret, str]) -> dict[str, str]:

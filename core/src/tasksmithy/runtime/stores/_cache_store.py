@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakValueDictionary
 
 from tasksmithy.errors import StoreError
+from tasksmithy.runtime.secrets._exits import handed_out, stores
 from tasksmithy.runtime.stores._processlocks import ProcessLocks
-from tasksmithy.runtime.stores._sqlite import Database, Schema, shrink
+from tasksmithy.runtime.stores._sqlite import Database, Schema, empty_log, shrink
 from tasksmithy.values._codec import Encoded
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class CacheStore:
         self._database = Database(directory / "cache-1.db", _SCHEMA)
         self._locks = ProcessLocks.of(directory / "cache.locks")
         self._keeps = True
+        self._since: float | None = None  # when the first result was put
+        stores.add(self)
         # A lock between processes says nothing about the coroutines of one. asyncio's locks, one
         # for each loop and key, also let only one of ten thousand equal calls look at the file.
         self._turns: WeakValueDictionary[tuple[asyncio.AbstractEventLoop, str], asyncio.Lock] = (
@@ -102,15 +105,32 @@ class CacheStore:
         return self._database.attempt(found, None)
 
     def put(self, key: str, task: str, encoded: Encoded) -> None:
-        """Keep the result of a call of `task` under `key`, in place of what was there."""
+        """Keep the result of a call of `task` under `key`, in place of what was there.
+
+        One that holds a secret that a run has handed out is not kept.
+        """
+
+        def kept(connection: sqlite3.Connection) -> bool:
+            # Looked at here, where nothing comes between this and `mask_written`.
+            if not handed_out.is_in(encoded.data):
+                row = (key, task, time.time(), encoded.format, encoded.data)
+                connection.execute("REPLACE INTO entry VALUES (?, ?, ?, ?, ?)", row)
+            return True
+
         if self._keeps:
-            row = (key, task, time.time(), encoded.format, encoded.data)
-            self._keeps = self._database.attempt(
-                lambda connection: bool(
-                    connection.execute("REPLACE INTO entry VALUES (?, ?, ?, ?, ?)", row)
-                ),
-                otherwise=False,
-            )
+            self._since = self._since or time.time()
+            self._keeps = self._database.attempt(kept, otherwise=False)
+
+    def mask_written(self) -> None:
+        """Drop results that were kept before the secrets in them were known."""
+
+        def dropped(connection: sqlite3.Connection) -> None:
+            connection.create_function("is_secret", 1, handed_out.is_in)
+            connection.execute("DELETE FROM entry WHERE made >= ? AND is_secret(data)", (since,))
+            empty_log(connection)
+
+        if (since := self._since) is not None:
+            self._database.attempt(dropped, None)
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncIterator[None]:

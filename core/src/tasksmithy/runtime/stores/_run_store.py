@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from tasksmithy.errors import RunInProgressError, StoreError, UnknownRunError
-from tasksmithy.runtime.secrets._masking import Masker
+from tasksmithy.runtime.secrets._exits import handed_out, stores
+from tasksmithy.runtime.secrets._masking import masked_json
 from tasksmithy.runtime.stores._groupcommit import GroupCommit
 from tasksmithy.runtime.stores._processlocks import ProcessLocks
-from tasksmithy.runtime.stores._sqlite import Database, Schema, shrink, transaction
+from tasksmithy.runtime.stores._sqlite import Database, Schema, empty_log, shrink, transaction
 from tasksmithy.values._codec import Encoded
 
 RunStatus = Literal["running", "succeeded", "failed", "cancelled", "dead"]
@@ -192,6 +193,7 @@ class RunStore:
         self._locks = ProcessLocks.of(directory / "runs.locks")  # a living run holds one
         self._begun: dict[str, tuple[RunRecord, str]] = {}  # with its digests, as JSON
         self._unrecorded: Counter[str] = Counter()
+        stores.add(self)
 
     def begin(
         self,
@@ -297,32 +299,28 @@ class RunStore:
         """
         return _Outputs(self._rows, run_id)
 
-    def mask(self, run_id: str, masker: Masker) -> None:
-        """Mask what was recorded of a run before its secrets were known.
+    def mask_written(self) -> None:
+        """Mask what was recorded of this process's runs before their secrets were known.
 
         A kept result that holds one is dropped: a run that goes on makes it again.
-
-        Args:
-            run_id: id of a run that this process has begun.
-            masker: knows the secrets.
         """
         functions: dict[str, Callable[[Any], Any]] = {
-            "masked": lambda text: text and masker.mask(text),
-            "masked_json": lambda text: text and json.dumps(_masked(masker, json.loads(text))),
-            "is_secret": lambda data: data is not None and masker.is_in(data),
+            "masked": lambda text: text and handed_out.mask(text),
+            "masked_json": lambda text: text and _json(json.loads(text)),
+            "is_secret": lambda data: data is not None and handed_out.is_in(data),
         }
 
         def masked(connection: sqlite3.Connection) -> None:
             for name, function in functions.items():
                 connection.create_function(name, 1, function)
-            connection.execute("PRAGMA secure_delete = ON")  # nothing is left in unused space
             with transaction(connection):
-                connection.execute(_MASK_RUN, (run_id,))
-                connection.execute(_MASK_TASKS, (run_id,))
+                for run_id in self._begun:
+                    connection.execute(_MASK_RUN, (run_id,))
+                    connection.execute(_MASK_TASKS, (run_id,))
+            empty_log(connection)
 
-        record, digests = self._begun[run_id]
-        self._begun[run_id] = record._replace(inputs=masker.mask(record.inputs)), digests
-        self._writing.attempt(masked, None)
+        if self._begun:
+            self._writing.attempt(masked, None)
 
     def remove(self, run_ids: Iterable[str]) -> list[str]:
         """Drop runs, with their executions and kept results.
@@ -380,13 +378,16 @@ class RunStore:
             self._locks.release(run_id)
 
     def _write_run(self, record: RunRecord, digests: str) -> None:
-        row = (*record, digests)
-        self._writing.attempt(lambda connection: connection.execute(_WRITE_RUN, row), None)
+        def written(connection: sqlite3.Connection) -> None:
+            shown = record._replace(inputs=handed_out.mask(record.inputs))
+            connection.execute(_WRITE_RUN, (*shown, digests))
+
+        self._writing.attempt(written, None)
 
     def _write(self, records: list[TaskRecord]) -> None:
-        rows = [_row(record) for record in records]
-
         def written(connection: sqlite3.Connection) -> None:
+            # Masked here, where nothing comes between this and `mask_written`.
+            rows = [_row(record) for record in records]
             with transaction(connection):
                 connection.executemany(_WRITE_TASK, rows)
 
@@ -432,16 +433,27 @@ class _Outputs(Mapping[str, Kept]):
 
 
 def _row(record: TaskRecord) -> tuple[object, ...]:
-    *facts, attempts, inputs, output, error, report, code = record
+    """What is written of an execution, masked; a result that holds a secret is not kept."""
+    run, key, parent, task, task_type, group, *facts = record[:10]
+    mask = handed_out.mask
+    output = record.output
+    if output is not None and handed_out.is_in(output.data):
+        output = None
     return (
+        *(run, key, parent, task, task_type, mask(group)),
         *facts,
-        json.dumps(attempts),
-        _text(inputs),
-        None if error is None else _text(error),
-        None if report is None else json.dumps(dict(report)),
+        _json(record.attempts),
+        _text(mask(record.inputs)),
+        None if record.error is None else _text(mask(record.error)),
+        None if record.report is None else _json(dict(record.report)),
         *(output or (None, None)),
-        code,
+        record.code,
     )
+
+
+def _json(value: Any) -> str:
+    """A value as JSON with its texts masked."""
+    return json.dumps(masked_json(value, handed_out))
 
 
 def _record(row: Sequence[Any]) -> TaskRecord:
@@ -457,17 +469,6 @@ def _record(row: Sequence[Any]) -> TaskRecord:
             code,
         ]
     )
-
-
-def _masked(masker: Masker, value: Any) -> Any:
-    """A value of JSON with its texts masked."""
-    if isinstance(value, str):
-        return masker.mask(value)
-    if isinstance(value, list):
-        return [_masked(masker, each) for each in value]
-    if isinstance(value, dict):
-        return {masker.mask(name): _masked(masker, each) for name, each in value.items()}
-    return value
 
 
 def _text(text: str) -> str:

@@ -170,6 +170,7 @@ class Database:
             is_new = self._is_new(connection)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = NORMAL")
+            connection.execute("PRAGMA secure_delete = ON")  # nothing is left in unused space
             if is_new:
                 with transaction(connection):
                     for statement in self._schema.tables.split(";"):
@@ -230,6 +231,11 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
 def shrink(connection: sqlite3.Connection) -> None:
     """Give the space of what was deleted back to the disk."""
     connection.execute("VACUUM")
+    empty_log(connection)
+
+
+def empty_log(connection: sqlite3.Connection) -> None:
+    """Leave nothing of what has been overwritten in the log of changes beside the file."""
     connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 

@@ -21,7 +21,7 @@ from tasksmithy.runtime.executors import _shipping as shipping
 from tasksmithy.runtime.executors._far_host import FarHost, LogToHost
 from tasksmithy.runtime.executors._frames import Frame, Kind, SocketChannel
 from tasksmithy.runtime.executors._surroundings import Surroundings
-from tasksmithy.runtime.secrets._masking import masking
+from tasksmithy.runtime.secrets._exits import learn
 
 
 def main(descriptor: int, grace: float) -> None:
@@ -131,14 +131,12 @@ class _Maker:
         # Not in the event loop: a script that is imported here may well start one.
         attempt: Attempt = shipping.unpacked(task, "the task, or one of its inputs,", payload)
         registry_in_use.set(attempt.registry)
-        with masking() as masker:
-            # Its own loggers write here, and not where the run masks what is logged.
-            masker.add(attempt.context.secrets.values())
-            site = Site(masker)
-            try:
-                result = asyncio.run(self._until_told(made(attempt, self._host, site)))
-            finally:
-                site.close()
+        learn(attempt.context.secrets.values())
+        site = Site()
+        try:
+            result = asyncio.run(self._until_told(made(attempt, self._host, site)))
+        finally:
+            site.close()
         return shipping.packed(task, "its result", result)
 
     async def _until_told(self, attempt: Coroutine[Any, Any, Any]) -> Any:
