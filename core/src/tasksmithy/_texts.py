@@ -25,3 +25,11 @@ def near_misses(name: str, known: Iterable[str]) -> str:
 
     close = difflib.get_close_matches(name, sorted(known), n=3)
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
+
+
+def message(error: BaseException) -> str:
+    """`str(error)`, for use in another message; never raises."""
+    try:
+        return str(error)
+    except Exception:  # noqa: BLE001 - as in `shorten`
+        return shorten(error)

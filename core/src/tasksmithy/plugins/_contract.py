@@ -1,17 +1,14 @@
-"""From a record to a plugin's object: imported, checked, with its provenance."""
+"""The load check: whether a plugin's object keeps the contract, and what to write if not."""
 
 from __future__ import annotations
 
-import importlib
 import inspect
 from typing import Any
 
 import pluggy
 
 from tasksmithy._texts import near_misses, shorten
-from tasksmithy.errors import PluginContractError, PluginLoadError
-from tasksmithy.plugins._discovery import PluginRecord
-from tasksmithy.plugins._selection import label
+from tasksmithy.errors import PluginContractError
 from tasksmithy.plugins._task_type import TaskType, TemplateTaskType
 from tasksmithy.task._hook import PROJECT
 from tasksmithy.task._hookspecs import HOOKS, plugin_manager
@@ -22,28 +19,6 @@ _NEVER_PASSED = {
     inspect.Parameter.VAR_POSITIONAL: "variable arguments",
     inspect.Parameter.VAR_KEYWORD: "variable keyword arguments",
 }
-
-
-def load(record: PluginRecord) -> Any:
-    """The object that the record's entry point names.
-
-    Raises:
-        PluginLoadError: the import fails, or there is no such object; chained to the cause.
-    """
-    module, _, path = record.value.partition("[")[0].strip().partition(":")
-    try:
-        found: Any = importlib.import_module(module.strip())
-        for attribute in path.strip().split(".") if path.strip() else ():
-            found = getattr(found, attribute)
-    except (KeyboardInterrupt, GeneratorExit):
-        raise
-    except BaseException as error:  # a plugin may even call sys.exit() while it is imported
-        raise PluginLoadError(
-            f"{label(record)} cannot be loaded from {record.value!r}: "
-            f"{type(error).__name__}: {error}. Repair or uninstall {record.distribution!r}, or "
-            f"switch it off with TASKSMITHY_DISABLE_PLUGINS={record.name}"
-        ) from error
-    return found
 
 
 def as_task_type(found: Any, name: str, who: str) -> TaskType:
@@ -86,8 +61,8 @@ def as_task_type(found: Any, name: str, who: str) -> TaskType:
         )
     if found.config_model is not None and (not inspect.isclass(found.config_model) or not template):
         raise PluginContractError(
-            f"{who}: config_model={found.config_model!r}; give a class, and with it the template "
-            "that a function with such a plugin_config becomes"
+            f"{who}: config_model={shorten(found.config_model)}; give a class, and with it the "
+            "template that a function with such a plugin_config becomes"
         )
     check_hooks(found, who)
     return found
@@ -115,7 +90,7 @@ def _made(kind: type[Any], who: str) -> Any:
         return kind()
     except Exception as error:
         raise PluginContractError(
-            f"{who}: {kind.__name__}() raised {error!r}; it is made without arguments"
+            f"{who}: {kind.__name__}() raised {shorten(error)}; it is made without arguments"
         ) from error
 
 

@@ -20,7 +20,8 @@ from tasksmithy._texts import near_misses, shorten
 from tasksmithy.errors import PluginContractError, PluginError, PluginLoadError
 from tasksmithy.fields._documentation import Documentation
 from tasksmithy.plugins._discovery import POLICIES, TASK_TYPES
-from tasksmithy.plugins._registry import PluginStatus, Registry
+from tasksmithy.plugins._listing import PluginStatus
+from tasksmithy.plugins._registry import Registry
 from tasksmithy.plugins._selection import KINDS, label
 from tasksmithy.plugins._task_type import TemplateTaskType
 from tasksmithy.task._hook import PROJECT

@@ -3,58 +3,31 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from types import ModuleType
-from typing import Any, NamedTuple
+from typing import Any
 
 from tasksmithy._registry_in_use import registry_in_use
-from tasksmithy._texts import shorten
 from tasksmithy.errors import (
     PluginContractError,
     PluginError,
+    PluginLoadError,
     PluginRegistrationError,
-    PluginVersionError,
+    UnknownTaskTypeError,
 )
-from tasksmithy.plugins import _contract as loading
-from tasksmithy.plugins._class_overrides import OVERRIDES
-from tasksmithy.plugins._defaults import CoreDefaults
+from tasksmithy.plugins._composition import hooks_of, lineage
+from tasksmithy.plugins._contract import as_policy
 from tasksmithy.plugins._discovery import POLICIES, TASK_TYPES, PluginRecord, discover
-from tasksmithy.plugins._selection import API, Installed, label, other_api
+from tasksmithy.plugins._listing import PluginStatus, check_all, status
+from tasksmithy.plugins._loading import LoadedPolicy, LoadedTaskType, Loader
+from tasksmithy.plugins._registered import Registered
+from tasksmithy.plugins._selection import Installed, label
 from tasksmithy.plugins._settings import Settings
 from tasksmithy.plugins._task_type import TaskType
-from tasksmithy.task._hook import Implementation, Provider
 from tasksmithy.task._hooks import TaskHooks
-from tasksmithy.task._hookspecs import HOOKS, plugin_manager
-from tasksmithy.task._spec import Provenance
 from tasksmithy.task._template import TaskTemplate
-
-
-class PluginStatus(NamedTuple):
-    """An installed plugin as a listing shows it.
-
-    Attributes:
-        record: its entry point.
-        status: `"ok"`, `"installed"` (not loaded yet), `"disabled"`, `"not enabled"` (a policy
-            that no setting names), `"conflict"`, `"not preferred"`, `"other API"` or `"broken"`.
-        detail: what to know or do about the status; empty where all is well.
-    """
-
-    record: PluginRecord
-    status: str
-    detail: str
-
-
-class _Loaded(NamedTuple):
-    task_type: TaskType
-    provenance: Provenance
-    label: str
-
-
-class _Policy(NamedTuple):
-    policy: object
-    label: str
 
 
 class Registry:
@@ -89,26 +62,27 @@ class Registry:
         self._own_policies = {
             name: _own_policy(name, policy) for name, policy in (policies or {}).items()
         }
-        self._registered: dict[str, _Loaded] = {}
-        self._configs: dict[type[Any], _Loaded] = {}
-        self._installed: dict[str, _Loaded] = {}
-        self._enabled: dict[str, _Policy] = {}
-        self._hooks: dict[str, TaskHooks] = {}
-        self._lock = threading.RLock()
+        self._registered = Registered()
+        self._begin()
         for task_type in task_types:
             self.register(task_type)
         if self.settings.strict:
-            self._load_all()
+            check_all(self._installed, self.settings, self._check)
+            self._policies()
+
+    def _begin(self) -> None:
+        self._loader = Loader()
+        self._hooks: dict[str, TaskHooks] = {}
+        self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
         # What it is made of. What is loaded is loaded again, where the copy is.
-        kept = {**vars(self), "records": self.records}
-        kept |= {"_installed": {}, "_enabled": {}, "_hooks": {}}
-        return {name: kept[name] for name in kept.keys() - {"_given", "_lock", "_plugins"}}
+        made_of = ("settings", "records", "_own_policies", "_registered")
+        return {name: getattr(self, name) for name in made_of}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._lock = threading.RLock()
+        vars(self).update(state, _given=state["records"])
+        self._begin()
 
     def entered(self) -> AbstractContextManager[Registry]:
         """Make this the registry that answers in the body of a `with`, in this context alone."""
@@ -120,13 +94,26 @@ class Registry:
         return tuple(discover() if self._given is None else self._given)
 
     @cached_property
-    def _plugins(self) -> Installed:
+    def _installed(self) -> Installed:
         return Installed(self.records, self.settings)
+
+    def _record(self, group: str, name: str, *, task: str | None = None) -> PluginRecord:
+        """The installed plugin of a name, which may have been installed since the last look."""
+        beside = self._registered.task_types.keys()
+        try:
+            return self._installed.record(group, name, task=task, beside=beside)
+        except (UnknownTaskTypeError, PluginLoadError):
+            if self._given is not None:
+                raise
+        with self._lock:
+            self.records = tuple(discover())
+            self._installed = Installed(self.records, self.settings)
+        return self._installed.record(group, name, task=task, beside=beside)
 
     def names(self, group: str) -> list[str]:
         """The names that can be used in an entry point group, sorted."""
-        names = self._plugins.names(group)
-        return sorted(names | self._registered.keys() if group == TASK_TYPES else names)
+        names = self._installed.names(group)
+        return sorted(names | self._registered.task_types.keys() if group == TASK_TYPES else names)
 
     # Using
 
@@ -143,13 +130,12 @@ class Registry:
         """
         hooks = self._hooks.get(task_type)
         if hooks is None:
-            loaded, policies = self._loaded(task_type, task), self._policies()
-            lineage = self._lineage(loaded.task_type)
+            types = lineage(self._task_type(task_type, task), self._task_type)
+            policies = [*self._policies().values()]
             with self._lock:
                 hooks = self._hooks.get(task_type)
                 if hooks is None:
-                    hooks = self._build(task_type, loaded, lineage, policies)
-                    self._hooks[task_type] = hooks
+                    hooks = self._hooks[task_type] = hooks_of(task_type, types, policies)
         return hooks
 
     def task_type(self, name: str) -> TaskType:
@@ -159,7 +145,7 @@ class Registry:
             UnknownTaskTypeError: no plugin provides it.
             PluginError: its plugin cannot be used.
         """
-        return self._loaded(name, None).task_type
+        return self._task_type(name).task_type
 
     def template(self, name: str) -> type[TaskTemplate[..., Any]]:
         """The class of a task type's tasks.
@@ -176,7 +162,7 @@ class Registry:
         Raises:
             PluginError: there is none of that name, or it cannot be used.
         """
-        return loading.load(self._plugins.record(group, name))
+        return self._loader.any(self._record(group, name))
 
     def label(self, group: str, name: str) -> str:
         """An installed plugin as messages name it: `executor 'ray' (tasksmithy-ray 1.2.0)`.
@@ -184,7 +170,7 @@ class Registry:
         Raises:
             PluginError: there is none of that name.
         """
-        return label(self._plugins.record(group, name))
+        return label(self._record(group, name))
 
     # Registering in code
 
@@ -204,51 +190,17 @@ class Registry:
             PluginRegistrationError: the task type or the config class is taken already.
             PluginContractError: the object is no task type, or breaks the hook spec.
         """
-        name = getattr(task_type, "task_type", None) or getattr(
-            getattr(task_type, "template", None), "task_type", ""
-        )
-        if not isinstance(name, str) or not name:
-            raise PluginRegistrationError(
-                f"{shorten(task_type)} says no task_type; give a TaskType with one, or a "
-                "TaskTemplate subclass that names it in its class line"
-            )
-        home = task_type if isinstance(task_type, type) else type(task_type)
-        who = f"task type {name!r} (registered by {home.__module__})"
-        found = loading.as_task_type(task_type, name, who)
-        loaded = _Loaded(found, Provenance(home.__module__), who)
-        config_model = config_model or found.config_model
         with self._lock:
-            taken = self._registered.get(name)
-            installed = self._plugins.of(TASK_TYPES, name)
-            if taken or installed:
-                other = taken.label if taken else label(installed[0]) if installed else ""
-                raise PluginRegistrationError(
-                    f"{who} would replace {other}; choose another task_type, or remove the other"
-                )
-            if config_model is not None:
-                self._register_config(config_model, loaded)
-            self._registered[name] = loaded
+            self._registered.add(task_type, config_model, self._installed_label)
 
-    def _register_config(self, config_model: type[Any], loaded: _Loaded) -> None:
-        who = loaded.label
-        if not isinstance(config_model, type):
-            raise PluginRegistrationError(f"{who}: {shorten(config_model)} is no config class")
-        if loaded.task_type.template is None:
-            raise PluginRegistrationError(
-                f"{who}: config class {config_model.__qualname__} chooses it, but it has no "
-                "template that a function with such a plugin_config could become"
-            )
-        if config_model in self._configs:
-            other = self._configs[config_model].label
-            raise PluginRegistrationError(
-                f"{who}: config class {config_model.__qualname__} chooses {other} already"
-            )
-        self._configs[config_model] = loaded
+    def _installed_label(self, name: str) -> str:
+        installed = self._installed.of(TASK_TYPES, name)
+        return label(installed[0]) if installed else ""
 
     @property
     def config_models(self) -> list[type[Any]]:
         """The config classes that are registered in code."""
-        return list(self._configs)
+        return [*self._registered.config_models]
 
     def template_for(self, config_model: type[Any]) -> type[TaskTemplate[..., Any]] | None:
         """The class of the tasks that a `plugin_config` of this class chooses, or None.
@@ -259,9 +211,8 @@ class Registry:
         Raises:
             PluginError: the plugin that it chooses cannot be used.
         """
-        for base in config_model.__mro__:
-            if base in self._configs:
-                return self._configs[base].task_type.template
+        if (template := self._registered.template_for(config_model)) is not None:
+            return template
         failure: PluginError | None = None
         for base in config_model.__mro__[:-1]:
             package = base.__module__.partition(".")[0]
@@ -269,7 +220,7 @@ class Registry:
                 if record.group != TASK_TYPES or _package(record) != package:
                     continue
                 try:
-                    if self._plugins.record(TASK_TYPES, record.name) != record:
+                    if self._installed.record(TASK_TYPES, record.name) != record:
                         continue  # another distribution's is preferred
                     task_type = self.task_type(record.name)
                 except PluginError as error:  # it may not be the one that is looked for
@@ -291,82 +242,31 @@ class Registry:
             load: load each plugin that is not switched off, to tell the broken ones.
         """
         return [
-            PluginStatus(record, *self._status(record, load=load))
+            status(record, self._installed, self.settings, self._check if load else None)
             for record in sorted(self.records)
             if name is None or record.name == name
         ]
 
-    def _status(self, record: PluginRecord, *, load: bool) -> tuple[str, str]:
-        if self._plugins.is_disabled(record):
-            return "disabled", "by TASKSMITHY_DISABLE_PLUGINS"
-        try:
-            if not record.is_current:
-                raise other_api(record)
-            chosen = self._plugins.record(record.group, record.name)
-        except PluginVersionError as error:
-            return "other API", str(error)
-        except PluginError as error:
-            return "conflict", str(error)
-        if chosen != record:
-            return "not preferred", f"[tool.tasksmithy] prefers {chosen.distribution!r}"
-        if record.group == POLICIES and record.name not in self.settings.policies:
-            return "not enabled", ""
-        if not load:
-            return "installed", ""
-        try:
-            self._check(record)
-        except PluginError as error:
-            return "broken", str(error)
-        return "ok", ""
-
-    def _load_all(self) -> None:
-        for record in sorted(self.records):
-            if self._plugins.is_disabled(record) or (
-                record.kind == "policies" and record.name not in self.settings.policies
-            ):
-                continue
-            group = f"{record.group.rpartition('.')[0]}.{API}"
-            if not record._replace(group=group).is_current:
-                raise other_api(record)
-            self._check(self._plugins.record(group, record.name))
-        self._policies()
-
     def _check(self, record: PluginRecord) -> None:
         """Load the plugin of a record; a task type with those that it builds on."""
         if record.group == TASK_TYPES:
-            self._lineage(self._loaded(record.name, None).task_type)
+            lineage(self._task_type(record.name), self._task_type)
         elif record.group == POLICIES:
-            self._policy(record.name)
+            self._loader.policy(record)
         else:
-            loading.load(record)
+            self._loader.any(record)
 
     # From a name to what is loaded
 
-    def _loaded(self, name: str, task: str | None) -> _Loaded:
-        registered = self._registered.get(name)
-        if registered is not None:
-            return registered
-        loaded = self._installed.get(name)
-        if loaded is not None:
-            return loaded
-        record = self._plugins.record(TASK_TYPES, name, task=task, beside=set(self._registered))
-        who = label(record)
-        # Never under the lock: what a module does while it is imported may need the registry in
-        # another thread.
-        found = loading.load(record)
-        with self._lock:
-            loaded = self._installed.get(name)
-            if loaded is None:
-                task_type = loading.as_task_type(found, name, who)
-                provenance = Provenance(record.distribution, record.version)
-                loaded = self._installed[name] = _Loaded(task_type, provenance, who)
-        return loaded
+    def _task_type(self, name: str, task: str | None = None) -> LoadedTaskType:
+        known = self._registered.task_types.get(name) or self._loader.known_task_type(name)
+        return known or self._loader.task_type(self._record(TASK_TYPES, name, task=task))
 
-    def _policies(self) -> dict[str, _Policy]:
+    def _policies(self) -> dict[str, LoadedPolicy]:
         """The policies by name, in their order: those given, then those that are enabled."""
         policies = dict(self._own_policies)
         for name in self.settings.policies:
-            policy = self._policy(name)
+            policy = self._loader.policy(self._record(POLICIES, name))
             if name in self._own_policies:
                 other = self._own_policies[name].label
                 raise PluginRegistrationError(f"{other} would replace {policy.label}")
@@ -377,91 +277,12 @@ class Registry:
                 raise PluginContractError(f"{who} is the same object as {other}; enable one")
         return policies
 
-    def _policy(self, name: str) -> _Policy:
-        """An installed policy, which is made once for all task types."""
-        enabled = self._enabled.get(name)
-        if enabled is not None:
-            return enabled
-        record = self._plugins.record(POLICIES, name)
-        who = label(record)
-        found = loading.load(record)
-        with self._lock:
-            enabled = self._enabled.get(name)
-            if enabled is None:
-                enabled = self._enabled[name] = _Policy(loading.as_policy(found, who), who)
-        return enabled
 
-    def _build(
-        self,
-        name: str,
-        loaded: _Loaded,
-        lineage: Sequence[_Loaded],
-        policies: dict[str, _Policy],
-    ) -> TaskHooks:
-        """The hooks of a task type, with a plugin manager of its own."""
-        manager = plugin_manager()
-
-        def provider(plugin: object, label: str) -> Provider:
-            manager.register(plugin, label)
-            return Provider(
-                label,
-                {
-                    hook: Implementation(each.function, each.argnames, each.wrapper)
-                    for hook in HOOKS
-                    for each in getattr(manager.hook, hook).get_hookimpls()
-                    if each.plugin is plugin
-                },
-            )
-
-        defaults = CoreDefaults()
-        own = [loaded, *reversed(lineage)]
-        hooks = TaskHooks(
-            name,
-            loaded.provenance,
-            loaded.task_type.version,
-            _heeds(loaded.task_type, lineage),
-            policies=[provider(*each) for each in policies.values()],
-            task_class=Provider(f"the task's class, of {loaded.label}", OVERRIDES),
-            own=[
-                *(provider(each.task_type, each.label) for each in own),
-                provider(defaults, "the core of tasksmithy"),
-            ],
-        )
-        defaults.hooks = hooks
-        return hooks
-
-    def _lineage(self, task_type: TaskType) -> list[_Loaded]:
-        """The task types that a template builds on by its base classes, furthest first.
-
-        One whose class the task type has as a base class itself is not asked a second time.
-        """
-        if task_type.template is None:
-            return []
-        for base in task_type.template.__mro__[1:]:
-            if (
-                issubclass(base, TaskTemplate)
-                and base is not TaskTemplate
-                and base.task_type != task_type.template.task_type
-            ):
-                loaded = self._loaded(base.task_type, None)
-                lineage = [*self._lineage(loaded.task_type), loaded]
-                return [each for each in lineage if not isinstance(task_type, type(each.task_type))]
-        return []
-
-
-def _own_policy(name: str, policy: object) -> _Policy:
+def _own_policy(name: str, policy: object) -> LoadedPolicy:
     home = policy if isinstance(policy, (type, ModuleType)) else type(policy)
     module = home.__name__ if isinstance(home, ModuleType) else home.__module__
     who = f"policy {name!r} (registered by {module})"
-    return _Policy(loading.as_policy(policy, who), who)
-
-
-def _heeds(task_type: TaskType, lineage: Sequence[_Loaded]) -> frozenset[str]:
-    """The fields that a task type heeds, with those of the execution that it inherits."""
-    for each in (task_type, *(base.task_type for base in reversed(lineage))):
-        if hasattr(each, "execute"):
-            return task_type.heeds | each.heeds
-    return task_type.heeds
+    return LoadedPolicy(as_policy(policy, who), who)
 
 
 def _package(record: PluginRecord) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import re
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import (
@@ -30,6 +32,10 @@ KINDS = {
     "renderers": "renderer",
 }
 """The kinds of plugins, and what a person calls them."""
+
+
+_WORD = re.compile(r"[A-Za-z0-9_.-]+")
+_BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")  # of TOML; any other is in quotes
 
 
 class Installed:
@@ -64,7 +70,7 @@ class Installed:
         }
 
     def record(
-        self, group: str, name: str, *, task: str | None = None, beside: set[str] | None = None
+        self, group: str, name: str, *, task: str | None = None, beside: Collection[str] = ()
     ) -> PluginRecord:
         """The one plugin that provides `name`.
 
@@ -95,7 +101,7 @@ class Installed:
         for record in self.records:
             if record.name == name and record.group.startswith(major):
                 raise other_api(record)
-        known = self.names(group) | (beside or set())
+        known = self.names(group) | set(beside)
         if group == TASK_TYPES:
             raise UnknownTaskTypeError(name, task=task, known=known, hint=_install_hint(name))
         raise PluginLoadError(
@@ -105,11 +111,18 @@ class Installed:
 
     def _preferred(self, name: str, usable: Sequence[PluginRecord]) -> PluginRecord:
         preferred = self._settings.preferred(name)
-        chosen = [record for record in usable if record.distribution == preferred]
+        chosen = [record for record in usable if record.distribution == preferred] or usable
         if len(chosen) == 1:
             return chosen[0]
+        if len({record.distribution for record in chosen}) == 1:
+            first, values = chosen[0], " and ".join(repr(record.value) for record in chosen)
+            raise PluginConflictError(
+                f"{first.distribution} {first.version} lists {name!r} more than once ({values}); "
+                "this is for its author to mend: uninstall it, or install another version"
+            )
         providers = " and ".join(f"{r.distribution} {r.version}" for r in usable)
-        advice = f'[tool.tasksmithy] prefer = {{{name} = "{usable[0].distribution}"}}'
+        key = name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+        advice = f'[tool.tasksmithy] prefer = {{{key} = "{usable[0].distribution}"}}'
         found = f" (it prefers {preferred!r}, which does not provide it)" if preferred else ""
         raise PluginConflictError(
             f"{name!r} is provided by {providers}{found}; uninstall one, or decide in "
@@ -121,6 +134,12 @@ def label(record: PluginRecord) -> str:
     """The plugin as messages name it: `task type 'sql' (tasksmithy-sql 1.2.0)`."""
     kind = KINDS.get(record.kind, record.kind)
     return f"{kind} {record.name!r} ({Provenance(record.distribution, record.version)})"
+
+
+def switching_off(record: PluginRecord) -> str:
+    """The setting that switches the plugin off, which is a list of names."""
+    name = record.name if _WORD.fullmatch(record.name) else record.distribution
+    return f"TASKSMITHY_DISABLE_PLUGINS={name}"
 
 
 def other_api(record: PluginRecord) -> PluginVersionError:

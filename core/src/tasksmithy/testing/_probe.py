@@ -26,8 +26,8 @@ Answer = dict[str, Any]
 def load(request: dict[str, Any]) -> Answer:
     """Load a plugin, and tell what that imports."""
     import tasksmithy
-    from tasksmithy.plugins._contract import load as load_plugin
     from tasksmithy.plugins._discovery import PluginRecord
+    from tasksmithy.plugins._loading import load as load_plugin
 
     for name in tasksmithy.__all__:  # what any plugin may use is no part of what this one costs
         getattr(tasksmithy, name)

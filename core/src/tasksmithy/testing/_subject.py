@@ -16,8 +16,9 @@ import pytest
 
 from tasksmithy.errors import HookError, PluginContractError, PluginError, PluginLoadError
 from tasksmithy.fields._secret import Secret
-from tasksmithy.plugins import _contract as loading
+from tasksmithy.plugins._contract import check_hooks
 from tasksmithy.plugins._discovery import TASK_TYPES, PluginRecord
+from tasksmithy.plugins._loading import load
 from tasksmithy.plugins._registry import Registry
 from tasksmithy.plugins._selection import label
 from tasksmithy.plugins._settings import Settings
@@ -132,7 +133,7 @@ class Subject:
     def _named(self) -> Any:
         """The object that the entry point names."""
         try:
-            return loading.load(self._record())
+            return load(self._record())
         except PluginLoadError:
             self._skip_for("test_the_plugin_loads_in_a_fresh_process")
 
@@ -149,7 +150,7 @@ class Subject:
         if not isinstance(plugin, TaskType):
             return None
         try:
-            loading.check_hooks(plugin, self._who)
+            check_hooks(plugin, self._who)
         except PluginContractError as error:
             return str(error)
         return self._misspelling(type(plugin)) or self._misspelling(plugin.template)

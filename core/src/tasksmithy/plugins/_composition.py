@@ -1,0 +1,96 @@
+"""From a task type and the policies to the hooks that its tasks ask."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from tasksmithy import __version__
+from tasksmithy.plugins._class_overrides import OVERRIDES
+from tasksmithy.plugins._defaults import CoreDefaults
+from tasksmithy.plugins._loading import LoadedPolicy, LoadedTaskType
+from tasksmithy.plugins._task_type import TaskType
+from tasksmithy.task._hook import Implementation, Provider
+from tasksmithy.task._hooks import TaskHooks
+from tasksmithy.task._hookspecs import HOOKS, plugin_manager
+from tasksmithy.task._template import TaskTemplate
+
+
+def lineage(
+    loaded: LoadedTaskType, find: Callable[[str], LoadedTaskType]
+) -> Sequence[LoadedTaskType]:
+    """A task type, and those that its template builds on by its base classes, nearest first.
+
+    One whose class the task type has as a base class itself is not asked a second time.
+
+    Args:
+        loaded: the task type.
+        find: gives a task type by its name.
+
+    Raises:
+        UnknownTaskTypeError: no plugin provides one of them.
+        PluginError: the plugin of one of them cannot be used.
+    """
+    task_type = loaded.task_type
+    template = task_type.template
+    for base in template.__mro__[1:] if template else ():
+        if (
+            issubclass(base, TaskTemplate)
+            and base is not TaskTemplate
+            and template is not None
+            and base.task_type != template.task_type
+        ):
+            below = lineage(find(base.task_type), find)
+            return [
+                loaded,
+                *(each for each in below if not isinstance(task_type, type(each.task_type))),
+            ]
+    return [loaded]
+
+
+def hooks_of(
+    name: str, types: Sequence[LoadedTaskType], policies: Sequence[LoadedPolicy]
+) -> TaskHooks:
+    """The hooks of a task type, with a plugin manager of its own.
+
+    Args:
+        name: the task type.
+        types: it, and those that it builds on, nearest first.
+        policies: the policies, the outermost first.
+    """
+    manager = plugin_manager()
+
+    def provider(plugin: object, label: str) -> Provider:
+        manager.register(plugin, label)
+        return Provider(
+            label,
+            {
+                hook: Implementation(each.function, each.argnames, each.wrapper)
+                for hook in HOOKS
+                for each in getattr(manager.hook, hook).get_hookimpls()
+                if each.plugin is plugin
+            },
+        )
+
+    defaults, itself = CoreDefaults(), types[0]
+    hooks = TaskHooks(
+        name,
+        itself.provenance,
+        itself.task_type.version,
+        _heeds([each.task_type for each in types]),
+        policies=[provider(*each) for each in policies],
+        task_class=Provider(f"the task's class, of {itself.label}", OVERRIDES),
+        own=[
+            *(provider(each.task_type, each.label) for each in types),
+            provider(defaults, f"tasksmithy {__version__} itself"),
+        ],
+    )
+    defaults.hooks = hooks
+    return hooks
+
+
+def _heeds(types: Sequence[TaskType]) -> frozenset[str]:
+    """The fields that a task type heeds, with those of the execution that it inherits."""
+    for each in types:
+        if hasattr(each, "execute"):
+            return types[0].heeds | each.heeds
+    return types[0].heeds

@@ -1,0 +1,79 @@
+"""What is installed as a listing shows it, and what has to load where settings are strict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from tasksmithy.errors import PluginError, PluginVersionError
+from tasksmithy.plugins._discovery import POLICIES, PluginRecord
+from tasksmithy.plugins._selection import API, Installed, other_api
+from tasksmithy.plugins._settings import Settings
+
+Check = Callable[[PluginRecord], object]
+"""Loads the plugin of a record; raises `PluginError` where that fails."""
+
+
+class PluginStatus(NamedTuple):
+    """An installed plugin as a listing shows it.
+
+    Attributes:
+        record: its entry point.
+        status: `"ok"`, `"installed"` (not loaded yet), `"disabled"`, `"not enabled"` (a policy
+            that no setting names), `"conflict"`, `"not preferred"`, `"other API"` or `"broken"`.
+        detail: what to know or do about the status; empty where all is well.
+    """
+
+    record: PluginRecord
+    status: str
+    detail: str
+
+
+def status(
+    record: PluginRecord, installed: Installed, settings: Settings, check: Check | None
+) -> PluginStatus:
+    """The status of a plugin; of metadata alone, without `check`."""
+    return PluginStatus(record, *_status(record, installed, settings, check))
+
+
+def _status(
+    record: PluginRecord, installed: Installed, settings: Settings, check: Check | None
+) -> tuple[str, str]:
+    if installed.is_disabled(record):
+        return "disabled", "by TASKSMITHY_DISABLE_PLUGINS"
+    try:
+        if not record.is_current:
+            raise other_api(record)
+        chosen = installed.record(record.group, record.name)
+    except PluginVersionError as error:
+        return "other API", str(error)
+    except PluginError as error:
+        return "conflict", str(error)
+    if chosen != record:
+        return "not preferred", f"[tool.tasksmithy] prefers {chosen.distribution!r}"
+    if record.group == POLICIES and record.name not in settings.policies:
+        return "not enabled", ""
+    if check is None:
+        return "installed", ""
+    try:
+        check(record)
+    except PluginError as error:
+        return "broken", str(error)
+    return "ok", ""
+
+
+def check_all(installed: Installed, settings: Settings, check: Check) -> None:
+    """Load every plugin that is not switched off, and of the policies those that are enabled.
+
+    Raises:
+        PluginError: one cannot be used.
+    """
+    for record in sorted(installed.records):
+        if installed.is_disabled(record) or (
+            record.kind == "policies" and record.name not in settings.policies
+        ):
+            continue
+        group = f"{record.group.rpartition('.')[0]}.{API}"
+        if not record._replace(group=group).is_current:
+            raise other_api(record)
+        check(installed.record(group, record.name))

@@ -1,0 +1,151 @@
+"""From a plugin's record to its object: imported when it is first used, checked, kept."""
+
+from __future__ import annotations
+
+import importlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from tasksmithy import __version__
+from tasksmithy._texts import message
+from tasksmithy.errors import PluginContractError, PluginLoadError, PluginVersionError
+from tasksmithy.plugins._contract import as_policy, as_task_type
+from tasksmithy.plugins._discovery import PluginRecord
+from tasksmithy.plugins._requirement import unmet
+from tasksmithy.plugins._selection import label, switching_off
+from tasksmithy.plugins._task_type import TaskType
+from tasksmithy.task._spec import Provenance
+
+
+class LoadedTaskType(NamedTuple):
+    """A task type that can be used.
+
+    Attributes:
+        task_type: its object.
+        provenance: the distribution that provides it, or the module that registered it.
+        label: what messages call it.
+    """
+
+    task_type: TaskType
+    provenance: Provenance
+    label: str
+
+
+class LoadedPolicy(NamedTuple):
+    """A policy that can be used.
+
+    Attributes:
+        policy: its object.
+        label: what messages call it.
+    """
+
+    policy: object
+    label: str
+
+
+class Loader:
+    """Loads installed plugins, each once."""
+
+    def __init__(self) -> None:
+        self._task_types: dict[str, LoadedTaskType] = {}
+        self._policies: dict[str, LoadedPolicy] = {}
+        self._lock = threading.RLock()
+
+    def known_task_type(self, name: str) -> LoadedTaskType | None:
+        """The task type, if it has been loaded."""
+        return self._task_types.get(name)
+
+    def task_type(self, record: PluginRecord) -> LoadedTaskType:
+        """The task type of a record.
+
+        Raises:
+            PluginError: it cannot be imported, or breaks the contract.
+        """
+        with _said_first(record):
+            # Never under the lock: what a module does while it is imported may need the registry
+            # in another thread.
+            found = load(record)
+            with self._lock:
+                if record.name not in self._task_types:
+                    who = label(record)
+                    self._task_types[record.name] = LoadedTaskType(
+                        as_task_type(found, record.name, who),
+                        Provenance(record.distribution, record.version),
+                        who,
+                    )
+        return self._task_types[record.name]
+
+    def policy(self, record: PluginRecord) -> LoadedPolicy:
+        """The policy of a record; it is made once for all task types.
+
+        Raises:
+            PluginError: it cannot be imported, or breaks the contract.
+        """
+        if (known := self._policies.get(record.name)) is not None:
+            return known
+        with _said_first(record):
+            found = load(record)
+            with self._lock:
+                if record.name not in self._policies:
+                    who = label(record)
+                    self._policies[record.name] = LoadedPolicy(as_policy(found, who), who)
+        return self._policies[record.name]
+
+    def any(self, record: PluginRecord) -> Any:
+        """The object of a record of any group.
+
+        Raises:
+            PluginError: it cannot be imported.
+        """
+        with _said_first(record):
+            return load(record)
+
+
+@contextmanager
+def _said_first(record: PluginRecord) -> Iterator[None]:
+    """Where a plugin that fails is made for another tasksmithy, say that before all else."""
+    try:
+        yield
+    except (PluginLoadError, PluginContractError) as error:
+        wanted = unmet(record.distribution)
+        if not wanted:
+            raise
+        raise PluginVersionError(
+            f"{label(record)} is made for {wanted}, and this is tasksmithy {__version__}: install "
+            f"a version of one that suits the other ({error})"
+        ) from error
+
+
+def load(record: PluginRecord) -> Any:
+    """The object that the record's entry point names.
+
+    Raises:
+        PluginLoadError: the import fails, or there is no such object; chained to the cause.
+    """
+    module, _, path = record.value.partition("[")[0].strip().partition(":")
+    try:
+        found: Any = _imported(module.strip())
+        for attribute in path.strip().split(".") if path.strip() else ():
+            found = getattr(found, attribute)
+    except (KeyboardInterrupt, GeneratorExit):
+        raise
+    except BaseException as error:  # a plugin may even call sys.exit() while it is imported
+        raise PluginLoadError(
+            f"{label(record)} cannot be loaded from {record.value!r}: "
+            f"{type(error).__name__}: {message(error)}. Repair or uninstall "
+            f"{record.distribution!r}, or switch it off with {switching_off(record)}"
+        ) from error
+    return found
+
+
+def _imported(name: str) -> Any:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name.partition(".")[0]:
+            raise
+    # It may have been installed since Python looked into the folders.
+    importlib.invalidate_caches()
+    return importlib.import_module(name)
