@@ -11,6 +11,7 @@ from typing import Any
 from tasksmithy import Dir, File
 from tasksmithy.errors import InputError, OutputError
 from tasksmithy.extend import from_text, shorten, type_name
+from tasksmithy_container.border import BorderError, check_tree
 from tasksmithy_container.conversion import is_optional, required
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.task import ContainerTask
@@ -50,6 +51,8 @@ def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
         problem = f"is {type_name(kind)}, and {there} is no {wanted}; {_listing(task, scratch)}"
         raise OutputError(task.name, f"output {name!r} {problem}")
     try:
+        if kind is Dir:
+            check_tree(path)
         if kind in (File, Dir):
             return kind(str(_kept(path, scratch.name)))
         if status.st_size > task.max_inline_io_bytes:
@@ -62,6 +65,11 @@ def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
     except UnicodeDecodeError as error:
         problem = f"is {type_name(kind)}, and {there} is not UTF-8 ({error}); make it a File"
         raise OutputError(task.name, f"output {name!r} {problem}") from None
+    except BorderError as error:
+        problem = (
+            f"is {type_name(kind)}, and in {there} {error}: leave files, directories, and links"
+        )
+        raise OutputError(task.name, f"output {name!r} {problem} between them") from None
     except (OSError, shutil.Error) as error:
         problem = f"cannot be read from {there}: {error}"
         raise OutputError(task.name, f"output {name!r} {problem}") from None
