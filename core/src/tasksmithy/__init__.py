@@ -78,6 +78,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.plugins._registry import Registry as Registry
     from tasksmithy.plugins._settings import Settings as Settings
     from tasksmithy.plugins._task_type import TaskType as TaskType
+    from tasksmithy.runtime._make_attempt import make_attempt as make_attempt
     from tasksmithy.runtime._map import map as map
     from tasksmithy.runtime._run import arun as arun
     from tasksmithy.runtime._run import init as init
@@ -171,6 +172,7 @@ _HOMES = {
     "Backoff": "fields._retry",
     "RetryStrategy": "fields._retry",
     "ReusePolicy": "fields._reuse",
+    "make_attempt": "runtime._make_attempt",
     "map": "runtime._map",
     "arun": "runtime._run",
     "init": "runtime._run",

@@ -55,6 +55,11 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="go on with a recorded run: what has a result there is not run again",
     )
     parser.add_argument(
+        "--executor",
+        metavar="NAME",
+        help="who makes the attempts, an installed executor; this machine by default",
+    )
+    parser.add_argument(
         "--max-concurrency", type=int, metavar="N", help="run no more than N tasks at once"
     )
     parser.add_argument(
@@ -214,6 +219,7 @@ def _runner(args: argparse.Namespace, observer: Observer) -> Runner:
     from tasksmithy.runtime._run import with_runcontext
 
     return with_runcontext(
+        executor=args.executor,
         max_concurrency=args.max_concurrency,
         respect_resources=args.respect_resources,
         cache_dir=args.cache_dir,

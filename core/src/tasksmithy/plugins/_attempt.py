@@ -115,8 +115,8 @@ class Executor(Protocol):
     def slots(self, task: TaskTemplate[..., Any]) -> Mapping[str, int]:
         """What an attempt takes of this machine while it is made; empty where that is nothing.
 
-        The names are those of `tasksmithy.SLOTS`: `"cpu"` in thousandths of a core, `"memory"` in
-        bytes, `"processes"`.
+        The names are `"cpu"` in thousandths of a core and `"memory"` in bytes, which bound what
+        runs at once with `--respect-resources`, and `"processes"`.
         """
         ...
 

@@ -72,13 +72,8 @@ class TaskRun:
         self._host.report(tab, fragment)
 
 
-async def made(attempt: Attempt, host: Host, site: Site) -> Any:
-    """The result of an attempt that is made here.
-
-    Args:
-        attempt: the attempt.
-        host: the run.
-        site: what lasts longer here than the attempt.
+async def make_attempt_at(site: Site, attempt: Attempt, host: Host) -> Any:
+    """Make an attempt at a site and return its result.
 
     Raises:
         Exception: whatever the attempt raises.

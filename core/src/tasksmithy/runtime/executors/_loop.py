@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tasksmithy.plugins._attempt import Attempt, Host
-from tasksmithy.runtime._task_run import Site, made
+from tasksmithy.runtime._task_run import Site, make_attempt_at
 from tasksmithy.runtime.executors._slots import declared
 from tasksmithy.task._template import TaskTemplate
 
@@ -29,7 +29,7 @@ class LoopExecutor:
 
     async def perform(self, attempt: Attempt, host: Host) -> Any:
         """Make an attempt and return its result."""
-        return await made(attempt, host, self._site)
+        return await make_attempt_at(self._site, attempt, host)
 
     async def close(self) -> None:
         """Call what tasks have registered for the end of the run."""

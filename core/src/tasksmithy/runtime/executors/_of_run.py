@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 from typing import Any, cast
 
 from tasksmithy.errors import NotExecutableError
 from tasksmithy.fields._timeout import Timeout
-from tasksmithy.plugins._attempt import Executor
+from tasksmithy.plugins._attempt import Attempt, Executor, Host
 from tasksmithy.plugins._executor import made_executor
 from tasksmithy.runtime.executors._loop import LoopExecutor
 from tasksmithy.task._template import TaskTemplate
@@ -30,7 +32,7 @@ class Executors:
 
     def __init__(self, chosen: str | Callable[[], Executor] | None) -> None:
         self._loop = LoopExecutor()
-        self._chosen = None if chosen is None else made_executor(chosen)
+        self._chosen = None if chosen is None else _Chosen(*made_executor(chosen))
 
     def of(self, task: TaskTemplate[..., Any]) -> Executor:
         """The executor of a task.
@@ -39,19 +41,18 @@ class Executors:
             NotExecutableError: it refuses the task.
         """
         if self._chosen is not None:
-            executor, label = self._chosen
-            if (reason := executor.refuses(task)) is not None:
-                raise NotExecutableError(f"{label} refuses task {task.name!r}: {reason}")
-            return executor
+            if (reason := self._chosen.refuses(task)) is not None:
+                raise NotExecutableError(
+                    f"{self._chosen.label} refuses task {task.name!r}: {reason}"
+                )
+            return self._chosen
         return self._process if _needs_process(task) else self._loop
 
     async def close(self) -> None:
-        """The run has ended. An executor that fails to close changes no result: it is logged."""
+        """The run has ended. What fails to close is logged, and changes no result."""
         try:
             if self._chosen is not None:
-                await self._chosen.executor.close()
-        except Exception:
-            _logger.exception("%s failed to close", self._chosen and self._chosen.label)
+                await self._chosen.close()
         finally:
             await self._loop.close()
 
@@ -61,6 +62,43 @@ class Executors:
         from tasksmithy.runtime.executors.process._executor import ProcessExecutor
 
         return ProcessExecutor()
+
+
+class _Chosen:
+    """An executor that the run was given: other people's code.
+
+    Args:
+        executor: the executor.
+        label: what messages call it.
+    """
+
+    def __init__(self, executor: Executor, label: str) -> None:
+        self._executor = executor
+        self.label = label
+        self.heeds = executor.heeds
+        self.refuses = executor.refuses
+        self.slots = executor.slots
+
+    async def perform(self, attempt: Attempt, host: Host) -> Any:
+        """Make an attempt; however often this is cancelled, the executor is cancelled once."""
+        making = asyncio.ensure_future(self._executor.perform(attempt, host))
+        try:
+            return await asyncio.shield(making)
+        except asyncio.CancelledError:
+            making.cancel()
+            while not making.done():
+                with suppress(asyncio.CancelledError):
+                    await asyncio.wait([making])
+            if not making.cancelled():
+                making.exception()  # nobody wants it any more
+            raise
+
+    async def close(self) -> None:
+        """Close the executor; log what it raises."""
+        try:
+            await self._executor.close()
+        except Exception:
+            _logger.exception("%s failed to close", self.label)
 
 
 def _needs_process(task: TaskTemplate[..., Any]) -> bool:

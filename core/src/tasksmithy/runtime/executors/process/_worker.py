@@ -16,7 +16,7 @@ from typing import Any
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.plugins._attempt import Attempt
-from tasksmithy.runtime._task_run import Site, made
+from tasksmithy.runtime._task_run import Site, make_attempt_at
 from tasksmithy.runtime.executors import _shipping as shipping
 from tasksmithy.runtime.executors._far_host import FarHost, LogToHost
 from tasksmithy.runtime.executors._frames import Frame, Kind, SocketChannel
@@ -134,7 +134,7 @@ class _Maker:
         learn(attempt.context.secrets.values())
         site = Site()
         try:
-            result = asyncio.run(self._until_told(made(attempt, self._host, site)))
+            result = asyncio.run(self._until_told(make_attempt_at(site, attempt, self._host)))
         finally:
             site.close()
         return shipping.packed(task, "its result", result)
