@@ -6,7 +6,7 @@ from typing import Any
 
 from tasksmithy.plugins._attempt import Attempt, Host
 from tasksmithy.runtime._task_run import Site, make_attempt_at
-from tasksmithy.runtime.secrets._masking import learn
+from tasksmithy.runtime.secrets._exits import learn
 
 
 async def make_attempt(attempt: Attempt, host: Host) -> Any:
