@@ -12,13 +12,13 @@ import fcntl
 import os
 import re
 import secrets
-import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 from tasksmithy_container.errors import EngineError
+from tasksmithy_container.trees import remove_tree
 
 _LOCK = ".lock"
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the tmpfs that Linux has there
@@ -108,7 +108,8 @@ class Scratch:
         try:
             if not self._is_left:
                 for folder in (self.memory, self.folder):
-                    _remove(folder)
+                    if folder.exists():
+                        remove_tree(folder)
                 Path(f"{self.folder}{_LOCK}").unlink(missing_ok=True)
         finally:
             self.release()
@@ -150,13 +151,3 @@ def _locked(file: Path, flags: int) -> int:
         os.close(lock)
         raise
     return lock
-
-
-def _remove(folder: Path) -> None:
-    for where, folders, _ in os.walk(folder):
-        for name in folders:
-            inner = Path(where, name)
-            if not inner.is_symlink():
-                inner.chmod(0o700)  # a container may have made directories that nobody can enter
-    if folder.exists():
-        shutil.rmtree(folder)
