@@ -186,26 +186,33 @@ def test_json_tells_every_event_in_a_line_and_the_result_as_json(
     assert json.loads(done.out) == 2
     told = [(each["event"], each.get("task")) for each in events(done)]
     assert told == [
-        ("started", "demo.calm"),
-        ("started", "demo.flaky"),
+        ("run_started", "demo.calm"),
+        ("execution_queued", "demo.calm"),
+        ("execution_admitted", "demo.calm"),
+        ("attempt_started", "demo.calm"),
+        ("execution_queued", "demo.flaky"),
+        ("execution_admitted", "demo.flaky"),
+        ("attempt_started", "demo.flaky"),
+        ("attempt_failed", "demo.flaky"),
         ("log", None),
-        ("retried", "demo.flaky"),
-        ("ended", "demo.flaky"),
-        ("ended", "demo.calm"),
-        ("run", None),
+        ("attempt_retried", "demo.flaky"),
+        ("attempt_started", "demo.flaky"),
+        ("execution_succeeded", "demo.flaky"),
+        ("execution_succeeded", "demo.calm"),
+        ("run_ended", None),
     ]
 
 
 def test_events_of_one_execution_have_one_key(tasksmithy: CommandLine, pipeline: Path) -> None:
     keys = [each["key"] for each in events(tasksmithy("run", "--json", pipeline, "flaky", "--n", 1))
             if "key" in each]  # fmt: skip
-    assert len(keys) == 3
+    assert len(keys) == 7
     assert len(set(keys)) == 1
 
 
 def test_json_counts_the_tasks_of_the_run(tasksmithy: CommandLine, pipeline: Path) -> None:
     *_, last = events(tasksmithy("run", "--json", pipeline, "calm", "--n", 1))
-    assert (last["event"], last["succeeded"], last["retries"]) == ("run", 2, 1)
+    assert (last["event"], last["succeeded"], last["retries"]) == ("run_ended", 2, 1)
 
 
 def test_json_tells_failures_and_the_error_without_secrets(
@@ -214,9 +221,9 @@ def test_json_tells_failures_and_the_error_without_secrets(
     done = tasksmithy("run", "--json", pipeline, "calls_broken", TOKEN="hunter22")
     assert (done.code, done.out) == (1, "")
     told = events(done)
-    assert [(e["task"], e["status"]) for e in told if e["event"] == "failed"] == [
-        ("demo.broken", "failed"),
-        ("demo.calls_broken", "failed"),
+    assert [(e["task"], e["error_type"]) for e in told if e["event"] == "execution_failed"] == [
+        ("demo.broken", "tasksmithy.errors.NonRecoverableError"),
+        ("demo.calls_broken", "tasksmithy.errors.NonRecoverableError"),
     ]
     assert told[-1]["event"] == "error"
     assert told[-1]["type"] == "NonRecoverableError"

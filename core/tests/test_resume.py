@@ -363,7 +363,7 @@ def test_a_resumed_run_tells_how_many_results_it_lacks(failed: str, tmp_path: Pa
 def test_machines_are_told_of_both(failed: str, tmp_path: Path) -> None:
     resumed = tasksmithy(tmp_path, "run", "--json", "--resume", failed)
     first = json.loads(resumed.stderr.splitlines()[0])
-    assert (first["event"], first["run"]) == ("resumed", failed)
+    assert (first["event"], first["run_id"]) == ("run_started", failed)
     assert (first["kept"], first["lost"]) == (2, 0)
 
 

@@ -151,16 +151,17 @@ def test_an_unknown_setting_is_refused_with_its_near_miss(tmp_path: Path) -> Non
     file = write(tmp_path, "[tool.tasksmithy]\npolices = []\n")
     assert problem(tmp_path) == (
         f"{file}: [tool.tasksmithy] has no setting 'polices'; did you mean 'policies'? "
-        "(settings: policies, prefer, secrets_dir, secrets_files)"
+        "(settings: observers, policies, prefer, secrets_dir, secrets_files)"
     )
 
 
+@pytest.mark.parametrize("key", ["policies", "observers"])
 @pytest.mark.parametrize("value", ['"ours"', "[1]", '[["ours"]]', "{ours = true}", "true"])
-def test_policies_are_a_list_of_names(tmp_path: Path, value: str) -> None:
-    file = write(tmp_path, f"[tool.tasksmithy]\npolicies = {value}\n")
+def test_what_is_enabled_is_a_list_of_names(tmp_path: Path, key: str, value: str) -> None:
+    file = write(tmp_path, f"[tool.tasksmithy]\n{key} = {value}\n")
     message = problem(tmp_path)
-    assert message.startswith(f"{file}: [tool.tasksmithy] policies = ")
-    assert message.endswith('is not allowed: give a list of policy names, such as ["our-policy"]')
+    assert message.startswith(f"{file}: [tool.tasksmithy] {key} = ")
+    assert 'is not allowed: give a list of names, such as ["our-' in message
 
 
 @pytest.mark.parametrize("value", ['"tasksmithy-sql"', "{sql = 1}", '["sql"]', "true"])

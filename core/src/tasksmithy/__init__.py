@@ -75,6 +75,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.plugins._attempt import Executor as Executor
     from tasksmithy.plugins._attempt import Host as Host
     from tasksmithy.plugins._discovery import PluginRecord as PluginRecord
+    from tasksmithy.plugins._observer import Observer as Observer
     from tasksmithy.plugins._registry import Registry as Registry
     from tasksmithy.plugins._settings import Settings as Settings
     from tasksmithy.plugins._task_type import TaskType as TaskType
@@ -89,6 +90,21 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.task._context import current as current
     from tasksmithy.task._context import group as group
     from tasksmithy.task._environment import TaskEnvironment as TaskEnvironment
+    from tasksmithy.task._events import AttemptFailed as AttemptFailed
+    from tasksmithy.task._events import AttemptRetried as AttemptRetried
+    from tasksmithy.task._events import AttemptStarted as AttemptStarted
+    from tasksmithy.task._events import Event as Event
+    from tasksmithy.task._events import Execution as Execution
+    from tasksmithy.task._events import ExecutionAdmitted as ExecutionAdmitted
+    from tasksmithy.task._events import ExecutionCached as ExecutionCached
+    from tasksmithy.task._events import ExecutionCancelled as ExecutionCancelled
+    from tasksmithy.task._events import ExecutionEvent as ExecutionEvent
+    from tasksmithy.task._events import ExecutionFailed as ExecutionFailed
+    from tasksmithy.task._events import ExecutionQueued as ExecutionQueued
+    from tasksmithy.task._events import ExecutionResumed as ExecutionResumed
+    from tasksmithy.task._events import ExecutionSucceeded as ExecutionSucceeded
+    from tasksmithy.task._events import RunEnded as RunEnded
+    from tasksmithy.task._events import RunStarted as RunStarted
     from tasksmithy.task._hook import hookimpl as hookimpl
     from tasksmithy.task._hook import hookspec as hookspec
     from tasksmithy.task._hookspecs import TaskTemplateSpec as TaskTemplateSpec
@@ -173,7 +189,23 @@ _HOMES = {
     "RetryStrategy": "fields._retry",
     "ReusePolicy": "fields._reuse",
     "make_attempt": "runtime._make_attempt",
+    "AttemptFailed": "task._events",
+    "AttemptRetried": "task._events",
+    "AttemptStarted": "task._events",
+    "Event": "task._events",
+    "Execution": "task._events",
+    "ExecutionAdmitted": "task._events",
+    "ExecutionCached": "task._events",
+    "ExecutionCancelled": "task._events",
+    "ExecutionEvent": "task._events",
+    "ExecutionFailed": "task._events",
+    "ExecutionQueued": "task._events",
+    "ExecutionResumed": "task._events",
+    "ExecutionSucceeded": "task._events",
+    "RunEnded": "task._events",
+    "RunStarted": "task._events",
     "map": "runtime._map",
+    "Observer": "plugins._observer",
     "arun": "runtime._run",
     "init": "runtime._run",
     "is_initialized": "runtime._run",

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from tasksmithy.cli._signals import Stop
-    from tasksmithy.runtime._observer import Observer
     from tasksmithy.runtime._run import Runner
+    from tasksmithy.runtime.report._progress import Lines
 
 _EXIT_CODES = (
     "Exit codes: 0, there is a result; 1, a task failed; 2, what was asked cannot be done; 130, "
@@ -124,13 +124,12 @@ def _execute(args: argparse.Namespace, stop: Stop) -> int:
     if others:
         _take_options(args, others)
     given = inputs.given(task, args.inputs)
-    observer = _observer(quiet=args.quiet, as_json=args.for_machines)
+    progress = _progress(quiet=args.quiet, as_json=args.for_machines)
     try:
-        with closing(observer):
-            result = stop.run(_runner(args, observer).arun(task, **given))
+        result = stop.run(_runner(args, progress).arun(task, **given))
     except BaseException as error:
-        if is_of_a_task(error) or not isinstance(error, Exception):
-            _tell_resume(args, observer.run_id)
+        if progress and (is_of_a_task(error) or not isinstance(error, Exception)):
+            _tell_resume(args, progress.run_id)
         if isinstance(error, asyncio.CancelledError):
             raise TaskCancelledError(task.name) from error
         raise
@@ -177,17 +176,16 @@ def _log(args: argparse.Namespace) -> None:
     logging.getLogger("tasksmithy.task").setLevel(logging.INFO)
 
 
-def _observer(*, quiet: bool, as_json: bool) -> Observer:
-    """Who tells how the run goes."""
+def _progress(*, quiet: bool, as_json: bool) -> Lines | None:
+    """What shows how the run goes."""
     import os
     import sys
     from importlib.util import find_spec
 
-    from tasksmithy.runtime._observer import NOBODY
     from tasksmithy.runtime.report._progress import JsonLines, Lines
 
     if quiet:
-        return NOBODY
+        return None
     if as_json:
         return JsonLines()
     is_terminal = sys.stderr is not None and sys.stderr.isatty()
@@ -215,7 +213,7 @@ def _recall(args: argparse.Namespace) -> None:
     args.file, args.task, args.inputs = run.file, run.task, shlex.split(run.inputs)
 
 
-def _runner(args: argparse.Namespace, observer: Observer) -> Runner:
+def _runner(args: argparse.Namespace, progress: Lines | None) -> Runner:
     from tasksmithy.runtime._run import with_runcontext
 
     return with_runcontext(
@@ -228,7 +226,7 @@ def _runner(args: argparse.Namespace, observer: Observer) -> Runner:
         resume=args.resume,
         file=str(Path(args.file).resolve()),
         inputs=shlex.join(args.inputs),
-        observer=observer,
+        progress=progress,
     )
 
 

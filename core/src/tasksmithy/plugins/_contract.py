@@ -9,6 +9,7 @@ import pluggy
 
 from tasksmithy._texts import near_misses, shorten
 from tasksmithy.errors import PluginContractError
+from tasksmithy.plugins._observer import Observer
 from tasksmithy.plugins._task_type import TaskType, TemplateTaskType
 from tasksmithy.task._hook import PROJECT
 from tasksmithy.task._hookspecs import HOOKS, plugin_manager
@@ -83,6 +84,26 @@ def as_policy(found: Any, who: str) -> object:
             "hook; a policy is an object, or a class, with methods that carry @hookimpl"
         )
     return policy
+
+
+def as_observer(found: Any, who: str) -> Observer:
+    """What an entry point or an option names as an observer: an instance, or a class to make now.
+
+    Raises:
+        PluginContractError: it is no observer, or could never observe.
+    """
+    if inspect.isclass(found) and issubclass(found, Observer):
+        found = _made(found, who)
+    if not isinstance(found, Observer):
+        raise PluginContractError(
+            f"{who} is {shorten(found)}; give a subclass of tasksmithy.Observer, or an instance"
+        )
+    if inspect.iscoroutinefunction(found.observe):
+        raise PluginContractError(
+            f"{who}: observe() is async and would never be awaited; it is called in a thread of "
+            "its own and may block: write it as def"
+        )
+    return found
 
 
 def _made(kind: type[Any], who: str) -> Any:

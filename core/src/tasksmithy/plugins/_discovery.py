@@ -25,6 +25,7 @@ TASK_TYPES = "tasksmithy.task_types.v1"
 POLICIES = "tasksmithy.policies.v1"
 EXECUTORS = "tasksmithy.executors.v1"
 RENDERERS = "tasksmithy.renderers.v1"
+OBSERVERS = "tasksmithy.observers.v1"
 
 _PREFIX = "tasksmithy."
 _READ = os.O_RDONLY | getattr(os, "O_BINARY", 0)
@@ -64,7 +65,7 @@ class PluginRecord(NamedTuple):
     @property
     def is_current(self) -> bool:
         """Whether the group is one that this release reads; if not, the plugin cannot be used."""
-        return self.group in {TASK_TYPES, POLICIES, EXECUTORS, RENDERERS}
+        return self.group in {TASK_TYPES, POLICIES, EXECUTORS, RENDERERS, OBSERVERS}
 
 
 def discover(path: Iterable[str] | None = None) -> list[PluginRecord]:

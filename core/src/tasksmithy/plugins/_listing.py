@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from tasksmithy.errors import PluginError, PluginVersionError
-from tasksmithy.plugins._discovery import POLICIES, PluginRecord
+from tasksmithy.plugins._discovery import PluginRecord
 from tasksmithy.plugins._selection import API, Installed, other_api
 from tasksmithy.plugins._settings import Settings
 
@@ -20,7 +20,8 @@ class PluginStatus(NamedTuple):
     Attributes:
         record: its entry point.
         status: `"ok"`, `"installed"` (not loaded yet), `"disabled"`, `"not enabled"` (a policy
-            that no setting names), `"conflict"`, `"not preferred"`, `"other API"` or `"broken"`.
+            or observer that no setting names), `"conflict"`, `"not preferred"`, `"other API"` or
+            `"broken"`.
         detail: what to know or do about the status; empty where all is well.
     """
 
@@ -51,7 +52,7 @@ def _status(
         return "conflict", str(error)
     if chosen != record:
         return "not preferred", f"[tool.tasksmithy] prefers {chosen.distribution!r}"
-    if record.group == POLICIES and record.name not in settings.policies:
+    if not _is_enabled(record, settings):
         return "not enabled", ""
     if check is None:
         return "installed", ""
@@ -62,16 +63,20 @@ def _status(
     return "ok", ""
 
 
+def _is_enabled(record: PluginRecord, settings: Settings) -> bool:
+    """Whether a setting names the plugin, where it is of a kind that settings enable by name."""
+    enabled = {"policies": settings.policies, "observers": settings.observers}
+    return record.kind not in enabled or record.name in enabled[record.kind]
+
+
 def check_all(installed: Installed, settings: Settings, check: Check) -> None:
-    """Load every plugin that is not switched off, and of the policies those that are enabled.
+    """Load every plugin that is switched on.
 
     Raises:
         PluginError: one cannot be used.
     """
     for record in sorted(installed.records):
-        if installed.is_disabled(record) or (
-            record.kind == "policies" and record.name not in settings.policies
-        ):
+        if installed.is_disabled(record) or not _is_enabled(record, settings):
             continue
         group = f"{record.group.rpartition('.')[0]}.{API}"
         if not record._replace(group=group).is_current:

@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 from tasksmithy import __version__
 from tasksmithy._texts import message
 from tasksmithy.errors import PluginContractError, PluginLoadError, PluginVersionError
-from tasksmithy.plugins._contract import as_policy, as_task_type
+from tasksmithy.plugins._contract import as_observer, as_policy, as_task_type
 from tasksmithy.plugins._discovery import PluginRecord
+from tasksmithy.plugins._observer import Observer
 from tasksmithy.plugins._requirement import unmet
 from tasksmithy.plugins._selection import label, switching_off
 from tasksmithy.plugins._task_type import TaskType
@@ -92,6 +93,15 @@ class Loader:
                     who = label(record)
                     self._policies[record.name] = LoadedPolicy(as_policy(found, who), who)
         return self._policies[record.name]
+
+    def observer(self, record: PluginRecord) -> Observer:
+        """The observer of a record; one whose entry point is a class is made anew.
+
+        Raises:
+            PluginError: it cannot be imported, or breaks the contract.
+        """
+        with _said_first(record):
+            return as_observer(load(record), label(record))
 
     def any(self, record: PluginRecord) -> Any:
         """The object of a record of any group.

@@ -19,9 +19,10 @@ from tasksmithy.errors import (
 )
 from tasksmithy.plugins._composition import hooks_of, lineage
 from tasksmithy.plugins._contract import as_policy
-from tasksmithy.plugins._discovery import POLICIES, TASK_TYPES, PluginRecord, discover
+from tasksmithy.plugins._discovery import OBSERVERS, POLICIES, TASK_TYPES, PluginRecord, discover
 from tasksmithy.plugins._listing import PluginStatus, check_all, status
 from tasksmithy.plugins._loading import LoadedPolicy, LoadedTaskType, Loader
+from tasksmithy.plugins._observer import Observer
 from tasksmithy.plugins._registered import Registered
 from tasksmithy.plugins._selection import Installed, label
 from tasksmithy.plugins._settings import Settings
@@ -172,6 +173,17 @@ class Registry:
         """
         return label(self._record(group, name))
 
+    def observers(self) -> list[tuple[Observer, str]]:
+        """The observers that the settings enable, each with what messages call it.
+
+        One whose entry point is a class is made anew.
+
+        Raises:
+            PluginError: one is not installed, or cannot be used.
+        """
+        records = [self._record(OBSERVERS, name) for name in self.settings.observers]
+        return [(self._loader.observer(record), label(record)) for record in records]
+
     # Registering in code
 
     def register(
@@ -253,6 +265,8 @@ class Registry:
             lineage(self._task_type(record.name), self._task_type)
         elif record.group == POLICIES:
             self._loader.policy(record)
+        elif record.group == OBSERVERS:
+            self._loader.observer(record)
         else:
             self._loader.any(record)
 

@@ -30,6 +30,7 @@ KINDS = {
     "policies": "policy",
     "executors": "executor",
     "renderers": "renderer",
+    "observers": "observer",
 }
 """The kinds of plugins, and what a person calls them."""
 

@@ -13,7 +13,7 @@ from tasksmithy.plugins._discovery import normalised
 
 _EVERY_PLUGIN = frozenset({"1", "true", "__all__"})
 _TABLE = "[tool.tasksmithy]"
-_KEYS = ("policies", "prefer", "secrets_dir", "secrets_files")
+_KEYS = ("observers", "policies", "prefer", "secrets_dir", "secrets_files")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +25,7 @@ class Settings:
             that several distributions provide.
         policies: names of the enabled policies. The first is outermost: it sees a call first and
             its result last.
+        observers: names of the enabled observers.
         disabled: names of plugins or distributions that are switched off; `{"__all__"}` is all.
         strict: whether a plugin that cannot load is an error at start instead of when it is used.
         secrets_files: files of lines NAME=value that hold secrets, the first one first; by
@@ -35,6 +36,7 @@ class Settings:
 
     prefer: Mapping[str, str] = field(default_factory=dict)
     policies: Sequence[str] = ()
+    observers: Sequence[str] = ()
     disabled: frozenset[str] = frozenset()
     strict: bool = False
     secrets_files: tuple[str, ...] = (".env",)
@@ -60,21 +62,17 @@ class Settings:
                 f"{file}: {_TABLE} has no setting {name!r}"
                 f"{near_misses(name, _KEYS)} (settings: {', '.join(_KEYS)})"
             )
-        prefer, policies = table.get("prefer", {}), table.get("policies", [])
+        prefer = table.get("prefer", {})
         if not isinstance(prefer, dict) or not all(isinstance(v, str) for v in prefer.values()):
             raise SettingsError(
                 f"{file}: {_TABLE} prefer = {shorten(prefer)} is not allowed: give a table of "
                 'plugin name to distribution, such as {sql = "tasksmithy-sql"}'
             )
-        if not isinstance(policies, list) or not all(isinstance(name, str) for name in policies):
-            raise SettingsError(
-                f"{file}: {_TABLE} policies = {shorten(policies)} is not allowed: give a list of "
-                'policy names, such as ["our-policy"]'
-            )
         variable = environ.get("TASKSMITHY_SECRETS_DIR")
         return cls(
             prefer=prefer,
-            policies=tuple(policies),
+            policies=_enabled(table, file, "policies", "our-policy"),
+            observers=_enabled(table, file, "observers", "our-notifier"),
             disabled=_names(environ.get("TASKSMITHY_DISABLE_PLUGINS", "")),
             strict=_flag("TASKSMITHY_STRICT", environ.get("TASKSMITHY_STRICT", "")),
             secrets_files=_secrets_files(table, file),
@@ -104,6 +102,17 @@ class Settings:
         """The distribution that is to provide the plugin `name`, or None where none is named."""
         distribution = self.prefer.get(name)
         return None if distribution is None else normalised(distribution)
+
+
+def _enabled(table: Mapping[str, object], file: str, key: str, example: str) -> tuple[str, ...]:
+    """The plugins of a kind that are switched on by their names."""
+    names = table.get(key, [])
+    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+        raise SettingsError(
+            f"{file}: {_TABLE} {key} = {shorten(names)} is not allowed: give a list of names, such "
+            f'as ["{example}"]'
+        )
+    return tuple(names)
 
 
 def _names(text: str) -> frozenset[str]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy._texts import shorten
@@ -29,9 +28,11 @@ from tasksmithy.fields._timeout import Timeout
 from tasksmithy.plugins._attempt import Attempt, Executor
 from tasksmithy.runtime._capacity import Capacity
 from tasksmithy.runtime._host import LocalHost, Parents
-from tasksmithy.runtime._observer import NOBODY, Observer
 from tasksmithy.task._context import RunContext, entered
 from tasksmithy.task._template import TaskTemplate
+
+if TYPE_CHECKING:
+    from tasksmithy.runtime._event_stream import ExecutionEvents
 
 T = TypeVar("T")
 
@@ -43,9 +44,6 @@ _BEYOND_RETRIES = (
     NotExecutableError,
     MissingDependencyError,
 )
-
-Made = tuple[int, float, float, str | None]
-"""An attempt: its number, when it started and ended (seconds since the epoch), what it raised."""
 
 
 class Attempts:
@@ -59,7 +57,7 @@ class Attempts:
         run: runs their children.
         parent: the host of the attempt that called the task; None for the run's first task.
         capacity: the limits of the run.
-        observer: is told of each attempt that another one follows.
+        events: tells what becomes of them; None where nobody is told.
     """
 
     def __init__(
@@ -71,7 +69,7 @@ class Attempts:
         run: Parents,
         parent: LocalHost | None,
         capacity: Capacity,
-        observer: Observer = NOBODY,
+        events: ExecutionEvents | None = None,
     ) -> None:
         self._task = task
         self._inputs = inputs
@@ -80,12 +78,11 @@ class Attempts:
         self._run = run
         self._parent = parent
         self._capacity = capacity
-        self._observer = observer
+        self._events = events
         # A task keeps its fields in these forms, whatever shorthand it was given.
         self._retries = cast("RetryStrategy", task.retries)
         self._timeout = cast("Timeout", task.timeout)
         self._max_runtime = self._timeout.runtime_seconds
-        self.made: list[Made] = []
 
     async def in_time(self, result: Coroutine[Any, Any, T]) -> T:
         """Await what the task needs besides its attempts, and these, before its deadline.
@@ -134,9 +131,12 @@ class Attempts:
                         self._retries.count + 1,
                         shorten(error, sys.maxsize),
                     )
-                self._observer.retried(self._context, number, error)
-            if self._retries.backoff is not None:
-                await asyncio.sleep(self._retries.backoff.delay(number))
+            backoff = self._retries.backoff
+            delay = 0.0 if backoff is None else backoff.delay(number)
+            if self._events is not None:
+                self._events.attempt_retried(number, delay)
+            if backoff is not None:
+                await asyncio.sleep(delay)
             number += 1
 
     async def _placed(self, number: int) -> Any:
@@ -154,23 +154,27 @@ class Attempts:
 
     async def _attempt(self, number: int) -> Any:
         context = replace(self._context, attempt=number)
-        started = time.time()
-        problem: str | None = None
+        if self._events is not None:
+            self._events.attempt_started(number)
         try:
             if self._max_runtime is None:
                 return await self._made(context)
             async with _bounded(self._task.name, "max_runtime", self._max_runtime):
                 return await self._made(context)
         except SystemExit as error:
-            problem = f"sys.exit({error.code!r})"
-            raise TaskExitError(
-                f"task {self._task.name!r} called {problem}; a task raises or returns"
-            ) from error
+            exit_ = TaskExitError(
+                f"task {self._task.name!r} called sys.exit({error.code!r}); a task raises or "
+                "returns"
+            )
+            self._tell_failed(number, exit_)
+            raise exit_ from error
         except BaseException as error:
-            problem = shorten(error, sys.maxsize)  # which never raises, as a repr may
+            self._tell_failed(number, error)
             raise
-        finally:
-            self.made.append((number, started, time.time(), problem))
+
+    def _tell_failed(self, attempt: int, error: BaseException) -> None:
+        if self._events is not None:
+            self._events.attempt_failed(attempt, error)
 
     async def _made(self, context: RunContext) -> Any:
         host = LocalHost(self._run, context, self._parent)

@@ -2,18 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import logging
-import sys
-import time
-from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
-from tasksmithy._texts import cut, shorten
+from tasksmithy._texts import cut
 from tasksmithy.errors import ResumeError, TasksmithyError, ValueEncodingError
-from tasksmithy.runtime._attempts import Made
-from tasksmithy.runtime._observer import ended_by
 from tasksmithy.runtime._options import RunOptions
 from tasksmithy.runtime._run_cache import code_version, decoded
 from tasksmithy.runtime.report._pages import Pages
@@ -28,10 +23,22 @@ from tasksmithy.runtime.stores._run_store import (
     TaskStatus,
     default_runs_directory,
 )
-from tasksmithy.task._context import RunContext
+from tasksmithy.task._events import (
+    AttemptFailed,
+    AttemptStarted,
+    Event,
+    Execution,
+    ExecutionCached,
+    ExecutionCancelled,
+    ExecutionEvent,
+    ExecutionFailed,
+    ExecutionResumed,
+    ExecutionSucceeded,
+    RunOutcome,
+)
 from tasksmithy.task._interface import result_type
 from tasksmithy.task._template import TaskTemplate
-from tasksmithy.values._codec import Encoded, digest, encode
+from tasksmithy.values._codec import Encoded, encode
 
 INPUT_SHOWN, INPUTS_SHOWN = 200, 2000
 """Characters of one input, and of all together, that a record shows."""
@@ -41,39 +48,48 @@ _CODES_KEPT = 256
 _logger = logging.getLogger("tasksmithy.run")
 
 
-class Entry(NamedTuple):
-    """An execution that has begun.
+class _Open:
+    """An execution that has begun and not ended."""
 
-    Attributes:
-        key: identifies it in its run, also when the run is done again: by the attempt that called
-            it, its task, its inputs and how many such calls came before.
-        parent: key of the execution that called it; None for the root.
-        task: the task.
-        group: the group that the caller opened around the call.
-        queued: seconds since the epoch.
-        inputs: its inputs, as shortened text.
-    """
+    __slots__ = ("attempts", "inputs", "number", "queued", "started", "task")
 
-    key: str
-    parent: str | None
-    task: TaskTemplate[..., Any]
-    group: str
-    queued: float
-    inputs: str
+    def __init__(self, task: TaskTemplate[..., Any], queued: float, inputs: str) -> None:
+        self.task = task
+        self.queued = queued
+        self.inputs = inputs
+        self.attempts: list[AttemptRecord] = []
+        self.number = 0  # of the attempt that is under way, or 0
+        self.started = 0.0
+
+    def attempt_ended(self, ended: float, error: str | None) -> None:
+        """The attempt under way, if there is one, has ended."""
+        if self.number:
+            self.attempts.append(AttemptRecord(self.number, self.started, ended, error))
+            self.number = 0
+
+
+_STATUS: dict[type[ExecutionSucceeded], TaskStatus] = {
+    ExecutionSucceeded: "succeeded",
+    ExecutionCached: "cached",
+    ExecutionResumed: "resumed",
+}
 
 
 class Journal:
-    """The journal of one run.
+    """The journal of one run: it is told the run's events before anyone else.
 
     Args:
         run_id: id of the run.
         task: the task of its root.
         inputs: its inputs.
-        options: where records are, the run that this one goes on with, and who is told of it.
+        digests: what identifies each of them, by name.
+        options: where records are, and the run that this one goes on with.
 
     Attributes:
         run_id: id of the run, also where it goes on with another one.
         pages: what its executions add to their reports.
+        found: how many results a resumed run has already, or None for a new run, and how many
+            executions have ended without one.
 
     Raises:
         UnknownRunError: there is no run to go on with.
@@ -86,42 +102,39 @@ class Journal:
         run_id: str,
         task: TaskTemplate[..., Any],
         inputs: Mapping[str, Any],
+        digests: Mapping[str, str],
         options: RunOptions,
     ) -> None:
         self.run_id = run_id
-        self._calls: dict[bytes, int] = {}
+        self._open: dict[str, _Open] = {}
         self._codes: dict[int, tuple[TaskTemplate[..., Any], str]] = {}
         self._store = RunStore(options.runs_dir or default_runs_directory())
         self._kept: Mapping[str, Kept] = {}
         self._changed: set[str] = set()
-        self._digests = _digests(inputs)
+        self.found: tuple[int | None, int] = (None, 0)
         words = options.inputs if options.inputs is not None else self._shown(inputs)
         try:
-            before = None if options.resume is None else self._found(options.resume, task.name)
+            before = (
+                None if options.resume is None else self._found(options.resume, task.name, digests)
+            )
             if before is not None:
                 self.run_id = before.id
                 self._kept = self._store.outputs(before.id)
+                self.found = len(self._kept), self._store.lost(before)
             self._store.begin(
-                self.run_id,
-                file=options.file,
-                task=task.name,
-                inputs=words,
-                digests=self._digests,
+                self.run_id, file=options.file, task=task.name, inputs=words, digests=digests
             )
-            options.observer.begin(self.run_id)
-            if before is not None:
-                options.observer.resumed(len(self._kept), self._store.lost(before))
         except BaseException:
             self._store.close()
             raise
         self.pages = Pages(self.run_id)
 
-    def _found(self, run_id: str, task: str) -> RunRecord:
+    def _found(self, run_id: str, task: str, now: Mapping[str, str]) -> RunRecord:
         """The run to go on with."""
         run = self._store.find(run_id)
         if run.task != task:
             raise ResumeError(run.id, f"it is one of task {run.task!r}, and not of {task!r}")
-        then, now = self._store.digests(run.id), self._digests
+        then = self._store.digests(run.id)
         if then == now:
             return run
         other = [name for name in {**then, **now} if then.get(name) != now.get(name)]
@@ -134,98 +147,97 @@ class Journal:
             f"these inputs ({recorded})",
         )
 
-    def entry(
+    def begin(
         self,
-        parent: RunContext | None,
+        execution: Execution,
+        queued: float,
         task: TaskTemplate[..., Any],
         inputs: Mapping[str, Any],
-        group: str,
-    ) -> Entry:
-        """An execution that begins now, called by the attempt of `parent`, or the root."""
-        # An attempt that is made anew makes its calls anew: its number is part of their keys.
-        caller = "" if parent is None else f"{parent.key}/{parent.attempt}"
-        digests = self._digests if parent is None else _digests(inputs)
-        call = f"{task.name}({','.join(f'{name}={each}' for name, each in digests.items())})"
-        # A digest of the call: a run has as many as children, and holds them until its end.
-        called = hashlib.blake2b(f"{caller}\0{call}".encode(), digest_size=12).digest()
-        nth = self._calls.get(called, 0)
-        self._calls[called] = nth + 1
-        key = hashlib.sha256(f"{caller}\0{call}\0{nth}".encode()).hexdigest()
-        shown = self._shown(inputs)
-        self.pages.open(key, task)
-        return Entry(key, None if parent is None else parent.key, task, group, time.time(), shown)
+    ) -> None:
+        """An execution has begun."""
+        self.pages.open(execution.key, task)
+        self._open[execution.key] = _Open(task, queued, self._shown(inputs))
 
-    def kept(self, entry: Entry) -> tuple[Any] | None:
+    def observe(self, event: Event) -> None:
+        """Take notice of an event."""
+        if isinstance(event, AttemptStarted):
+            execution = self._open[event.execution.key]
+            execution.number, execution.started = event.attempt, event.time
+        elif isinstance(event, AttemptFailed):
+            self._open[event.execution.key].attempt_ended(event.time, event.error)
+
+    def kept(self, key: str, task: TaskTemplate[..., Any]) -> tuple[Any] | None:
         """The result in the run that this one goes on with, in a tuple; None where it has none."""
-        kept = self._kept.get(entry.key)
+        kept = self._kept.get(key)
         if kept is None:
             return None
-        if kept.code and kept.code != self._code(entry.task):
-            if entry.task.name not in self._changed:
-                self._changed.add(entry.task.name)
+        if kept.code and kept.code != self._code(task):
+            if task.name not in self._changed:
+                self._changed.add(task.name)
                 _logger.warning(
                     "task %r has changed since it ran in run %s, and runs again",
-                    entry.task.name,
+                    task.name,
                     self.run_id,
                 )
             return None
-        return decoded(kept.output, result_type(entry.task.interface))
+        return decoded(kept.output, result_type(task.interface))
 
-    async def succeeded(
-        self, entry: Entry, status: TaskStatus, result: Any, attempts: Sequence[Made]
-    ) -> None:
+    async def succeeded(self, event: ExecutionSucceeded, result: Any) -> None:
         """Write down a result; return once it is there to stay."""
-        output, code = self._output(entry, result), self._code(entry.task)
-        await self._write(entry, status, attempts, output=output, code=code)
+        task = self._open[event.execution.key].task
+        output, code = self._output(task, result), self._code(task)
+        await self._write(event, _STATUS[type(event)], output=output, code=code)
 
-    async def failed(self, entry: Entry, error: BaseException, attempts: Sequence[Made]) -> None:
-        """Write down what an execution raised."""
-        told = shorten(error, sys.maxsize)  # masked before anything is cut off
-        write = self._write(entry, ended_by(error), attempts, error=told)
-        # Written in any case, also where the task that waits for it is cancelled once more.
-        await asyncio.shield(asyncio.ensure_future(write))
+    async def failed(self, event: ExecutionFailed | ExecutionCancelled) -> None:
+        """Write down that an execution has no result."""
+        if isinstance(event, ExecutionFailed):
+            await self._write(event, "failed", error=event.error)
+        else:
+            await self._write(event, "cancelled")
 
-    def end(self, error: BaseException | None) -> None:
+    def end(self, status: RunOutcome) -> None:
         """Write down how the run has ended."""
         self.pages.close()
-        self._store.end(self.run_id, "succeeded" if error is None else ended_by(error))
+        self._store.end(self.run_id, status)
         self._store.close()
 
     async def _write(
         self,
-        entry: Entry,
+        event: ExecutionEvent,
         status: TaskStatus,
-        attempts: Sequence[Made],
         *,
         output: Encoded | None = None,
         error: str | None = None,
         code: str = "",
     ) -> None:
+        execution = event.execution
+        known = self._open.pop(execution.key)
+        known.attempt_ended(event.time, None)
         await self._store.finished(
             TaskRecord(
                 run=self.run_id,
-                key=entry.key,
-                parent=entry.parent,
-                task=entry.task.name,
-                task_type=entry.task.task_type,
-                group=entry.group,
+                key=execution.key,
+                parent=execution.parent,
+                task=known.task.name,
+                task_type=execution.task_type,
+                group=execution.group,
                 status=status,
-                queued=entry.queued,
-                started=attempts[0][1] if attempts else None,
-                ended=time.time(),
-                attempts=tuple(map(AttemptRecord._make, attempts)),
-                inputs=entry.inputs,
+                queued=known.queued,
+                started=known.attempts[0].started if known.attempts else None,
+                ended=event.time,
+                attempts=tuple(known.attempts),
+                inputs=known.inputs,
                 output=output,
                 error=error,
-                report=self.pages.take(entry.key),
+                report=self.pages.take(execution.key),
                 code=code,
             )
         )
 
-    def _output(self, entry: Entry, result: Any) -> Encoded | None:
+    def _output(self, task: TaskTemplate[..., Any], result: Any) -> Encoded | None:
         """The result to keep; None where it cannot be: a resumed run then does the task again."""
         try:
-            return encode(result, result_type(entry.task.interface))
+            return encode(result, result_type(task.interface))
         except ValueEncodingError:
             return None
 
@@ -247,18 +259,3 @@ class Journal:
         shorten = handed_out.shorten
         words = ", ".join(f"{name}={shorten(value, INPUT_SHOWN)}" for name, value in inputs.items())
         return cut(words, INPUTS_SHOWN)
-
-
-def _digests(inputs: Mapping[str, Any]) -> Mapping[str, str]:
-    """What tells calls with other inputs apart; values without an encoding are all alike.
-
-    A file is the same by its path: to read it may take longer than the task, and a run that writes
-    it could not be gone on with.
-    """
-    digests = {}
-    for name, value in inputs.items():
-        try:
-            digests[name] = digest(value, reads_files=False)
-        except ValueEncodingError:
-            digests[name] = "?"
-    return digests

@@ -6,7 +6,6 @@ import asyncio
 import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,9 +27,8 @@ from tasksmithy.values._codec import check_inline
 
 if TYPE_CHECKING:
     from tasksmithy.fields._cache import Cache
-    from tasksmithy.runtime._journal import Journal
+    from tasksmithy.runtime._event_stream import EventStream
     from tasksmithy.runtime._run_cache import RunCache
-    from tasksmithy.runtime.stores._run_store import TaskStatus
 
 Task = TaskTemplate[..., Any]
 
@@ -50,7 +48,7 @@ class LocalRun:
         self._options = options
         self._capacity = Capacity(options)
         self._unheeded = Unheeded(respects_resources=options.respect_resources)
-        self._journal: Journal | None = None
+        self._events: EventStream | None = None  # None where nobody is told
         self._at_end: list[Callable[[], None]] = []
 
     async def root(self, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -63,10 +61,7 @@ class LocalRun:
         self._executors = Executors(self._options.executor)
         problem: BaseException | None = None
         try:
-            if self._options.record or self._options.resume is not None:
-                inputs = task.interface.bind(task.name, args, kwargs)
-                self._journal = _journal(self.id, task, inputs, self._options)
-                self.id = self._journal.run_id
+            self._events = self._stream(task, args, kwargs)
             return await self.child(None, task, args, kwargs, "")
         except BaseException as error:
             problem = error
@@ -80,8 +75,23 @@ class LocalRun:
         finally:
             while self._at_end:
                 self._at_end.pop()()
-            if self._journal is not None:
-                self._journal.end(problem)
+            if self._events is not None:
+                self._events.ended(problem)
+                await self._events.close()
+
+    def _stream(
+        self, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> EventStream | None:
+        """What tells the events of the run; None where there is nobody to tell."""
+        options, installed = self._options, registry_in_use.get().observers()
+        if not (options.is_recorded or options.progress or options.observers or installed):
+            return None
+        from tasksmithy.runtime._event_stream import EventStream
+
+        inputs = task.interface.bind(task.name, args, kwargs)
+        events = EventStream(self.id, task, inputs, options, installed)
+        self.id = events.run_id
+        return events
 
     async def child(
         self,
@@ -121,8 +131,8 @@ class LocalRun:
 
     def add_to_report(self, context: RunContext, tab: str, fragment: str) -> None:
         """Add HTML to a tab of the report of an execution, if the run is recorded."""
-        if self._journal is not None:
-            self._journal.pages.add(context, tab, fragment)
+        if self._events is not None and self._events.journal is not None:
+            self._events.journal.pages.add(context, tab, fragment)
 
     async def _execution(
         self,
@@ -133,31 +143,33 @@ class LocalRun:
         executor: Executor,
     ) -> Any:
         """The result of a task: from the run that this one goes on with, the cache, or anew."""
+        stream = self._events
+        events = None
+        if stream is not None:
+            caller = None if parent is None else parent.context
+            name = self._executors.name_of(executor)
+            events = stream.queued(caller, task, inputs, group, name)
         context = RunContext(
-            run_id=self.id, task=task.name, group=group, env_vars=task.env_vars or {}
+            run_id=self.id,
+            task=task.name,
+            key="" if events is None else events.key,
+            group=group,
+            env_vars=task.env_vars or {},
         )
-        if self._journal is None:
-            attempts = Attempts(task, inputs, context, executor, self, parent, self._capacity)
+        attempts = Attempts(task, inputs, context, executor, self, parent, self._capacity, events)
+        if events is None:
             return (await self._computed(task, inputs, attempts))[0]
-        observer = self._options.observer
-        entry = self._journal.entry(None if parent is None else parent.context, task, inputs, group)
-        context = replace(context, key=entry.key)
-        observer.started(task, context)
-        kept = self._journal.kept(entry)
+        events.admitted()
+        kept = events.kept()
         if kept is not None:
-            await self._journal.succeeded(entry, "resumed", kept[0], [])
-            observer.succeeded(context, "resumed")
+            await events.resumed(kept[0])
             return kept[0]
-        attempts = Attempts(task, inputs, context, executor, self, parent, self._capacity, observer)
         try:
             result, was_cached = await self._computed(task, inputs, attempts)
         except BaseException as error:
-            observer.failed(context, error)
-            await self._journal.failed(entry, error, attempts.made)
+            await events.failed(error)
             raise
-        status: TaskStatus = "cached" if was_cached else "succeeded"
-        await self._journal.succeeded(entry, status, result, attempts.made)
-        observer.succeeded(context, status)
+        await events.succeeded(result, was_cached=was_cached)
         return result
 
     async def _computed(
@@ -195,9 +207,3 @@ class LocalRun:
         store = CacheStore(self._options.cache_dir or default_cache_directory())
         self._at_end.append(store.close)
         return RunCache(store)
-
-
-def _journal(run_id: str, task: Task, inputs: Mapping[str, Any], options: RunOptions) -> Journal:
-    from tasksmithy.runtime._journal import Journal  # brings SQLite, for runs that are recorded
-
-    return Journal(run_id, task, inputs, options)

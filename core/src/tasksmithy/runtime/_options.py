@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tasksmithy import checks
+from tasksmithy._texts import shorten
 from tasksmithy.errors import FieldError
-from tasksmithy.plugins._attempt import Executor
-from tasksmithy.runtime._observer import NOBODY, Observer
+
+if TYPE_CHECKING:
+    from tasksmithy.plugins._attempt import Executor
+    from tasksmithy.plugins._observer import Observer
+    from tasksmithy.runtime._observer_thread import Listener
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +34,9 @@ class RunOptions:
         inputs: the inputs as they were typed, for the record.
         executor: who makes the attempts: the name of an installed executor, or a class of them;
             None: this machine.
-        observer: is told what happens in the run, if it is recorded.
+        observers: are told what happens in the run, beside those that the settings enable: objects,
+            or classes, of which each run makes one.
+        progress: shows how the run goes; it is told each event at once.
     """
 
     max_concurrency: int | None = None
@@ -41,7 +48,13 @@ class RunOptions:
     file: str | None = None
     inputs: str | None = None
     executor: str | Callable[[], Executor] | None = None
-    observer: Observer = NOBODY
+    observers: Sequence[Observer | type[Observer]] = ()
+    progress: Listener | None = None
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether the run is recorded; one that goes on with another is."""
+        return self.record or self.resume is not None
 
     def check(self) -> None:
         """Check the fields.
@@ -53,6 +66,8 @@ class RunOptions:
             checks.integer("max_concurrency", self.max_concurrency, 1)
         for name in ("respect_resources", "record"):
             checks.boolean(name, getattr(self, name))
+        if not isinstance(self.observers, (list, tuple)):
+            raise FieldError("observers", shorten(self.observers), "a list of observers")
         for name in ("cache_dir", "runs_dir"):
             folder = getattr(self, name)
             if folder is not None and not isinstance(folder, Path):

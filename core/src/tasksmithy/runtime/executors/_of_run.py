@@ -33,6 +33,7 @@ class Executors:
     def __init__(self, chosen: str | Callable[[], Executor] | None) -> None:
         self._loop = LoopExecutor()
         self._chosen = None if chosen is None else _Chosen(*made_executor(chosen))
+        self._name = chosen if isinstance(chosen, str) else getattr(chosen, "__qualname__", "")
 
     def of(self, task: TaskTemplate[..., Any]) -> Executor:
         """The executor of a task.
@@ -47,6 +48,14 @@ class Executors:
                 )
             return self._chosen
         return self._process if _needs_process(task) else self._loop
+
+    def name_of(self, executor: Executor) -> str:
+        """What events call an executor: its name, where it has one, or that of what made it."""
+        if executor is self._loop:
+            return "loop"
+        if self._chosen is None:
+            return "process"
+        return self._name
 
     async def close(self) -> None:
         """The run has ended. What fails to close is logged, and changes no result."""

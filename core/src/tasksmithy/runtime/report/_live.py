@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from tasksmithy.runtime.report._progress import Lines, printable
 from tasksmithy.runtime.secrets._exits import handed_out
+from tasksmithy.task._events import Event, RunEnded, RunStarted
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -30,17 +31,14 @@ class Live(Lines):
         self._over = threading.Event()
         self._drawing = threading.Thread(target=self._draw, name="tasksmithy-live", daemon=True)
 
-    def begin(self, run_id: str) -> None:
-        """Begin to draw."""
-        super().begin(run_id)
-        self._drawing.start()
-
-    def close(self) -> None:
-        """Wipe the display, and tell what has become of the run."""
-        self._over.set()
-        if self.run_id:
+    def observe(self, event: Event) -> None:
+        """Begin to draw with the run; wipe the display when it is over."""
+        if isinstance(event, RunStarted):
+            self._drawing.start()
+        elif isinstance(event, RunEnded):
+            self._over.set()
             self._drawing.join()
-        super().close()
+        super().observe(event)
 
     def _draw(self) -> None:
         if self._over.wait(_DELAY):

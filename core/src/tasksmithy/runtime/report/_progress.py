@@ -7,24 +7,40 @@ import sys
 import threading
 import time
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from functools import cache
 
-from tasksmithy._texts import cut, shorten
-from tasksmithy.runtime._observer import Observer, ended_by
+from tasksmithy._texts import cut
 from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.runtime.secrets._masking import masked_json
-
-if TYPE_CHECKING:
-    from tasksmithy.task._context import RunContext
-    from tasksmithy.task._template import TaskTemplate
+from tasksmithy.task._events import (
+    AttemptRetried,
+    Event,
+    ExecutionCached,
+    ExecutionCancelled,
+    ExecutionEvent,
+    ExecutionFailed,
+    ExecutionQueued,
+    ExecutionResumed,
+    ExecutionSucceeded,
+    RunEnded,
+    RunStarted,
+)
 
 FAILURES_TOLD = 10
 """Failures that get a line of their own; more of them are only counted."""
 
-_ERROR_SHOWN, _ERROR_READ = 300, 100_000  # characters
+_ERROR_SHOWN = 300  # characters
+
+_ENDS: dict[type[Event], str] = {
+    ExecutionSucceeded: "succeeded",
+    ExecutionCached: "cached",
+    ExecutionResumed: "resumed",
+    ExecutionFailed: "failed",
+    ExecutionCancelled: "cancelled",
+}
 
 
-class Lines(Observer):
+class Lines:
     """Tells failures as they come, and at the end what has become of the run.
 
     A retry is told by the task's logger. A failure that an error brings to a caller, too, is told
@@ -41,8 +57,7 @@ class Lines(Observer):
         self.counts: Counter[str] = Counter()
         self.running: dict[str, tuple[str, float]] = {}
         self._began = time.monotonic()
-        self._error: BaseException | None = None
-        self._has_report = False
+        self._failures = 0
         self._lock = threading.Lock()  # children may run in loops of several threads
 
     @property
@@ -50,105 +65,72 @@ class Lines(Observer):
         """How long the run has taken so far."""
         return time.monotonic() - self._began
 
-    def begin(self, run_id: str) -> None:
-        """Remember the run."""
-        self.run_id = run_id
-
-    def resumed(self, kept: int, lost: int) -> None:
-        """Tell it."""
-        results = "1 result is" if kept == 1 else f"{kept:,} results are"
-        without = f", {lost:,} could not be kept and will be made again" if lost else ""
-        say(f"run {self.run_id} goes on: {results} kept{without}")
-
-    def started(self, task: TaskTemplate[..., Any], context: RunContext) -> None:
-        """Count it in."""
-        with self._lock:
-            self.running[context.key] = (task.name, time.monotonic())
-            self._has_report |= task.report
-
-    def retried(self, context: RunContext, attempt: int, error: Exception) -> None:  # noqa: ARG002 - the logger tells the rest
-        """Count it."""
-        with self._lock:
-            self.counts["retries"] += 1
-
-    def succeeded(self, context: RunContext, status: str) -> None:
-        """Count it out."""
-        self._count(context, status)
-
-    def failed(self, context: RunContext, error: BaseException) -> None:
-        """Count it out, and tell it."""
-        status = ended_by(error)
-        self._count(context, status)
-        if status == "cancelled" or error is self._error:
-            return
-        self._error = error
-        told = self.counts["failed"]
-        if told <= FAILURES_TOLD:
-            say(f"failed: {printable(context.task)}: {printable(self._text(error))}")
-        if told == FAILURES_TOLD:
-            say("more failures are counted and not told one by one")
-
-    def close(self) -> None:
-        """Tell what has become of the run, if anything has."""
-        if not self.counts:
-            return
-        say(f"run {self.run_id}: {self.summary()} in {self.seconds:.1f} s")
-        if self._has_report:
-            say(f"its report: tasksmithy runs report {self.run_id}")
+    def observe(self, event: Event) -> None:
+        """Count an event, and tell it where people want to know."""
+        self._count(event)
+        self._tell(event)
 
     def summary(self) -> str:
         """How many executions ended in which way, as text."""
-        ends = ("succeeded", "cached", "resumed", "failed", "cancelled")
-        parts = [f"{self.counts[end]} {end}" for end in ends if self.counts[end]]
+        parts = [f"{self.counts[end]} {end}" for end in _ENDS.values() if self.counts[end]]
         if retries := self.counts["retries"]:
             parts.append("1 retry" if retries == 1 else f"{retries} retries")
         return ", ".join(parts) or "none ended"
 
-    def _text(self, error: BaseException) -> str:
-        # Masked before it is cut: the beginning of a secret would be left.
-        return cut(handed_out.mask(shorten(error, _ERROR_READ)), _ERROR_SHOWN)
-
-    def _count(self, context: RunContext, status: str) -> None:
+    def _count(self, event: Event) -> None:
         with self._lock:
-            self.counts[status] += 1
-            self.running.pop(context.key, None)
+            if isinstance(event, RunStarted):
+                self.run_id = event.run_id
+            elif isinstance(event, ExecutionQueued):
+                self.running[event.execution.key] = event.execution.task, time.monotonic()
+            elif isinstance(event, AttemptRetried):
+                self.counts["retries"] += 1
+            elif isinstance(event, ExecutionEvent) and (end := _ENDS.get(type(event))):
+                self.counts[end] += 1
+                self.running.pop(event.execution.key, None)
+
+    def _tell(self, event: Event) -> None:
+        if isinstance(event, ExecutionFailed):
+            self._tell_failure(event)
+        elif isinstance(event, RunStarted) and event.kept is not None:
+            results = "1 result is" if event.kept == 1 else f"{event.kept:,} results are"
+            without = ""
+            if event.lost:
+                without = f", {event.lost:,} could not be kept and will be made again"
+            say(f"run {event.run_id} goes on: {results} kept{without}")
+        elif isinstance(event, RunEnded) and self.counts:
+            say(f"run {self.run_id}: {self.summary()} in {self.seconds:.1f} s")
+            if event.has_report:
+                say(f"its report: tasksmithy runs report {self.run_id}")
+
+    def _tell_failure(self, event: ExecutionFailed) -> None:
+        if event.origin != event.execution.key:
+            return
+        self._failures += 1
+        if self._failures <= FAILURES_TOLD:
+            error = printable(cut(event.error, _ERROR_SHOWN))
+            say(f"failed: {printable(event.execution.task)}: {error}")
+        if self._failures == FAILURES_TOLD:
+            say("more failures are counted and not told one by one")
 
 
 class JsonLines(Lines):
-    """Tells everything, one JSON object a line, each with an `event`, its time and the run."""
+    """Tells every event, one JSON object a line, and at the end how many executions ended how."""
 
-    def resumed(self, kept: int, lost: int) -> None:
-        """Tell it."""
-        say_json("resumed", run=self.run_id, kept=kept, lost=lost)
+    def _tell(self, event: Event) -> None:
+        facts = {field: getattr(event, field) for field in event.__dataclass_fields__}
+        if (execution := facts.pop("execution", None)) is not None:
+            facts |= {field: getattr(execution, field) for field in execution.__dataclass_fields__}
+        if isinstance(event, RunEnded):
+            facts |= {"seconds": round(self.seconds, 3), **self.counts}
+        facts["time"] = round(event.time, 6)
+        say_json(_in_json(type(event).__name__), **facts)
 
-    def started(self, task: TaskTemplate[..., Any], context: RunContext) -> None:
-        """Tell it."""
-        super().started(task, context)
-        self._tell("started", context, group=context.group)
 
-    def retried(self, context: RunContext, attempt: int, error: Exception) -> None:
-        """Tell it."""
-        super().retried(context, attempt, error)
-        self._tell("retried", context, attempt=attempt, error=self._text(error))
-
-    def succeeded(self, context: RunContext, status: str) -> None:
-        """Tell it."""
-        self._count(context, status)
-        self._tell("ended", context, status=status)
-
-    def failed(self, context: RunContext, error: BaseException) -> None:
-        """Tell it."""
-        status = ended_by(error)
-        self._count(context, status)
-        self._tell("failed", context, status=status, error=self._text(error))
-
-    def close(self) -> None:
-        """Tell how many executions ended in which way."""
-        if self.run_id:
-            say_json("run", run=self.run_id, seconds=round(self.seconds, 3), **self.counts)
-
-    def _tell(self, event: str, context: RunContext, **facts: str | int) -> None:
-        say_json(event, run=self.run_id, task=context.task, key=context.key, **facts)
+@cache
+def _in_json(name: str) -> str:
+    """The name of an event in JSON: `attempt_failed` for `AttemptFailed`."""
+    return "".join(f"_{char.lower()}" if char.isupper() else char for char in name)[1:]
 
 
 def say(line: str) -> None:
