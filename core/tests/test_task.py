@@ -50,7 +50,7 @@ from tasksmithy import (
     run,
 )
 from tasksmithy.task._declaration import UNSET
-from tasksmithy.task._template import MAX_INLINE_IO_BYTES
+from tasksmithy.task._task_fields import MAX_INLINE_IO_BYTES
 
 INTERFACE = NativeInterface.from_types({"n": int}, {"o0": Any}, {"n": 1})
 SCTX = SerializationContext(version="v1")

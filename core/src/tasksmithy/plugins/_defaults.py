@@ -8,7 +8,6 @@ from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy.errors import NotExecutableError
-from tasksmithy.fields._cache import Cache
 from tasksmithy.task._hook import hookimpl
 from tasksmithy.task._hooks import TaskHooks
 from tasksmithy.task._interface import NativeInterface
@@ -21,13 +20,9 @@ if TYPE_CHECKING:
 
 Task = TaskTemplate[..., Any]
 
-_OF_THE_SPEC = frozenset(
-    {"name", "interface", "task_type", "task_type_version", "image", "parent_env"}
-)
-
-
-_BARE = vars(TaskTemplate(name="bare", interface=NativeInterface()))
-"""The fields of a task that says nothing of them, as a task keeps them."""
+_WITH_A_PLACE = {field.name for field in fields(TaskSpec)}
+_DEFINED = [f.name for f in fields(TaskTemplate) if f.compare and f.name not in _WITH_A_PLACE]
+"""The fields that are what a task is, and that the spec has no place of its own for."""
 
 
 class CoreDefaults:
@@ -102,7 +97,7 @@ def _stable(value: Any) -> str:
 
 
 def _is_cached(task: Task) -> bool:
-    return Cache.of(task.cache, "cache").enabled
+    return task.cache.enabled
 
 
 def _image(image: str | Image, sctx: SerializationContext) -> str:
@@ -113,12 +108,10 @@ def _image(image: str | Image, sctx: SerializationContext) -> str:
 def _definition(task: Task) -> dict[str, Any]:
     """The fields that the spec has no place of its own for, where they differ from the default."""
     definition = {}
-    for field in fields(TaskTemplate):
-        if field.name in _OF_THE_SPEC:
-            continue
-        plain = _plain(getattr(task, field.name))
-        if plain != _plain(_BARE[field.name]):
-            definition[field.name.lstrip("_")] = plain
+    for name in _DEFINED:
+        plain = _plain(getattr(task, name))
+        if plain != _BARE[name]:
+            definition[name.lstrip("_")] = plain
     if definition.get("short_name") == task.name:
         del definition["short_name"]
     return definition
@@ -130,3 +123,11 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
+
+
+_BARE = {
+    name: _plain(value)
+    for name, value in vars(TaskTemplate(name="bare", interface=NativeInterface())).items()
+    if name in _DEFINED
+}
+"""The fields of a task that says nothing of them, as a spec has them."""

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy._texts import shorten
@@ -22,9 +22,7 @@ from tasksmithy.errors import (
     TaskExitError,
     TaskTimeoutError,
 )
-from tasksmithy.fields._retry import RetryStrategy
 from tasksmithy.fields._secret import Secret
-from tasksmithy.fields._timeout import Timeout
 from tasksmithy.plugins._attempt import Attempt, Executor
 from tasksmithy.runtime._capacity import Capacity
 from tasksmithy.runtime._host import LocalHost, Parents
@@ -80,8 +78,8 @@ class Attempts:
         self._capacity = capacity
         self._events = events
         # A task keeps its fields in these forms, whatever shorthand it was given.
-        self._retries = cast("RetryStrategy", task.retries)
-        self._timeout = cast("Timeout", task.timeout)
+        self._retries = task.retries
+        self._timeout = task.timeout
         self._max_runtime = self._timeout.runtime_seconds
 
     async def in_time(self, result: Coroutine[Any, Any, T]) -> T:

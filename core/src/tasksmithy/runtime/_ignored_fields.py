@@ -1,24 +1,22 @@
-"""What a task declares and a run on this machine does not heed: said once, not passed over."""
+"""The fields of a task that a run on this machine ignores: said once, not passed over."""
 
 from __future__ import annotations
 
 import logging
+from dataclasses import fields
 from typing import Any
 
+from tasksmithy.task._field import declaration
 from tasksmithy.task._template import TaskTemplate
 
 _logger = logging.getLogger("tasksmithy.run")
 
-# What only a cluster can do, with the value that declares nothing.
-_ELSEWHERE = {
-    "image": "auto",
-    "interruptible": False,
-    "reusable": None,
-    "pod_template": None,
-    "queue": None,
-    "debuggable": False,
-    "triggers": (),
+_IGNORED = {
+    field.name: field.default
+    for field in fields(TaskTemplate)
+    if declaration(field).ignored_locally
 }
+"""The fields that only a cluster heeds, with the value that declares nothing."""
 
 
 class Unheeded:
@@ -38,18 +36,18 @@ class Unheeded:
         if task.name in self._said:
             return
         self._said.add(task.name)
-        fields = [
+        ignored = [
             name
-            for name, nothing in _ELSEWHERE.items()
+            for name, nothing in _IGNORED.items()
             if name not in heeded and getattr(task, name) != nothing
         ]
         if task.resources is not None and not self._respects_resources | ("resources" in heeded):
-            fields.append("resources (heeded with --respect-resources)")
-        if fields:
+            ignored.append("resources (heeded with --respect-resources)")
+        if ignored:
             _logger.warning(
                 "task %r declares %s, which a run on this machine does not heed",
                 task.name,
-                ", ".join(fields),
+                ", ".join(ignored),
             )
         if (task.env_vars or task.secrets) and "env_vars" not in heeded:
             _logger.warning(

@@ -7,7 +7,7 @@ import os
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.errors import NotExecutableError
@@ -26,7 +26,6 @@ from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._codec import check_inline
 
 if TYPE_CHECKING:
-    from tasksmithy.fields._cache import Cache
     from tasksmithy.runtime._event_stream import EventStream
     from tasksmithy.runtime._run_cache import RunCache
 
@@ -176,7 +175,7 @@ class LocalRun:
         self, task: Task, inputs: Mapping[str, Any], attempts: Attempts
     ) -> tuple[Any, bool]:
         """The result of a task, and whether it was in the cache."""
-        policy = cast("Cache", task.cache)  # a task keeps it in this form
+        policy = task.cache
         if not policy.enabled:
             return await attempts.in_time(self._performed(task, attempts)), False
         return await attempts.in_time(

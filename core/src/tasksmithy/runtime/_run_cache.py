@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 from tasksmithy.concurrency._threads import caller_is_blocked, in_thread
 from tasksmithy.errors import ValueEncodingError
@@ -59,7 +59,7 @@ def code_version(task: Task) -> str:
     Raises:
         PluginError: the plugin of the task's type cannot say.
     """
-    policy = cast("Cache", task.cache)  # a task keeps it in this form
+    policy = task.cache
     return policy.version_override or hooks_for(task).cache_version(task)
 
 

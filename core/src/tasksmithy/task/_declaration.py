@@ -10,12 +10,13 @@ from __future__ import annotations
 import functools
 import warnings
 from collections.abc import Callable, Mapping, Set
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum
 from typing import Any, ClassVar, Final, dataclass_transform
 
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import DefinitionError, FieldError, NotGiven
+from tasksmithy.task._field import Check, declaration, documented, redeclared, task_field
 
 FIRST_SPELLINGS: Final = {
     "friendly_name": "short_name",
@@ -37,27 +38,37 @@ class Unset(Enum):
 UNSET: Final = Unset.UNSET
 """Stands for "not given" where None, 0 and {} are values."""
 
-_TO_CHECK: Final = "fields to check"  # no identifier, so that it can be no field
+# No identifiers, so that they can be no fields.
+_TO_CHECK: Final = "fields to check"
+_GIVEN: Final = "fields given"
 
-Check = Callable[[str, Any], Any]
-"""Takes a field's name and value, gives the value to keep, raises FieldError if it is wrong."""
 
-
-@dataclass_transform(kw_only_default=True, frozen_default=True, field_specifiers=(field,))
+@dataclass_transform(
+    kw_only_default=True, frozen_default=True, field_specifiers=(task_field, field)
+)
 class Definition:
     """Base of tasks and environments.
 
-    A subclass may check and settle fields of its own in `__post_init__`, after
-    `super().__post_init__()`: raise `FieldError` there, and set a field with `self._settle(...)`.
+    A subclass declares its fields with `task_field`, or as a dataclass does. What takes several
+    fields to check it checks in `__post_init__`, after `super().__post_init__()`, and raises
+    `FieldError` there.
     """
 
     name: str
 
     _error: ClassVar[type[DefinitionError]]
-    _checks: ClassVar[Mapping[str, Check]]
+    _checks: ClassVar[Mapping[str, Check]] = {}
+    _derived: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+    _accepted: ClassVar[frozenset[str]] = frozenset()
+    _required: ClassVar[frozenset[str]] = frozenset()
+    _overridable: ClassVar[frozenset[str]] = frozenset()
+    _fill: ClassVar[Callable[..., None]]
 
     field_names: ClassVar[frozenset[str]] = frozenset()
     """The names of all fields, also of those that a subclass adds."""
+
+    fixed_fields: ClassVar[frozenset[str]] = frozenset()
+    """The names of the fields that `override` does not change."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
@@ -65,25 +76,41 @@ class Definition:
         # leaves a __hash__ alone that the class itself has.
         if "__hash__" not in cls.__dict__:
             cls.__hash__ = Definition.__hash__  # type: ignore[method-assign]
-        # Without an annotation dataclass would pass over `retries = 3` and keep the old default.
-        for name in cls.field_names & cls.__dict__.keys() - cls.__annotations__.keys():
-            cls.__annotations__[name] = Any
-        own_init = "__init__" in cls.__dict__
+        _redeclare(cls)
+        own = cls.__dict__.get("__init__")
+        if own is not None:
+            del cls.__init__
+        docstring = cls.__doc__
         dataclass(frozen=True, kw_only=True, repr=False)(cls)
-        cls.field_names = frozenset(field.name for field in fields(cls))  # type: ignore[arg-type]
-        if not own_init:
-            cls.__init__ = _explaining(cls.__init__)  # type: ignore[method-assign]
+        declared = fields(cls)  # type: ignore[arg-type]
+        if docstring is not None:
+            cls.__doc__ = documented(docstring, declared)
+        cls.field_names = frozenset(field.name for field in declared)
+        cls._accepted = frozenset(field.name for field in declared if field.init)
+        cls._required = cls._accepted - (cls.__init__.__kwdefaults__ or {}).keys()
+        said = {field.name: declaration(field) for field in declared}
+        cls._checks = {name: each.check for name, each in said.items() if each.check}
+        cls._derived = {name: each.derived for name, each in said.items() if each.derived}
+        cls._overridable = frozenset(
+            field.name
+            for field in declared
+            if field.init and said[field.name].overridable is not False
+        )
+        cls.fixed_fields = cls.field_names - cls._overridable
+        cls._fill = cls.__init__
+        cls.__init__ = own or _explaining(cls.__init__)  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
+        values, checks = self.__dict__, self._checks
         # A copy with changes has only these to check: the others were when they were given.
-        to_check = self.__dict__.pop(_TO_CHECK, self._checks)
-        for name, check in self._checks.items():
-            if name not in to_check:
-                continue
-            given = getattr(self, name)
-            settled = check(name, given)
-            if settled is not given:
-                object.__setattr__(self, name, settled)
+        for name in values.pop(_TO_CHECK, checks):
+            if name in checks and name in values:
+                values[name] = checks[name](name, values[name])
+        for name, derive in self._derived.items():
+            given = values.get(name, MISSING)
+            value = derive(self)
+            if value is not given:
+                values[name] = checks[name](name, value) if name in checks else value
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r})"
@@ -92,16 +119,22 @@ class Definition:
         return hash((type(self), self.name))
 
     def _settle(self, **values: Any) -> None:
-        """Set fields of this frozen object; for `__post_init__` alone."""
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
+        """Set fields of this frozen object."""
+        self.__dict__.update(values)
+
+    @property
+    def _given(self) -> frozenset[str]:
+        """The names of the fields that were given, to the constructor or to `override`."""
+        given: frozenset[str] = self.__dict__[_GIVEN]
+        return given
 
     def _rebuilt(self, changes: Mapping[str, Any]) -> Any:
         """A copy with `changes`, checked as a new definition is."""
         copy = object.__new__(type(self))
         # Only the fields: what else an object has may be computed from the values that change.
-        copy.__dict__.update({name: getattr(self, name) for name in self.field_names})
-        copy.__dict__.update(changes)
+        values = {name: getattr(self, name) for name in self.field_names}
+        copy.__dict__.update(values, **changes)
+        copy.__dict__[_GIVEN] = self._given | changes.keys()
         copy.__dict__[_TO_CHECK] = changes
         try:
             copy.__post_init__()
@@ -110,45 +143,40 @@ class Definition:
         return copy
 
 
-def _explaining(init: Callable[..., None]) -> Callable[..., None]:
-    """The constructor that dataclass made, with errors for the person who wrote the call."""
-    code = init.__code__
-    accepted = frozenset(code.co_varnames[1 : 1 + code.co_kwonlyargcount])
-    required = accepted - (init.__kwdefaults__ or {}).keys()
+def _redeclare(cls: type[Definition]) -> None:
+    """Let the fields of its bases that a class declares anew keep what it does not say."""
+    inherited: Mapping[str, Field[Any]] = getattr(cls, "__dataclass_fields__", {})
+    for name in cls.field_names & (cls.__dict__.keys() | cls.__annotations__.keys()):
+        # Without an annotation dataclass would pass over `retries = 3` and keep the old default.
+        cls.__annotations__.setdefault(name, inherited[name].type)
+        setattr(cls, name, redeclared(inherited[name], getattr(cls, name, MISSING)))
 
-    @functools.wraps(init)
+
+def _explaining(fill: Callable[..., None]) -> Callable[..., None]:
+    """The constructor that dataclass made, with errors for the person who wrote the call.
+
+    Where a class has a constructor of its own and calls this one of its base, the fields and their
+    defaults are those of the class.
+    """
+
+    @functools.wraps(fill)
     def __init__(self: Definition, *args: Any, **given: Any) -> None:  # noqa: N807
-        if type(self).__init__ is not __init__:
-            given = _with_own_fields(self, accepted, given)
-        if args or not (given.keys() <= accepted and given.keys() >= required):
-            given = _as_accepted(type(self), args, given, accepted, required)
-        self.__dict__[_TO_CHECK] = self._checks
+        cls, names = type(self), given.keys()
+        if args or not (names <= cls._accepted and names >= cls._required):
+            given = _as_accepted(cls, args, given, cls._accepted, cls._required)
+        self.__dict__[_GIVEN] = frozenset(given)
+        self.__dict__[_TO_CHECK] = cls._checks
         try:
-            init(self, **given)
+            cls._fill(self, **given)
         except FieldError as error:
             raise _named(self._error, given["name"], error) from None
         if _TO_CHECK in self.__dict__:
             raise TypeError(
-                f"{type(self).__name__}.__post_init__ does not call super().__post_init__(), which "
+                f"{cls.__name__}.__post_init__ does not call super().__post_init__(), which "
                 "checks the other fields"
             )
 
     return __init__
-
-
-def _with_own_fields(
-    self: Definition, accepted: frozenset[str], given: dict[str, Any]
-) -> dict[str, Any]:
-    """Set what a class adds that has a constructor of its own, and called that of its base."""
-    others = dict(given)
-    for own in fields(self):  # type: ignore[arg-type]
-        if own.name in accepted:
-            continue
-        if own.name in given:
-            object.__setattr__(self, own.name, others.pop(own.name))
-        elif own.default_factory is not MISSING:
-            object.__setattr__(self, own.name, own.default_factory())
-    return others
 
 
 def _as_accepted(

@@ -6,47 +6,23 @@ import inspect
 import re
 import weakref
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field, fields
 from pathlib import Path
 from types import CodeType
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    ClassVar,
-    Final,
-    Literal,
-    ParamSpec,
-    Protocol,
-    TypedDict,
-    TypeVar,
-    Unpack,
-    cast,
-    overload,
-)
+from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
 
 from tasksmithy import checks
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy._texts import shorten
 from tasksmithy.errors import EnvironmentDefinitionError, FieldError, TaskDefinitionError
-from tasksmithy.fields._cache import CacheRequest
-from tasksmithy.fields._documentation import Documentation
-from tasksmithy.fields._resources import Resources
-from tasksmithy.fields._retry import RetryStrategy
-from tasksmithy.fields._reuse import ReusePolicy
-from tasksmithy.fields._secret import SecretRequest
-from tasksmithy.fields._timeout import TimeoutType
-from tasksmithy.task._declaration import Check, Definition, current_spellings
+from tasksmithy.task._declaration import current_spellings
+from tasksmithy.task._field import task_field
 from tasksmithy.task._interface import NativeInterface
+from tasksmithy.task._task_fields import SharedFields, TaskFields
 from tasksmithy.task._template import TaskTemplate
-
-if TYPE_CHECKING:  # most tasks have none of these, and would wait for their import
-    from tasksmithy.fields._image import Image
-    from tasksmithy.fields._link import Link
-    from tasksmithy.fields._pod import PodTemplate
-    from tasksmithy.fields._trigger import Trigger
 
 P = ParamSpec("P")
 R = TypeVar("R")
+F = ParamSpec("F")
 
 _NOT_OF_ONE_TASK: Final = {
     "name": "a task is called <environment>.<function>; short_name is for display",
@@ -81,32 +57,34 @@ def _environments(name: str, value: object) -> list[TaskEnvironment]:
     return list(dict.fromkeys(value))
 
 
-class TaskFields(TypedDict, total=False):
-    """What `TaskEnvironment.task` accepts for one task; see `TaskTemplate`."""
+class _Decorator(Generic[F]):
+    """What a type checker sees of `env.task`: it takes the fields in F, each of its type."""
 
-    short_name: str
-    task_type_version: int
-    image: str | Image
-    resources: Resources | None
-    cache: CacheRequest
-    interruptible: bool
-    retries: int | RetryStrategy
-    reusable: ReusePolicy | None
-    docs: str | Documentation
-    env_vars: Mapping[str, str] | None
-    secrets: SecretRequest | None
-    timeout: TimeoutType | None
-    pod_template: str | PodTemplate | None
-    report: bool
-    queue: str | None
-    debuggable: bool
-    entrypoint: bool
-    max_inline_io_bytes: int
-    triggers: Trigger | Sequence[Trigger]
-    links: Link | Sequence[Link]
+    if TYPE_CHECKING:
+
+        @overload
+        def __call__(self, func: Callable[P, R], /) -> TaskTemplate[P, R]: ...  # type: ignore[overload-overlap]
+        @overload
+        def __call__(
+            self, *args: F.args, **fields: F.kwargs
+        ) -> Callable[[Callable[P, R]], TaskTemplate[P, R]]: ...
+        def __call__(self, *args: Any, **fields: Any) -> Any: ...
 
 
-class TaskEnvironment(Definition):
+class _DecoratorOfAnEnvironment(Generic[F]):
+    if TYPE_CHECKING:
+
+        def __get__(self, env: object, owner: Any) -> _Decorator[F]: ...
+
+
+def _taking(
+    _: Callable[F, TaskFields],
+) -> Callable[[Callable[..., Any]], _DecoratorOfAnEnvironment[F]]:
+    """Let the decorator take what the constructor of a class of fields takes."""
+    return lambda method: cast("_DecoratorOfAnEnvironment[F]", method)
+
+
+class TaskEnvironment(SharedFields):
     """Where tasks are defined: what is given here is given to every task in it.
 
     >>> env = TaskEnvironment(name="etl", resources=Resources(cpu=1, memory="500Mi"))
@@ -116,55 +94,29 @@ class TaskEnvironment(Definition):
     >>> double.name
     'etl.double'
 
-    Args:
-        name: name of the environment; its tasks are called `<environment>.<function>`.
-        image, resources, env_vars, secrets, cache, reusable, pod_template, queue, interruptible:
-            as in `TaskTemplate`; a task may say otherwise for itself.
-        plugin_config: configuration of a task type; its class chooses the type of the functions.
-        description: what the environment is for.
-        depends_on: environments whose tasks are called from here.
-
     Raises:
         EnvironmentDefinitionError: a field is unknown or missing, or its value is not allowed.
     """
 
-    name: str
-    image: str | Image | Literal["auto"] = "auto"
-    resources: Resources | None = None
-    env_vars: Mapping[str, str] | None = None
-    secrets: SecretRequest | None = None
-    cache: CacheRequest = "disable"
-    reusable: ReusePolicy | None = None
-    pod_template: str | PodTemplate | None = None
-    queue: str | None = None
-    interruptible: bool = False
-    plugin_config: Any = None
-    description: str = ""
-    depends_on: Sequence[TaskEnvironment] = ()
-    _tasks: dict[str, TaskTemplate[..., Any]] = field(
+    name: str = task_field(
+        check=checks.non_empty,
+        doc="name of the environment; its tasks are called `<environment>.<function>`.",
+    )
+    plugin_config: Any = task_field(
+        default=None,
+        doc="configuration of a task type; its class chooses the type of the functions.",
+    )
+    description: str = task_field(default="", check=checks.text, doc="what the environment is for.")
+    depends_on: Sequence[TaskEnvironment] = task_field(
+        default=(),
+        check=_environments,
+        doc="environments whose tasks are called from here.",
+    )
+    _tasks: dict[str, TaskTemplate[..., Any]] = task_field(
         init=False, repr=False, compare=False, default_factory=dict
     )
 
     _error = EnvironmentDefinitionError
-    _checks: ClassVar[Mapping[str, Check]] = {
-        **{
-            name: TaskTemplate._checks[name]  # noqa: SLF001 - the same fields, checked alike
-            for name in (
-                "name",
-                "image",
-                "resources",
-                "env_vars",
-                "secrets",
-                "cache",
-                "reusable",
-                "pod_template",
-                "queue",
-                "interruptible",
-            )
-        },
-        "description": checks.text,
-        "depends_on": _environments,
-    }
 
     @property
     def tasks(self) -> Mapping[str, TaskTemplate[..., Any]]:
@@ -200,7 +152,7 @@ class TaskEnvironment(Definition):
         Raises:
             EnvironmentDefinitionError: a field is unknown, or its value is not allowed.
         """
-        given = {f.name: getattr(self, f.name) for f in fields(self) if f.init}
+        given = {name: getattr(self, name) for name in self._given}
         changes = current_spellings(self._error, name, changes, self.field_names, stacklevel=3)
         return type(self)(**{**given, **changes, "name": name})
 
@@ -217,12 +169,7 @@ class TaskEnvironment(Definition):
         merged = _environments("depends_on", [*self.depends_on, *environments])
         self._settle(depends_on=merged)
 
-    @overload
-    def task(self, func: Callable[P, R], /) -> TaskTemplate[P, R]: ...
-    @overload
-    def task(
-        self, /, **fields: Unpack[TaskFields]
-    ) -> Callable[[Callable[P, R]], TaskTemplate[P, R]]: ...
+    @_taking(TaskFields)
     def task(self, func: Callable[..., Any] | None = None, /, **fields: Any) -> Any:
         """Make a function a task of this environment: `@env.task`, or `@env.task(retries=2)`.
 
@@ -249,10 +196,9 @@ class TaskEnvironment(Definition):
         given = current_spellings(
             TaskDefinitionError, name, given, template.field_names, stacklevel=4
         )
-        shared = self.field_names & TaskTemplate.field_names
         own = {
             "docs": func.__doc__,
-            **{field: getattr(self, field) for field in shared},
+            **{field: getattr(self, field) for field in self._given & SharedFields.field_names},
             **given,
             "name": name,
         }

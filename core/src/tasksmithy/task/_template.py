@@ -5,8 +5,8 @@ from __future__ import annotations
 import functools
 import inspect
 import weakref
-from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import field
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import fields
 from types import FunctionType
 from typing import (
     TYPE_CHECKING,
@@ -25,25 +25,27 @@ from typing import (
 from tasksmithy import checks
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError, TaskDefinitionError
-from tasksmithy.fields._cache import Cache, CacheRequest
-from tasksmithy.fields._documentation import Documentation
-from tasksmithy.fields._resources import Resources
-from tasksmithy.fields._retry import RetryStrategy
-from tasksmithy.fields._reuse import ReusePolicy
-from tasksmithy.fields._secret import SecretRequest, secrets_of
-from tasksmithy.fields._timeout import Timeout, TimeoutType
-from tasksmithy.task._attempt import pre_execute_post
 from tasksmithy.task._context import RunContext, current
-from tasksmithy.task._declaration import UNSET, Check, Definition, Unset, current_spellings
+from tasksmithy.task._declaration import UNSET, Unset, current_spellings
+from tasksmithy.task._field import task_field
 from tasksmithy.task._hooks import hooks_for, is_answering
 from tasksmithy.task._interface import NativeInterface
 from tasksmithy.task._spec import DataLoadingConfig, SerializationContext, Sql
+from tasksmithy.task._task_fields import TaskFields
 
-if TYPE_CHECKING:  # most tasks have none of these, and would wait for their import
+if TYPE_CHECKING:
+    from tasksmithy.fields._cache import Cache, CacheRequest
+    from tasksmithy.fields._documentation import Documentation
     from tasksmithy.fields._image import Image
     from tasksmithy.fields._link import Link
     from tasksmithy.fields._pod import PodTemplate
+    from tasksmithy.fields._resources import Resources
+    from tasksmithy.fields._retry import RetryStrategy
+    from tasksmithy.fields._reuse import ReusePolicy
+    from tasksmithy.fields._secret import Secret, SecretRequest
+    from tasksmithy.fields._timeout import Timeout, TimeoutType
     from tasksmithy.fields._trigger import Trigger
+    from tasksmithy.task._field import Converted
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -51,8 +53,6 @@ T = TypeVar("T")
 Q = ParamSpec("Q")
 S = TypeVar("S", bound="TaskTemplate[..., Any]")
 
-MAX_INLINE_IO_BYTES: Final = 10 * 1024 * 1024
-"""Default of `max_inline_io_bytes`: 10 MiB."""
 
 _HELD_BY_REUSE: Final = ("resources", "env_vars", "secrets")
 
@@ -63,69 +63,14 @@ def _interface(name: str, value: object) -> NativeInterface:
     return checks.checked(name, value)
 
 
-def _image(name: str, value: Any) -> str | Image:
-    if value == "auto":
-        return "auto"
-    from tasksmithy.fields._image import Image
-
-    return Image.of(value, name)
-
-
-def _pod_template(name: str, value: object) -> object:
-    if value is None or isinstance(value, str):
-        return value if value is None else checks.non_empty(name, value)
-    from tasksmithy.fields._pod import PodTemplate
-
-    return _instance(PodTemplate)(name, value)
-
-
-def _triggers(name: str, value: object) -> object:
-    if value == ():
-        return ()
-    from tasksmithy.fields._trigger import Trigger
-
-    return _each(Trigger)(name, value)
-
-
-def _links(name: str, value: object) -> object:
-    if value == ():
-        return ()
-    from tasksmithy.fields._link import Link
-
-    return _each(Link)(name, value)
-
-
-def _instance(kind: type[Any]) -> Check:
-    def check(name: str, value: object) -> object:
-        if value is None:
-            return None
-        if not isinstance(value, kind):
-            raise FieldError(name, value, f"a {kind.__name__} or None")
-        return checks.checked(name, value)
-
-    return check
-
-
 def _reference(name: str, value: object) -> object:
     if value is not None and not isinstance(value, weakref.ReferenceType):
         raise FieldError(name, value, "a weak reference to a TaskEnvironment, or None")
     return value
 
 
-def _each(kind: type[Any]) -> Check:
-    def check(name: str, value: object) -> tuple[Any, ...]:
-        items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
-        for index, item in enumerate(items):
-            if not isinstance(item, kind):
-                raise FieldError(f"{name}[{index}]", item, f"a {kind.__name__}")
-            checks.checked(f"{name}[{index}]", item)
-        return items
-
-    return check
-
-
-def _optional(check: Check) -> Check:
-    return lambda name, value: None if value is None else check(name, value)
+def _optional_name(name: str, value: object) -> str | None:
+    return None if value is None else checks.non_empty(name, value)
 
 
 def hook_call(method: Callable[Concatenate[S, Q], T]) -> Callable[Concatenate[S, Q], T]:
@@ -148,7 +93,7 @@ def hook_call(method: Callable[Concatenate[S, Q], T]) -> Callable[Concatenate[S,
     return call
 
 
-class TaskTemplate(Definition, Generic[P, R]):
+class TaskTemplate(TaskFields, Generic[P, R]):
     """A task: a name, an interface, a task type, and how it is to be run.
 
     A subclass names its task type in the class line, needs no decorator, and declares fields of
@@ -157,102 +102,55 @@ class TaskTemplate(Definition, Generic[P, R]):
     A template is frozen, hashable, and can be pickled (without its environment). Every field is
     checked when the task is defined.
 
-    Args:
-        name: name of the task, unique in a deployment.
-        interface: typed inputs and outputs.
-        short_name: name for display; the name, where it is empty.
-        task_type: the task type whose plugin answers for the task.
-        task_type_version: version of the task type's wire format.
-        image: image reference, an `Image`, or `"auto"` for the default image.
-        resources: compute resources.
-        cache: cache policy: `"auto"`, `"override"`, `"disable"` or a `Cache`.
-        interruptible: whether the task may run on machines that can be taken away.
-        retries: how many retries follow a failed attempt, or a `RetryStrategy`.
-        reusable: how containers are kept for several executions, or None for one each.
-        docs: documentation; text is its description.
-        env_vars: environment variables.
-        secrets: secrets that are handed out to the task.
-        timeout: bounds on the task's time; a number is `max_runtime` in seconds.
-        pod_template: a pod template, or the name of one that the cluster has.
-        report: whether the tabs that the task adds with `tasksmithy.report` are kept.
-        queue: the queue to run in, or None for the default one.
-        debuggable: whether the task can be debugged where it runs.
-        entrypoint: whether the task is where an execution of its module starts.
-        parent_env: weak reference to the environment that the task belongs to.
-        parent_env_name: name of that environment.
-        ref: whether this is a reference to a task that is deployed elsewhere.
-        max_inline_io_bytes: largest size of inputs or outputs passed inline, in bytes.
-        triggers: what starts the task by time.
-        links: links shown beside the task.
-
     Raises:
         TaskDefinitionError: a field is unknown or missing, or its value is not allowed.
     """
 
-    name: str
-    interface: NativeInterface
-    short_name: str = ""
-    task_type: str = "python"
-    task_type_version: int = 0
-    image: str | Image | Literal["auto"] = "auto"
-    resources: Resources | None = None
-    cache: CacheRequest = "disable"
-    interruptible: bool = False
-    retries: int | RetryStrategy = 0
-    reusable: ReusePolicy | None = None
-    docs: Documentation | None = None
-    env_vars: Mapping[str, str] | None = None
-    secrets: SecretRequest | None = None
-    timeout: TimeoutType | None = None
-    pod_template: str | PodTemplate | None = None
-    report: bool = False
-    queue: str | None = None
-    debuggable: bool = False
-    entrypoint: bool = False
-    parent_env: weakref.ReferenceType[Any] | None = field(default=None, repr=False, compare=False)
-    parent_env_name: str | None = None
-    ref: bool = False
-    max_inline_io_bytes: int = MAX_INLINE_IO_BYTES
-    triggers: tuple[Trigger, ...] = ()
-    links: tuple[Link, ...] = ()
-    _call_as_synchronous: bool = field(default=False, repr=False)
+    name: str = task_field(
+        check=checks.non_empty, overridable=False, doc="name of the task, unique in a deployment."
+    )
+    interface: NativeInterface = task_field(
+        check=_interface, overridable=False, doc="typed inputs and outputs."
+    )
+    task_type: str = task_field(
+        default="python",
+        check=checks.non_empty,
+        overridable=False,
+        doc="the task type whose plugin answers for the task.",
+    )
+    parent_env: weakref.ReferenceType[Any] | None = task_field(
+        default=None,
+        repr=False,
+        compare=False,
+        check=_reference,
+        overridable=False,
+        doc="weak reference to the environment that the task belongs to.",
+    )
+    parent_env_name: str | None = task_field(
+        default=None,
+        check=_optional_name,
+        overridable=False,
+        doc="name of that environment.",
+    )
+    ref: bool = task_field(
+        default=False,
+        check=checks.boolean,
+        doc="whether this is a reference to a task that is deployed elsewhere.",
+    )
+    _call_as_synchronous: bool = task_field(default=False, repr=False, check=checks.boolean)
+
+    if TYPE_CHECKING:
+        # mypy reads a `Converted` that a frozen class inherits as what may be given.
+        image: Converted[str | Image, Image | Literal["auto"]] = task_field(default=...)
+        secrets: Converted[SecretRequest | None, tuple[Secret, ...]] = task_field(default=...)
+        cache: Converted[CacheRequest, Cache] = task_field(default=...)
+        retries: Converted[int | RetryStrategy, RetryStrategy] = task_field(default=...)
+        docs: Converted[str | Documentation | None, Documentation | None] = task_field(default=...)
+        timeout: Converted[TimeoutType | None, Timeout] = task_field(default=...)
 
     overridden_hooks: ClassVar[frozenset[str]] = frozenset()
-    fixed_fields: ClassVar[frozenset[str]] = frozenset(
-        {"name", "image", "docs", "interface", "task_type", "parent_env", "parent_env_name"}
-    )
-    """The names of the fields that `override` does not change."""
 
     _error = TaskDefinitionError
-    _checks: ClassVar[Mapping[str, Check]] = {
-        "name": checks.non_empty,
-        "interface": _interface,
-        "short_name": checks.text,
-        "task_type": checks.non_empty,
-        "task_type_version": lambda name, value: checks.integer(name, value, 0),
-        "image": _image,
-        "resources": _instance(Resources),
-        "cache": lambda name, value: Cache.of(value, name),
-        "interruptible": checks.boolean,
-        "retries": lambda name, value: RetryStrategy.of(value, name),
-        "reusable": _instance(ReusePolicy),
-        "docs": lambda name, value: Documentation.of(value, name),
-        "env_vars": _optional(checks.env_vars),
-        "secrets": lambda name, value: secrets_of(value, name),
-        "timeout": lambda name, value: Timeout.of(value, name),
-        "pod_template": _pod_template,
-        "report": checks.boolean,
-        "queue": _optional(checks.non_empty),
-        "debuggable": checks.boolean,
-        "entrypoint": checks.boolean,
-        "parent_env": _reference,
-        "parent_env_name": _optional(checks.non_empty),
-        "ref": checks.boolean,
-        "max_inline_io_bytes": lambda name, value: checks.integer(name, value, 0),
-        "triggers": _triggers,
-        "links": _links,
-        "_call_as_synchronous": checks.boolean,
-    }
 
     def __init_subclass__(cls, *, task_type: str | None = None) -> None:
         if task_type is not None:
@@ -272,10 +170,8 @@ class TaskTemplate(Definition, Generic[P, R]):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not self.short_name:
-            self._settle(short_name=self.name)
         known = self.interface.inputs
-        for name in cast("Cache", self.cache).ignored:
+        for name in self.cache.ignored:
             if name not in known:
                 allowed = f"names of its inputs ({', '.join(known) or 'it has none'})"
                 raise FieldError(
@@ -383,76 +279,88 @@ class TaskTemplate(Definition, Generic[P, R]):
 
     # Overriding
 
-    def override(
-        self,
-        *,
-        short_name: str | Unset = UNSET,
-        resources: Resources | Unset | None = UNSET,
-        cache: CacheRequest | Unset = UNSET,
-        retries: int | RetryStrategy | Unset = UNSET,
-        timeout: TimeoutType | Unset | None = UNSET,
-        reusable: ReusePolicy | Literal["off"] | Unset | None = UNSET,
-        env_vars: Mapping[str, str] | Unset | None = UNSET,
-        secrets: SecretRequest | Unset | None = UNSET,
-        max_inline_io_bytes: int | Unset = UNSET,
-        pod_template: str | PodTemplate | Unset | None = UNSET,
-        queue: str | Unset | None = UNSET,
-        interruptible: bool | Unset = UNSET,
-        entrypoint: bool | Unset = UNSET,
-        links: tuple[Link, ...] | Unset = UNSET,
-        **kwargs: Any,
-    ) -> TaskTemplate[P, R]:
-        """The same task with other values in the given fields; a value replaces, nothing merges.
+    if TYPE_CHECKING:
 
-        What is given is set, also None, 0, "" and {}. A field that the task type adds is given
-        by its name. `reusable="off"` means None.
+        def override(
+            self,
+            *,
+            short_name: str | Unset = UNSET,
+            task_type_version: int | Unset = UNSET,
+            resources: Resources | Unset | None = UNSET,
+            cache: CacheRequest | Unset = UNSET,
+            interruptible: bool | Unset = UNSET,
+            retries: int | RetryStrategy | Unset = UNSET,
+            reusable: ReusePolicy | Literal["off"] | Unset | None = UNSET,
+            env_vars: Mapping[str, str] | Unset | None = UNSET,
+            secrets: SecretRequest | Unset | None = UNSET,
+            timeout: TimeoutType | Unset | None = UNSET,
+            pod_template: str | PodTemplate | Unset | None = UNSET,
+            report: bool | Unset = UNSET,
+            queue: str | Unset | None = UNSET,
+            debuggable: bool | Unset = UNSET,
+            entrypoint: bool | Unset = UNSET,
+            ref: bool | Unset = UNSET,
+            max_inline_io_bytes: int | Unset = UNSET,
+            triggers: Trigger | Sequence[Trigger] | Unset = UNSET,
+            links: Link | Sequence[Link] | Unset = UNSET,
+            **own: Any,
+        ) -> TaskTemplate[P, R]: ...
 
-        Raises:
-            TaskDefinitionError: the value is not allowed, the field is unknown or fixed (name,
-                image, docs, interface, task type, environment), or it is resources, env_vars or
-                secrets of a reusable task: containers that are kept cannot change them.
-        """
-        named = {
-            "short_name": short_name,
-            "resources": resources,
-            "cache": cache,
-            "retries": retries,
-            "timeout": timeout,
-            "reusable": reusable,
-            "env_vars": env_vars,
-            "secrets": secrets,
-            "max_inline_io_bytes": max_inline_io_bytes,
-            "pod_template": pod_template,
-            "queue": queue,
-            "interruptible": interruptible,
-            "entrypoint": entrypoint,
-            "links": links,
-        }
-        changes = {name: value for name, value in named.items() if value is not UNSET}
-        if kwargs:
-            changes = self._with_others(changes, kwargs)
-        if changes.get("reusable") == "off":
-            changes["reusable"] = None
-        elif self.reusable is not None or changes.get("reusable") is not None:
-            for name in _HELD_BY_REUSE:
-                if name in changes:
-                    allowed = f"no {name} for a reusable task, or reusable='off' with it"
-                    raise self._error(self.name, name, changes[name], allowed)
-        return cast("TaskTemplate[P, R]", self._rebuilt(changes))
+    else:
 
-    def _with_others(self, changes: dict[str, Any], others: Mapping[str, Any]) -> dict[str, Any]:
-        """`changes` and those that are no named parameters, all of them fields that may change."""
-        given = changes | {name: value for name, value in others.items() if value is not UNSET}
-        given = current_spellings(self._error, self.name, given, self.field_names, stacklevel=4)
-        for name, value in given.items():
+        def override(self, **changes):
+            """The same task with other values in the given fields; a value replaces.
+
+            What is given is set, also None, 0, "" and {}; nothing merges. A field that the task
+            type adds is given by its name. `reusable="off"` means None.
+
+            Raises:
+                TaskDefinitionError: the value is not allowed, the field is unknown or fixed (name,
+                    image, docs, interface, task type, environment), or it is resources, env_vars
+                    or secrets of a reusable task: containers that are kept cannot change them.
+            """
+            changes = {name: value for name, value in changes.items() if value is not UNSET}
+            if not changes.keys() <= self._overridable:
+                changes = self._as_overridable(changes)
+            if changes.get("reusable") == "off":
+                changes["reusable"] = None
+            elif self.reusable is not None or changes.get("reusable") is not None:
+                for name in _HELD_BY_REUSE:
+                    if name in changes:
+                        allowed = f"no {name} for a reusable task, or reusable='off' with it"
+                        raise self._error(self.name, name, changes[name], allowed)
+            return self._rebuilt(changes)
+
+    def _as_overridable(self, given: Mapping[str, Any]) -> dict[str, Any]:
+        """`given` in the spellings of today, all of them fields that may change."""
+        changes = current_spellings(self._error, self.name, given, self.field_names, stacklevel=4)
+        for name, value in changes.items():
             if name in self.fixed_fields:
                 allowed = f"no {name}: it is fixed when the task is defined"
                 raise self._error(self.name, name, value, allowed)
             if name not in self.field_names:
-                overridable = self.field_names - self.fixed_fields
-                allowed = f"a field of {type(self).__name__}{near_misses(name, overridable)}"
+                close = near_misses(name, self._overridable)
+                allowed = f"a field of {type(self).__name__}{close}"
                 raise self._error(self.name, name, value, allowed)
-        return given
+        return changes
+
+
+def _override_signature() -> inspect.Signature:
+    """The parameters of `override`: the fields that it changes, and those of a task type."""
+    named = [
+        inspect.Parameter(
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=UNSET, annotation=field.type
+        )
+        for field in fields(TaskTemplate)
+        if field.name not in TaskTemplate.fixed_fields and not field.name.startswith("_")
+    ]
+    first = inspect.Parameter("self", inspect.Parameter.POSITIONAL_OR_KEYWORD)
+    return inspect.Signature(
+        [first, *named, inspect.Parameter("own", inspect.Parameter.VAR_KEYWORD)]
+    )
+
+
+TaskTemplate.override.__signature__ = _override_signature()  # type: ignore[attr-defined]
 
 
 def _waited_for(result: Coroutine[Any, Any, Any]) -> Any:

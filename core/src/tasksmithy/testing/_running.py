@@ -21,7 +21,6 @@ from tasksmithy.errors import (
     TaskTimeoutError,
     ValueEncodingError,
 )
-from tasksmithy.fields._secret import secrets_of
 from tasksmithy.runtime._run import arun
 from tasksmithy.task._context import RunContext
 from tasksmithy.task._hook import hookimpl
@@ -205,7 +204,7 @@ class RunningChecks(Subject):
         """The value of a secret is in no spec, repr, output, log and error."""
         self._need("secrets")
         task = self._runnable()
-        secrets = secrets_of(task.secrets, "secrets")
+        secrets = task.secrets
         if not secrets:
             fail(
                 f"{type(self).__name__} has the capability 'secrets', and task {task.name!r} of "

@@ -25,7 +25,7 @@ from typing import Any
 
 from tasksmithy.concurrency._threads import in_thread
 from tasksmithy.errors import SecretNotFoundError, TasksmithyError
-from tasksmithy.fields._secret import Secret, secrets_of
+from tasksmithy.fields._secret import Secret
 from tasksmithy.plugins._settings import Settings
 from tasksmithy.runtime.secrets import _dotenv as dotenv
 from tasksmithy.runtime.secrets._exits import hand_out
@@ -86,7 +86,7 @@ async def resolve(
         HookError: a `resolve_secret` hook raised, or returned what is no str.
         SettingsError: a line of a file of values is no NAME=value.
     """
-    secrets = secrets_of(task.secrets, "secrets")
+    secrets = task.secrets
     if not secrets:
         return {}
 
