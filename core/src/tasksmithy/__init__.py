@@ -105,6 +105,8 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.task._events import ExecutionSucceeded as ExecutionSucceeded
     from tasksmithy.task._events import RunEnded as RunEnded
     from tasksmithy.task._events import RunStarted as RunStarted
+    from tasksmithy.task._field import Converted as Converted
+    from tasksmithy.task._field import task_field as task_field
     from tasksmithy.task._hook import hookimpl as hookimpl
     from tasksmithy.task._hook import hookspec as hookspec
     from tasksmithy.task._hookspecs import TaskTemplateSpec as TaskTemplateSpec
@@ -177,6 +179,8 @@ _HOMES = {
     "hookimpl": "task._hook",
     "hookspec": "task._hook",
     "Image": "fields._image",
+    "Converted": "task._field",
+    "task_field": "task._field",
     "NativeInterface": "task._interface",
     "Link": "fields._link",
     "PodTemplate": "fields._pod",

@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     )
     from tasksmithy.fields._pod import pod_spec_from_resources as pod_spec_from_resources
     from tasksmithy.fields._quantity import Quantity as Quantity
-    from tasksmithy.fields._secret import secrets_of as secrets_of
     from tasksmithy.plugins._config_registry import TaskPluginRegistry as TaskPluginRegistry
     from tasksmithy.runtime._run import is_initialized as is_initialized
     from tasksmithy.task._declaration import UNSET as UNSET
@@ -43,7 +42,6 @@ _HOMES = {
     "PRIMARY_CONTAINER_DEFAULT_NAME": "fields._pod",
     "pod_spec_from_resources": "fields._pod",
     "Quantity": "fields._quantity",
-    "secrets_of": "fields._secret",
     "TaskPluginRegistry": "plugins._config_registry",
     "is_initialized": "runtime._run",
     "UNSET": "task._declaration",

@@ -25,6 +25,7 @@ from typing import (
 from tasksmithy import checks
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError, TaskDefinitionError
+from tasksmithy.task._attempt import pre_execute_post
 from tasksmithy.task._context import RunContext, current
 from tasksmithy.task._declaration import UNSET, Unset, current_spellings
 from tasksmithy.task._field import task_field

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from tasksmithy import RunContext, Secret
+from tasksmithy import RunContext, Secret, TaskTemplate
 from tasksmithy.errors import InputError
-from tasksmithy.extend import secrets_of
 from tasksmithy_container.inputs import Mount
 from tasksmithy_container.scratch import Scratch
-from tasksmithy_container.task import ContainerTask
 
 
 def secret_values(ctx: RunContext) -> Mapping[Secret, str]:
@@ -22,13 +21,13 @@ def secret_environment(values: Mapping[Secret, str]) -> dict[str, str]:
     return {secret.env_name: value for secret, value in values.items() if secret.env_name}
 
 
-def check_secrets(task: ContainerTask, values: Mapping[Secret, str]) -> None:
+def check_secrets(task: TaskTemplate[..., Any], values: Mapping[Secret, str]) -> None:
     """Check that every secret of the task has a value, which its variable can hold.
 
     Raises:
         InputError: one has none, as outside a run, or has a NUL.
     """
-    for secret in secrets_of(task.secrets, "secrets"):
+    for secret in task.secrets:
         if secret not in values:
             problem = f"secret {secret.key!r} has no value here: only a run hands out secrets"
             raise InputError(task.name, problem)

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
 
-from tasksmithy import SerializationContext, TaskTemplate
+from tasksmithy import SerializationContext, TaskTemplate, task_field
 from tasksmithy.errors import FieldError, TaskDefinitionError
 from tasksmithy.extend import TaskPluginRegistry
 
@@ -51,6 +51,12 @@ class FunctionReference(NamedTuple):
         return cast("AsyncFunctionTaskTemplate[..., Any]", task).func
 
 
+def _function(name: str, value: object) -> object:
+    if not callable(value):
+        raise FieldError(name, value, "a function")
+    return value
+
+
 class AsyncFunctionTaskTemplate(TaskTemplate[P, R], task_type="python"):
     """A task whose code is a Python function: what `TaskEnvironment.task` makes of one.
 
@@ -65,25 +71,25 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R], task_type="python"):
     An async function runs in the event loop and is called with `await`; a sync function runs in a
     thread and is called without. Called outside a run, a task is simply its function.
 
-    Args:
-        func: the function.
-        plugin_config: configuration of a task type that builds on this one, or None.
-
     Raises:
         TaskDefinitionError: a field's value is not allowed, or `func` is no function.
     """
 
-    func: Callable[P, R]
-    plugin_config: Any = None
-
-    fixed_fields = TaskTemplate.fixed_fields | {"func"}  # the interface is that function's
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not callable(self.func):
-            raise FieldError("func", self.func, "a function")
-        if not inspect.iscoroutinefunction(self.func):
-            self._settle(_call_as_synchronous=True)
+    func: Callable[P, R] = task_field(
+        check=_function,
+        overridable=False,  # the interface is that function's
+        doc="the function.",
+    )
+    plugin_config: Any = task_field(
+        default=None, doc="configuration of a task type that builds on this one, or None."
+    )
+    _call_as_synchronous: bool = task_field(
+        default=False,
+        repr=False,
+        derived=lambda task: (
+            task._call_as_synchronous or not inspect.iscoroutinefunction(task.func)  # noqa: SLF001
+        ),
+    )
 
     def forward(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function: no retries, no policies, no record, as a unit test wants it."""
@@ -115,9 +121,11 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R], task_type="python"):
             return super()._rebuilt(changes)
         # Another configuration is another task type: the task becomes one of that type's class.
         template = _template(self.name, changes["plugin_config"])
-        fields = template.field_names - {"task_type", "task_type_version"}
-        kept = {name: value for name, value in vars(self).items() if name in fields}
-        return cast("Callable[..., Any]", template)(**{**kept, **changes})
+        # What was given is kept; what was not is as the class of the other type has it.
+        given = (self._given | changes.keys()) - {"task_type", "task_type_version"}
+        fields = {name: getattr(self, name) for name in given & template.field_names}
+        fields |= {"parent_env": self.parent_env, "parent_env_name": self.parent_env_name}
+        return cast("Callable[..., Any]", template)(**{**fields, **changes})
 
 
 def _template(task: str, plugin_config: object) -> type[TaskTemplate[..., Any]]:

@@ -5,36 +5,42 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from tasksmithy import Secret, TaskTemplate, checks
+from tasksmithy import Converted, Secret, SecretRequest, TaskTemplate, checks, task_field
 from tasksmithy.errors import FieldError
-from tasksmithy.extend import secrets_of
 from tasksmithy_sql.url import ALLOWED, DatabaseURL
 
 if TYPE_CHECKING:
     from tasksmithy_sql.config import SQLConfig
 
 
+def _database(name: str, value: Any) -> Any:
+    located(name, value)
+    return value
+
+
+def _with_password(task: DatabaseTask) -> tuple[Secret, ...]:
+    password = task.password
+    if password is None or password in task.secrets:
+        return task.secrets
+    return (*task.secrets, password)
+
+
 class DatabaseTask(TaskTemplate[..., Coroutine[Any, Any, Any]], task_type="sql"):
-    """A task that a database performs.
+    """A task that a database performs."""
 
-    Args:
-        database: `duckdb://` for a database in memory that lives as long as the task, the URL of
-            another database, or a `SQLConfig` with a URL and the secret that is its password.
-        transaction: whether the task is one transaction.
-    """
-
-    database: str | SQLConfig = "duckdb://"
-    transaction: bool = True
-
-    def __post_init__(self) -> None:
-        _, password = located("database", self.database)
-        if password is not None:
-            # The platform hands out what `secrets` names, and nothing else.
-            asked = secrets_of(self.secrets, "secrets")
-            if password not in asked:
-                self._settle(secrets=(*asked, password))
-        super().__post_init__()
-        checks.boolean("transaction", self.transaction)
+    database: str | SQLConfig = task_field(
+        default="duckdb://",
+        check=_database,
+        doc="`duckdb://` for a database in memory that lives as long as the task, the URL of "
+        "another database, or a `SQLConfig` with a URL and the secret that is its password.",
+    )
+    transaction: bool = task_field(
+        default=True, check=checks.boolean, doc="whether the task is one transaction."
+    )
+    # The platform hands out what `secrets` names, and nothing else.
+    secrets: Converted[SecretRequest | None, tuple[Secret, ...]] = task_field(
+        default=None, derived=_with_password
+    )
 
     @property
     def url(self) -> DatabaseURL:

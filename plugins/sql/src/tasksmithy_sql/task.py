@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import field
 from pathlib import Path
 from typing import Any
 
-from tasksmithy import NativeInterface
+from tasksmithy import Converted, NativeInterface, task_field
 from tasksmithy.errors import FieldError
 from tasksmithy.extend import UNSET
 from tasksmithy_sql import dialects, syntax
@@ -18,6 +17,20 @@ from tasksmithy_sql.query import Query, analysed, check_names, read
 from tasksmithy_sql.values import RowCount
 
 _NO_CHANGE = frozenset({"SELECT", "FROM", "VALUES", "TABLE", "SHOW", "DESCRIBE"})
+
+
+def _types(name: str, value: object) -> dict[str, Any]:
+    if not isinstance(value, Mapping):
+        raise FieldError(name, value, "a mapping of names to types")
+    return dict(value)
+
+
+def _output(_: str, value: object) -> object:
+    if value is not UNSET:
+        return value
+    import pyarrow as pa  # not before a task is defined
+
+    return pa.Table
 
 
 class SQLTask(DatabaseTask, task_type="sql"):
@@ -39,53 +52,56 @@ class SQLTask(DatabaseTask, task_type="sql"):
     a quoted name. In DuckDB, an input that is a table (Arrow, pandas, polars) or a `File` (CSV,
     Parquet, JSON) is a table under its name.
 
-    Args:
-        query: the text, one statement; or the path of a `.sql` file.
-        inputs: name to type of the inputs; the query uses each.
-        output: what the result becomes: `pyarrow.Table` (where it is not given),
-            `pyarrow.RecordBatchReader`, `pandas.DataFrame`, `polars.DataFrame`, `list[dict]`, a
-            list of a dataclass or of a pydantic model, `File` for Parquet, a scalar type for one
-            value, `RowCount` for the number of rows changed, or None.
-        database: `duckdb://` for a database in memory that lives as long as the query, the URL of
-            another database, or a `SQLConfig` with a URL and the secret that is its password.
-        dialect: the SQL dialect that the statement is rendered in for a remote engine; that of the
-            database, if not given.
-        transaction: whether the task is one transaction.
-        query_file: the file that a query given as text was read from, for messages.
-
     Raises:
         TaskDefinitionError: the query does not parse or is not one statement, its parameters are
             not the inputs, or another field's value is not allowed.
     """
 
-    query: str | Path
-    inputs: Mapping[str, Any] = field(default_factory=dict)
-    output: Any = UNSET
-    dialect: str | None = None
-    interface: NativeInterface = field(default_factory=NativeInterface)
-    query_file: str = field(default="", repr=False)
+    # Before `query`, which reads the file and becomes its text.
+    query_file: str = task_field(
+        default="",
+        repr=False,
+        derived=lambda task: read(task.query)[1] or task.query_file,
+        doc="the file that a query given as text was read from, for messages.",
+    )
+    query: Converted[str | Path, str] = task_field(
+        derived=lambda task: read(task.query)[0],
+        doc="the text, one statement; or the path of a `.sql` file.",
+    )
+    inputs: Mapping[str, Any] = task_field(
+        default_factory=dict,
+        check=_types,
+        doc="name to type of the inputs; the query uses each.",
+    )
+    output: Any = task_field(
+        default=UNSET,
+        check=_output,
+        doc="what the result becomes: `pyarrow.Table` (where it is not given), "
+        "`pyarrow.RecordBatchReader`, `pandas.DataFrame`, `polars.DataFrame`, `list[dict]`, a "
+        "list of a dataclass or of a pydantic model, `File` for Parquet, a scalar type for one "
+        "value, `RowCount` for the number of rows changed, or None.",
+    )
+    dialect: str | None = task_field(
+        default=None,
+        doc="the SQL dialect that the statement is rendered in for a remote engine; that of the "
+        "database, if not given.",
+    )
+    interface: NativeInterface = task_field(
+        default_factory=NativeInterface,
+        derived=lambda task: NativeInterface.from_types(
+            task.inputs, {} if task.output is None else {"o0": task.output}
+        ),
+    )
 
     def __post_init__(self) -> None:
-        if not isinstance(self.inputs, Mapping):
-            raise FieldError("inputs", self.inputs, "a mapping of names to types")
-        if self.output is UNSET:
-            import pyarrow as pa  # not before a task is defined
-
-            self._settle(output=pa.Table)
-        outputs = {} if self.output is None else {"o0": self.output}
-        self._settle(
-            inputs=dict(self.inputs), interface=NativeInterface.from_types(self.inputs, outputs)
-        )
         super().__post_init__()
-        text, file = read(self.query)
-        self._settle(query=text, query_file=file or self.query_file)
         delivery(self.output)
         self._check(self.parsed)
 
     @property
     def parsed(self) -> Query:
         """The query and what its tokens say."""
-        return analysed(str(self.query), self.query_file, self.url.dialect)
+        return analysed(self.query, self.query_file, self.url.dialect)
 
     @property
     def kinds(self) -> Mapping[str, Kind]:
@@ -96,7 +112,7 @@ class SQLTask(DatabaseTask, task_type="sql"):
         """The statement for a remote engine and its dialect."""
         own = self.url.dialect or "ansi"
         if self.dialect is None or self.dialect == own:
-            return str(self.query), own
+            return self.query, own
         return dialects.transpiled(self.parsed, self.dialect), self.dialect
 
     def _check(self, query: Query) -> None:

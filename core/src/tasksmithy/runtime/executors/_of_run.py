@@ -7,10 +7,9 @@ import logging
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cached_property
-from typing import Any, cast
+from typing import Any
 
 from tasksmithy.errors import NotExecutableError
-from tasksmithy.fields._timeout import Timeout
 from tasksmithy.plugins._attempt import Attempt, Executor, Host
 from tasksmithy.plugins._executor import made_executor
 from tasksmithy.runtime.executors._loop import LoopExecutor
@@ -115,7 +114,7 @@ def _needs_process(task: TaskTemplate[..., Any]) -> bool:
 
     A thread cannot be ended, and threads share one environment.
     """
-    timeout = cast("Timeout", task.timeout)  # a task keeps it in this form
+    timeout = task.timeout
     return task._call_as_synchronous and bool(  # noqa: SLF001 - the field's name is the API's
         task.env_vars or task.secrets or timeout.runtime_seconds or timeout.deadline is not None
     )
