@@ -21,16 +21,12 @@ class {{ cookiecutter.__class }}Task(TaskTemplate[..., Any], task_type="{{ cooki
         check=checks.non_empty,  # called when the task is defined; the error names task and field
         doc="the query. `$name` in it stands for the input `name`.",
     )
-    inputs: Mapping[str, type] = task_field(
-        default_factory=dict, doc="name to type of the inputs."
-    )
+    inputs: Mapping[str, type] = task_field(default_factory=dict, doc="name to type of the inputs.")
     database: str = task_field(
         default=":memory:",
         doc="file of the database; by default one in memory, which lives as long as the query.",
     )
     interface: NativeInterface = task_field(
         default_factory=NativeInterface,
-        derived=lambda task: NativeInterface.from_types(
-            task.inputs, {"o0": list[dict[str, Any]]}
-        ),
+        derived=lambda task: NativeInterface.from_types(task.inputs, {"o0": list[dict[str, Any]]}),
     )
