@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 from tasksmithy.runtime.stores._cache_store import CacheStore
 from tasksmithy.runtime.stores._run_store import AttemptRecord, RunStore, TaskRecord
-from tasksmithy.values._codec import Encoded
+from tasksmithy.values._storage import Encoded
 
 ROUNDS = 7
 CALLS = 1000

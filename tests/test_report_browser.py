@@ -13,7 +13,7 @@ import pytest
 
 from tasksmithy.runtime.report._html import page
 from tasksmithy.runtime.stores._run_store import AttemptRecord, RunDetails, RunRecord, TaskRecord
-from tasksmithy.values._codec import encode
+from tasksmithy.values._storage import encode
 
 pytestmark = pytest.mark.slow
 

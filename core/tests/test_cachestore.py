@@ -24,12 +24,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from tasksmithy.errors import StoreError
 from tasksmithy.runtime.stores._cache_store import CacheStore, Usage, default_cache_directory
-from tasksmithy.values._codec import Encoded
+from tasksmithy.values._storage import Encoded
 
 PRELUDE = """
 import asyncio, os, signal, sys, threading, time
 from pathlib import Path
-from tasksmithy.values._codec import Encoded
+from tasksmithy.values._storage import Encoded
 from tasksmithy.runtime.stores._cache_store import CacheStore
 
 store = CacheStore(Path(sys.argv[1]))

@@ -10,7 +10,7 @@ import pytest
 from core.tests.conftest import CommandLine
 
 from tasksmithy.runtime.stores._cache_store import CacheStore
-from tasksmithy.values._codec import Encoded
+from tasksmithy.values._storage import Encoded
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from core.tests.conftest import CommandLine
 from tasksmithy import __version__
 from tasksmithy.runtime.stores._processlocks import ProcessLocks
 from tasksmithy.runtime.stores._run_store import AttemptRecord, RunStore, TaskRecord, TaskStatus
-from tasksmithy.values._codec import Encoded
+from tasksmithy.values._storage import Encoded
 
 ROOT, SUM, CACHED, LOST = (
     TaskRecord("rab1", "0", None, "demo.main", "python", "", "failed", 1.0, 1.0, 3.5,

@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import fsspec
 import pytest
@@ -19,9 +20,10 @@ from tasksmithy.errors import (
 )
 from tasksmithy.task._call_checks import check_inputs
 from tasksmithy.task._interface import NativeInterface
-from tasksmithy.values._codec import decode, digest, encode
 from tasksmithy.values._conversion import from_json, from_text, to_jsonable
 from tasksmithy.values._files import Dir, File
+from tasksmithy.values._identity import digest
+from tasksmithy.values._storage import decode, encode
 
 
 @pytest.fixture
@@ -233,13 +235,51 @@ def test_a_directory_is_no_file_for_a_model() -> None:
 # In a cache
 
 
-def test_a_file_comes_back_as_its_path_and_needs_not_to_be_there() -> None:
-    assert decode(encode([File("nowhere"), Dir("s3://b/k")])) == [File("nowhere"), Dir("s3://b/k")]
+def test_a_file_and_a_directory_come_back_as_their_paths(folder: Path, remote: str) -> None:
+    places = [File(folder / "a.txt"), Dir(folder), File(f"{remote}/a.txt"), Dir(remote)]
+    assert decode(encode(places)) == places
 
 
-def test_files_of_the_same_content_have_the_same_digest(folder: Path) -> None:
-    copy = File(folder / "a.txt").download(folder / "copy.txt")
+@pytest.mark.parametrize("kind", [File, Dir])
+def test_a_place_with_another_content_does_not_come_back(folder: Path, kind: Any) -> None:
+    place = kind(folder / "a.txt") if kind is File else kind(folder)
+    encoded = encode({"inside": [place]}, dict[str, list[kind]])
+    content = (folder / "a.txt").read_text()
+    (folder / "a.txt").write_text(content.swapcase())  # of the same size, at the same time
+    with pytest.raises(ValueEncodingError, match="has been changed since"):
+        decode(encoded, dict[str, list[kind]])
+    (folder / "a.txt").write_text(content)
+    assert decode(encoded, dict[str, list[kind]]) == {"inside": [place]}
+
+
+@pytest.mark.parametrize("change", ["written", "removed"])
+def test_a_remote_file_that_has_changed_does_not_come_back(remote: str, change: str) -> None:
+    file = File(f"{remote}/a.txt")
+    encoded = encode(file, File)
+    if change == "written":
+        with file.open("wb") as opened:
+            opened.write(b"another content")
+    else:
+        fsspec.filesystem("memory").rm("/data/a.txt")
+    with pytest.raises(ValueEncodingError, match=r"changed since|not there any more"):
+        decode(encoded, File)
+
+
+def test_a_file_that_was_not_there_does_not_come_back() -> None:
+    for file in (File("nowhere"), Dir("s3://b/k")):
+        with pytest.raises(ValueEncodingError, match="is not there any more"):
+            decode(encode([file]))
+
+
+def test_files_of_the_same_name_and_content_have_the_same_digest(folder: Path) -> None:
+    (folder / "copies").mkdir()
+    copy = File(folder / "a.txt").download(folder / "copies")
     assert digest(File(copy)) == digest(File(folder / "a.txt")) != digest(File(folder / "b.txt"))
+
+
+def test_a_file_of_another_name_has_another_digest(folder: Path) -> None:
+    copy = File(folder / "a.txt").download(folder / "copy.txt")
+    assert digest(File(copy)) != digest(File(folder / "a.txt"))
 
 
 def test_a_file_that_was_written_again_has_another_digest(folder: Path) -> None:

@@ -16,7 +16,7 @@ from tasksmithy.errors import StoreError
 from tasksmithy.runtime.stores._cache_store import CacheStore
 from tasksmithy.runtime.stores._private import shared
 from tasksmithy.runtime.stores._run_store import RunStore
-from tasksmithy.values._codec import Encoded
+from tasksmithy.values._storage import Encoded
 
 PROGRAM = """
 from tasksmithy import Cache, TaskEnvironment, with_runcontext

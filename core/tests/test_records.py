@@ -28,12 +28,12 @@ from tasksmithy.runtime.stores._run_store import (
     TaskStatus,
     default_runs_directory,
 )
-from tasksmithy.values._codec import Encoded, encode
+from tasksmithy.values._storage import Encoded, encode
 
 PRELUDE = """
 import asyncio, os, sys, time
 from pathlib import Path
-from tasksmithy.values._codec import Encoded
+from tasksmithy.values._storage import Encoded
 from tasksmithy.runtime.stores._run_store import RunStore, TaskRecord
 
 store = RunStore(Path(sys.argv[1]))

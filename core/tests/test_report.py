@@ -34,7 +34,7 @@ from tasksmithy.runtime.stores._run_store import (
     RunStore,
     TaskRecord,
 )
-from tasksmithy.values._codec import Encoded, encode
+from tasksmithy.values._storage import Encoded, encode
 
 env = TaskEnvironment(name="t")
 

@@ -29,10 +29,10 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.task._template import TaskTemplate as TaskTemplate
     from tasksmithy.values._annotations import alternatives as alternatives
     from tasksmithy.values._annotations import type_name as type_name
-    from tasksmithy.values._codec import digest as digest
     from tasksmithy.values._conversion import from_json as from_json
     from tasksmithy.values._conversion import from_text as from_text
     from tasksmithy.values._conversion import to_jsonable as to_jsonable
+    from tasksmithy.values._identity import digest as digest
     from tasksmithy_function import AsyncFunctionTaskTemplate as AsyncFunctionTaskTemplate
 
 _HOMES = {
@@ -51,7 +51,7 @@ _HOMES = {
     "TaskTemplate": "task._template",
     "alternatives": "values._annotations",
     "type_name": "values._annotations",
-    "digest": "values._codec",
+    "digest": "values._identity",
     "from_json": "values._conversion",
     "from_text": "values._conversion",
     "to_jsonable": "values._conversion",

@@ -38,7 +38,8 @@ from tasksmithy.task._events import (
 )
 from tasksmithy.task._interface import named_result, result_type
 from tasksmithy.task._template import TaskTemplate
-from tasksmithy.values._codec import digest, encode
+from tasksmithy.values._identity import digest
+from tasksmithy.values._storage import encode
 
 if TYPE_CHECKING:
     from tasksmithy.runtime._journal import Journal

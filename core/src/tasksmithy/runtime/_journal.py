@@ -38,7 +38,7 @@ from tasksmithy.task._events import (
 )
 from tasksmithy.task._interface import result_type
 from tasksmithy.task._template import TaskTemplate
-from tasksmithy.values._codec import Encoded, encode
+from tasksmithy.values._storage import Encoded, encode
 
 INPUT_SHOWN, INPUTS_SHOWN = 200, 2000
 """Characters of one input, and of all together, that a record shows."""

@@ -23,7 +23,7 @@ from tasksmithy.task._context import RunContext, no_group
 from tasksmithy.task._hooks import hooks_for
 from tasksmithy.task._interface import named_result
 from tasksmithy.task._template import TaskTemplate
-from tasksmithy.values._codec import check_inline
+from tasksmithy.values._size import check_inline
 
 if TYPE_CHECKING:
     from tasksmithy.runtime._event_stream import EventStream

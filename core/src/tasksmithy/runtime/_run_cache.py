@@ -14,9 +14,10 @@ from tasksmithy.runtime.stores._cache_store import CacheStore
 from tasksmithy.task._hooks import hooks_for
 from tasksmithy.task._interface import NativeInterface, result_type
 from tasksmithy.task._template import TaskTemplate
-from tasksmithy.values._codec import Encoded, decode, digest, encode
 from tasksmithy.values._files import Dir, File
+from tasksmithy.values._identity import digest
 from tasksmithy.values._json import to_json
+from tasksmithy.values._storage import Encoded, decode, encode
 
 Task = TaskTemplate[..., Any]
 Compute = Callable[[], Awaitable[Any]]
@@ -24,33 +25,12 @@ Compute = Callable[[], Awaitable[Any]]
 
 def decoded(encoded: Encoded, kind: Any) -> tuple[Any] | None:
     """A kept result, in a tuple; None where it is of no use any more, with a warning."""
-    problem: object
     try:
-        value = decode(encoded, kind)
-    except ValueEncodingError as error:
-        # Another version of a class, of Python or of tasksmithy wrote it.
-        problem = error
-    else:
-        if (gone := _gone(value)) is None:
-            return (value,)
-        problem = f"{gone} is not there any more"
-    logging.getLogger("tasksmithy.run").warning("a kept result is made anew: %s", problem)
-    return None
-
-
-_MAY_HOLD_FILES = {File, Dir, list, tuple, dict}
-
-
-def _gone(value: object) -> File | Dir | None:
-    """The first file or directory of this machine in a value that is not there."""
-    if isinstance(value, (File, Dir)):
-        return None if value.is_remote or value.exists() else value
-    if isinstance(value, dict):
-        value = list(value.values())
-    # Millions of numbers are told by their types alone.
-    if isinstance(value, (list, tuple)) and not _MAY_HOLD_FILES.isdisjoint(map(type, value)):
-        return next((gone for each in value if (gone := _gone(each)) is not None), None)
-    return None
+        return (decode(encoded, kind),)
+    except ValueEncodingError as problem:
+        # A file was changed, or another version of a class, of Python or of tasksmithy wrote it.
+        logging.getLogger("tasksmithy.run").warning("a kept result is made anew: %s", problem)
+        return None
 
 
 def code_version(task: Task) -> str:
@@ -116,7 +96,7 @@ class RunCache:
         for name, value in inputs.items():
             if name not in policy.ignored:
                 try:
-                    parts += [name, digest(value, task.interface.inputs[name][0])]
+                    parts += [name, digest(value)]
                 except ValueEncodingError as error:
                     error.add_note(
                         f"input {name!r} of task {task.name!r} is part of its cache key; "

@@ -13,7 +13,7 @@ from tasksmithy.testing._fresh import Change
 from tasksmithy.testing._installation import package_of
 from tasksmithy.testing._outcome import difference, fail
 from tasksmithy.testing._subject import Subject
-from tasksmithy.values._codec import digest
+from tasksmithy.values._identity import digest
 
 # A process cannot do without these, whoever reads them.
 _KEPT: Final = frozenset({"PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH"})

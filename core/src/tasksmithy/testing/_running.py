@@ -28,7 +28,7 @@ from tasksmithy.task._template import TaskTemplate
 from tasksmithy.testing._leftovers import watched
 from tasksmithy.testing._outcome import correct_hook, fail
 from tasksmithy.testing._subject import MadeUpSecrets, Subject
-from tasksmithy.values._codec import digest
+from tasksmithy.values._identity import digest
 
 Task = TaskTemplate[..., Any]
 

@@ -28,3 +28,10 @@ def alternatives(kind: Any) -> tuple[Any, ...]:
     """The types that a union is of; of any other type, itself."""
     is_union = typing.get_origin(kind) in (typing.Union, types.UnionType)
     return typing.get_args(kind) if is_union else (kind,)
+
+
+def reference_to(cls: type) -> str:
+    """The module and name of a class: `pkg.module:Class.Inner`."""
+    # A spawned process runs the main module under a name of its own.
+    module = "__main__" if cls.__module__ == "__mp_main__" else cls.__module__
+    return f"{module}:{cls.__qualname__}"

@@ -10,14 +10,9 @@ import typing
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from tasksmithy.values._annotations import alternatives
-from tasksmithy.values._forms import (
-    class_named,
-    classes_in,
-    holds_table,
-    is_importable,
-    reference_to,
-)
+from tasksmithy.values._annotations import alternatives, reference_to
+from tasksmithy.values._declared import Declared
+from tasksmithy.values._reducers import holds_table
 
 _ROWS = 1 << 20  # of a record batch: bounds what canonical form takes in memory
 _FREQUENCY = b"tasksmithy.index_frequency"
@@ -36,17 +31,18 @@ class ArrowBytes(NamedTuple):
     stream: bytes
 
 
-def to_arrow(value: Any, kind: Any = Any) -> ArrowBytes | None:
+def to_arrow(value: Any, admitted: Declared, kind: Any = Any) -> ArrowBytes | None:
     """A table or data frame as bytes; None where they would not give back the same.
 
     Equal content gives equal bytes, however it is cut into chunks.
 
     Args:
         value: an object that `holds_table`.
-        kind: the declared type. It decides about an object that cannot be rebuilt as it was,
-            such as the relation of a database.
+        admitted: the classes that may be found again.
+        kind: the type that the table itself is declared as. It decides about an object that cannot
+            be rebuilt as it was, such as the relation of a database.
     """
-    name = _known_type(type(value), kind) or _declared_type(kind)
+    name = _known_type(type(value), admitted) or _declared_type(kind, admitted)
     if name is None or type(value).__name__ == "RecordBatchReader":  # reading it would use it up
         return None
     try:
@@ -56,31 +52,30 @@ def to_arrow(value: Any, kind: Any = Any) -> ArrowBytes | None:
     return None if table is None else ArrowBytes(name, _stream(table))
 
 
-def from_arrow(data: ArrowBytes, kind: Any = Any) -> Any:
+def from_arrow(data: ArrowBytes, admitted: Declared, kind: Any = Any) -> Any:
     """The table or data frame, as the declared type or else as the type that it was."""
     import pyarrow as pa
 
     table = pa.ipc.open_stream(pa.py_buffer(data.stream)).read_all()
-    name = _declared_type(kind, data.type) or data.type
+    name = _declared_type(kind, admitted, data.type) or data.type
     if name in _FROM_TABLE:
         return _FROM_TABLE[name](table)
-    return class_named(name, classes_in(kind)).from_arrow(table)
+    cls: Any = admitted.find(name)
+    return cls.from_arrow(table)
 
 
-def _known_type(cls: type, kind: Any) -> str | None:
+def _known_type(cls: type, admitted: Declared) -> str | None:
     """The name under which a class is found again to rebuild its objects; None if it is not."""
     name = _short_name(cls)
     if name in _FROM_TABLE:
         return name
-    reference = reference_to(cls)
     rebuilds = holds_table(cls) and hasattr(cls, "from_arrow")
-    found = rebuilds and (is_importable(cls) or classes_in(kind).get(reference) is cls)
-    return reference if found else None
+    return reference_to(cls) if rebuilds and admitted.finds(cls) else None
 
 
-def _declared_type(kind: Any, preferred: str = "") -> str | None:
+def _declared_type(kind: Any, admitted: Declared, preferred: str = "") -> str | None:
     """The table that a declared type names, `preferred` if it names several; None if none."""
-    names = [_known_type(cls, kind) for cls in _classes(kind)]
+    names = [_known_type(cls, admitted) for cls in _classes(kind)]
     return preferred if preferred in names else next(filter(None, names), None)
 
 
@@ -133,7 +128,9 @@ def _from_pandas(frame: Any) -> Any:
 
     index, columns = frame.index, frame.columns
     labels = [*index.names, *columns.names]
-    if frame.attrs or not all(label is None or isinstance(label, str) for label in labels):
+    if frame.attrs or not frame.flags.allows_duplicate_labels:
+        return None
+    if not all(label is None or isinstance(label, str) for label in labels):
         return None
     if columns.dtype == object and columns.inferred_type != "string":
         return None  # pyarrow would make strings of all names

@@ -186,6 +186,49 @@ class Dir(_Location):
         return target
 
 
+def name_of(file: File) -> str:
+    """The last part of the path of a file."""
+    return file.path.replace(os.sep, "/").rstrip("/").rpartition("/")[2]
+
+
+def content_of(place: File | Dir) -> tuple[Any, ...]:
+    """What is in a file, or in all the files of a directory with their names, as digests.
+
+    Raises:
+        OSError: it is not there, or cannot be read.
+    """
+    if isinstance(place, Dir):
+        return tuple((name, *content_of(place.file(name))) for name in place.names())
+    import hashlib  # only where files are read
+
+    opened: Any  # typeshed asks for more than an IO has
+    with place.open("rb") as opened:
+        return (hashlib.file_digest(opened, "sha256").digest(),)
+
+
+def state_of(place: File | Dir) -> str | None:
+    """What tells whether a file or directory is still what it was; None where that is not known.
+
+    On this machine, that is its content. Elsewhere it is what its file system says of it, such as
+    size, time and ETag, as to read it may take longer than to make it again.
+    """
+    import hashlib  # only where files are read
+
+    try:
+        if not place.is_remote:
+            found: object = content_of(place) if place.exists() else None
+        else:
+            system, inner = _file_system(place.path)
+            found = (
+                system.find(inner, detail=True) if isinstance(place, Dir) else system.info(inner)
+            )
+    except Exception:  # noqa: BLE001 - a file system of any library says in its own way that it cannot
+        return None
+    return (
+        hashlib.sha256(repr(found).encode(errors="surrogateescape")).hexdigest() if found else None
+    )
+
+
 def _raise(error: OSError) -> None:
     raise error
 

@@ -20,8 +20,7 @@ from typing import Any
 from tasksmithy._texts import cut, shorten
 from tasksmithy.errors import ValueEncodingError
 from tasksmithy.runtime.stores._run_store import RunDetails, RunRecord, TaskRecord
-from tasksmithy.values._binary import Reader
-from tasksmithy.values._codec import Encoded, decode
+from tasksmithy.values._storage import Encoded, preview
 
 MOST_SHOWN, LEAST_SHOWN = 2000, 200
 """Characters of inputs and of a result that a report shows: the fewer, the more tasks there are."""
@@ -61,36 +60,10 @@ def shown(output: Encoded, limit: int = MOST_SHOWN) -> str:
     """
     if len(output.data) <= _LARGEST_READ:
         try:
-            return shorten(decode(output, reads=_Viewer), limit)
+            return shorten(preview(output), limit)
         except ValueEncodingError:
             pass  # another version of tasksmithy or Python wrote it
     return f"<{len(output.data):,} bytes of {output.format}>"
-
-
-class _Viewer(Reader):
-    """Reads builtin values, and of all others what they are."""
-
-    def _object(self) -> object:
-        words = self._bytes().decode().split("\n")
-        parts = self.read()
-        if len(words) == 1:
-            return _Other(f"{words[0]}({', '.join(map(repr, parts))})")
-        return _Other(f"{words[1].rpartition(':')[2]}({', '.join(map(repr, parts))})")
-
-    def _table(self) -> object:
-        kind, content = self._bytes().decode(), self._bytes()
-        return _Other(f"<{kind}, {len(content):,} bytes>")
-
-    def _pickle(self) -> object:
-        return _Other(f"<pickled value, {len(self._bytes()):,} bytes>")
-
-
-class _Other:
-    def __init__(self, text: str) -> None:
-        self._text = text
-
-    def __repr__(self) -> str:
-        return self._text
 
 
 def _data(details: RunDetails) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from tasksmithy.errors import StoreError
 from tasksmithy.runtime.secrets._exits import handed_out, stores
 from tasksmithy.runtime.stores._processlocks import ProcessLocks
 from tasksmithy.runtime.stores._sqlite import Database, Schema, empty_log, shrink
-from tasksmithy.values._codec import Encoded
+from tasksmithy.values._storage import Encoded
 
 if TYPE_CHECKING:
     import asyncio

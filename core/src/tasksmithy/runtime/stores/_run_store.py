@@ -17,7 +17,7 @@ from tasksmithy.runtime.secrets._masking import masked_json
 from tasksmithy.runtime.stores._groupcommit import GroupCommit
 from tasksmithy.runtime.stores._processlocks import ProcessLocks
 from tasksmithy.runtime.stores._sqlite import Database, Schema, empty_log, shrink, transaction
-from tasksmithy.values._codec import Encoded
+from tasksmithy.values._storage import Encoded
 
 RunStatus = Literal["running", "succeeded", "failed", "cancelled", "dead"]
 TaskStatus = Literal["succeeded", "failed", "cancelled", "cached", "resumed"]
