@@ -1,4 +1,4 @@
-"""The databases that the tests run against: DuckDB and SQLite files, and a PostgreSQL server."""
+"""The databases that the tests run against: DuckDB and SQLite files, PostgreSQL and MariaDB."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -117,6 +118,104 @@ class PostgreSQLServer:
         name = f"test_{next(_numbers)}"
         self.execute(f"create schema {name}")
         return self.url(options=f"?options={quote(f'-c search_path={name}')}")
+
+
+class MariaDBServer:
+    """A server in a temporary directory, on loopback alone; the measure for SQLAlchemy."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            self.port = free.getsockname()[1]
+        self.user = "mysql" if os.getuid() == 0 else None  # it refuses to run as root
+        if self.user:
+            shutil.chown(folder, self.user)
+        self.program(
+            "mariadb-install-db", "--auth-root-authentication-method=normal", "--skip-test-db"
+        )
+        self.start()
+
+    def program(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        found = shutil.which(name) or f"/usr/sbin/{name}"
+        running = subprocess.Popen(
+            [found, "--no-defaults", f"--datadir={self.folder / 'data'}", *arguments],
+            user=self.user,
+            cwd=self.folder,
+            env={"PATH": os.environ["PATH"]},
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        if name == "mariadb-install-db":
+            assert running.wait() == 0
+        return running
+
+    def start(self) -> None:
+        self.process = self.program(
+            "mariadbd",
+            f"--socket={self.folder / 'socket'}",
+            f"--pid-file={self.folder / 'pid'}",
+            f"--log-error={self.folder / 'log'}",
+            f"--port={self.port}",
+            "--bind-address=127.0.0.1",
+            "--skip-name-resolve",
+            "--innodb-buffer-pool-size=16M",
+            "--innodb-flush-log-at-trx-commit=0",
+        )
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                self.execute("select 1")
+            except OSError:
+                assert time.monotonic() < deadline, (self.folder / "log").read_text()
+                time.sleep(0.1)
+            else:
+                return
+
+    def stop(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def execute(self, statement: str) -> list[Any]:
+        import pymysql
+
+        try:
+            connection = pymysql.connect(host="127.0.0.1", port=self.port, user="root")
+        except pymysql.OperationalError as error:
+            raise ConnectionError(str(error)) from None
+        with connection, connection.cursor() as cursor:
+            cursor.execute(statement)
+            return list(cursor.fetchall())
+
+    def url(self, database: str = "mysql", port: int | None = None) -> str:
+        return f"mariadb+pymysql://root@127.0.0.1:{port or self.port}/{database}?charset=utf8mb4"
+
+    def database(self) -> str:
+        """The URL of a database that nobody has used."""
+        name = f"test_{next(_numbers)}"
+        self.execute(f"create database {name}")
+        return self.url(name)
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDBServer]:
+    if shutil.which("mariadb-install-db") is None:
+        missing = "MariaDB is not installed (mariadb-install-db is not on PATH)"
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"{missing}: .ci/mariadb installs it", pytrace=False)
+        pytest.skip(missing)
+    with tempfile.TemporaryDirectory(prefix="tasksmithy-mariadb-", dir=TEMPORARY) as folder:
+        running = MariaDBServer(Path(folder))
+        try:
+            yield running
+        finally:
+            running.stop()
+
+
+@pytest.fixture
+def mariadb(mariadb_server: MariaDBServer) -> str:
+    """The URL of an empty database of the server."""
+    return mariadb_server.database()
 
 
 @pytest.fixture(scope="session")

@@ -413,11 +413,10 @@ def test_a_type_of_duckdb_that_arrow_has_not_is_told_and_not_given_as_bytes(ask,
 @pytest.mark.parametrize(
     ("value", "given"),
     [
-        ("array[1.50::numeric]", ["1.50"]),
+        ("array[1.50::numeric]", [Decimal("1.50")]),
         ("array['00000000-0000-0000-0000-000000000007'::uuid]", [UUID(int=7)]),
         ("array['{}'::jsonb]", ["{}"]),
         ("array[]::numeric[]", []),
-        ("array[[1, 2], [3, 4]]", [1, 2, 3, 4]),
     ],
 )
 def test_an_array_of_postgresql_is_a_list(postgresql, ask, value, given):
@@ -428,7 +427,7 @@ def test_an_array_of_postgresql_is_a_list(postgresql, ask, value, given):
     assert "opaque" not in str(parquet.read_table(str(Path(file))).schema)
 
 
-@pytest.mark.parametrize("value", ["'infinity'::date", "'4713-01-01 BC'::date"])
+@pytest.mark.parametrize("value", ["'4713-01-01 BC'::date", "'5874897-01-01'::date"])
 def test_a_date_that_python_has_not_names_column_and_row(postgresql, ask, value):
     query = f"select date '2026-01-01' as d union all select {value}"
     assert ask(postgresql, query, pa.Table).num_rows == 2

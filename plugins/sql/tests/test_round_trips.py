@@ -62,14 +62,28 @@ TYPES: dict[str, tuple[Any, st.SearchStrategy[Any]]] = {
     "int or None": (int | None, st.integers(-(2**63), 2**63 - 1) | st.none()),
 }
 
+SERVERS = {"postgresql": "server", "mariadb": "mariadb_server"}
+"""The fixtures of the databases that are servers."""
+
 TOGETHER = 25
 """Values in one statement: most of the time of a statement does not depend on how many it has."""
 
-NOT_IN = {("sqlite", "big int"), ("sqlite", "timedelta")}
-"""What a database has no type for; it says so, see below."""
+NOT_IN = {
+    ("sqlite", "big int"),
+    ("sqlite", "timedelta"),
+    ("mariadb", "timedelta"),
+    ("mariadb", "datetime with zone"),
+}
+"""What a database has no type for, or not for all values; it says so, see below."""
+
+OUTSIDE: dict[str, Any] = {
+    "big int": 2**63,
+    "timedelta": dt.timedelta(100),
+    "datetime with zone": dt.datetime(2026, 1, 1, tzinfo=dt.UTC),
+}
 
 
-@pytest.fixture(params=["duckdb", "sqlite", "postgresql"], scope="module")
+@pytest.fixture(params=["duckdb", "sqlite", "postgresql", "mariadb"], scope="module")
 def kind(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -77,8 +91,8 @@ def kind(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def connection(kind: str, request: pytest.FixtureRequest) -> Any:
     url = f"{kind}://"
-    if kind == "postgresql":
-        url = request.getfixturevalue("server").url()
+    if kind in SERVERS:
+        url = request.getfixturevalue(SERVERS[kind]).url()
     connected = connect(DatabaseURL.of("database", url), None, transaction=True)
     yield connected
     connected.close()
@@ -87,7 +101,7 @@ def connection(kind: str, request: pytest.FixtureRequest) -> Any:
 def echo(connection: Connection, kind: str, declared: Any, count: int = 1) -> Callable[..., Any]:
     """What a task makes of `count` values: `select :v0 as v0, ...`, without the run around it."""
     names = [f"v{number}" for number in range(count)]
-    dialect = {"postgresql": "postgres"}.get(kind, kind)
+    dialect = {"postgresql": "postgres", "mariadb": "mysql"}.get(kind, kind)
     query = analysed(f"select {', '.join(f':{name} as {name}' for name in names)}", "", dialect)
     deliver = delivery(list[dict[str, declared]])  # type: ignore[valid-type]
     types, kinds = dict.fromkeys(names, declared), dict.fromkeys(names, kind_of("v", declared))
@@ -100,9 +114,17 @@ def echo(connection: Connection, kind: str, declared: Any, count: int = 1) -> Ca
     return answer
 
 
+NARROWER = {
+    ("sqlite", "decimal"): decimals(15, 15),
+    ("mariadb", "float"): st.floats(allow_nan=False, allow_infinity=False).map(lambda x: x + 0.0),
+}
+"""What a database holds of a type: SQLite has floats for decimals, MariaDB no -0.0."""
+
+
 def check(connection: Connection, kind: str, name: str, values: int) -> None:
     """Send that many values there and back, as many of them in one statement as `TOGETHER`."""
     declared, strategy = TYPES[name]
+    strategy = NARROWER.get((kind, name), strategy)
     answer, came_back = echo(connection, kind, declared, TOGETHER), 0
 
     @settings(
@@ -130,7 +152,7 @@ def check(connection: Connection, kind: str, name: str, values: int) -> None:
 def test_values_come_back(connection, kind, name):
     if (kind, name) in NOT_IN:
         with pytest.raises(ParameterError):
-            echo(connection, kind, TYPES[name][0])({"big int": 2**63}.get(name, dt.timedelta(1)))
+            echo(connection, kind, TYPES[name][0])(OUTSIDE[name])
         return
     check(connection, kind, name, 100)
 
@@ -172,13 +194,21 @@ LIMITS = [
     ("sqlite", 2**63, "64 bits"),
     ("sqlite", -(2**63) - 1, "64 bits"),
     ("sqlite", float("nan"), "NULL"),
+    ("sqlite", Decimal("0.12345678901234567"), "a float of SQLite holds"),
+    ("sqlite", Decimal("NaN"), "a float of SQLite holds"),
+    ("mariadb", 10**65, "65 digits"),
+    ("mariadb", Decimal("1e-39"), "38 after the point"),
+    ("mariadb", float("nan"), "finite"),
+    ("mariadb", dt.datetime(2026, 1, 1, tzinfo=dt.UTC), "without a time zone"),
     ("postgresql", Decimal("1e131072"), "131072 digits"),
 ]
 
 
 @pytest.mark.parametrize(("of", "value", "said"), LIMITS)
 def test_what_one_database_cannot_hold_is_refused_there(of, value, said, request):
-    url = request.getfixturevalue("server").url() if of == "postgresql" else f"{of}://"
+    url = f"{of}://"
+    if of in SERVERS:
+        url = request.getfixturevalue(SERVERS[of]).url()
     connected = connect(DatabaseURL.of("database", url), None, transaction=True)
     with pytest.raises(ParameterError, match=said):
         echo(connected, of, type(value))(value)

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from tasksmithy import RunContext, in_thread
 from tasksmithy_sql.connection import Connection
-from tasksmithy_sql.errors import SQLError
+from tasksmithy_sql.errors import CommitUnknownError, DatabaseUnreachableError, SQLError
 from tasksmithy_sql.outputs import discard
 from tasksmithy_sql.pool import Pool, pool_of
 from tasksmithy_sql.url import DatabaseURL
@@ -19,8 +19,12 @@ T = TypeVar("T")
 _AGAIN = 0.1
 """Seconds between two attempts to stop a statement: it may not have begun at the first."""
 
-_PATIENCE = 10.0
-"""Seconds that a cancelled task waits for its statement to stop, at most."""
+_PATIENCE = 0.8
+"""Seconds that a cancelled task waits for its statement to stop, at most: what has not stopped by
+then is left to its thread, which cannot commit any more."""
+
+_LONGEST_COMMIT = 10.0
+"""Seconds that a cancelled task waits for a commit that has begun."""
 
 
 async def attempted(
@@ -45,25 +49,38 @@ async def attempted(
         try:
             return await asyncio.shield(running)
         except asyncio.CancelledError:
-            await _stopped(attempt, running)
-            if attempt.is_committed and running.done():
+            if await _stopped(attempt, running):
                 # Who cancelled can see it in asyncio's Task.cancelling(); a second attempt would
                 # write twice.
                 return running.result()
             raise
 
 
-async def _stopped(attempt: _Attempt[T], running: asyncio.Future[T]) -> None:
-    """Stop the statement of an attempt, and wait until it has stopped."""
+async def _stopped(attempt: _Attempt[T], running: asyncio.Future[T]) -> bool:
+    """Stop the statement of an attempt, and wait until it has stopped; whether it had committed.
+
+    Raises:
+        CommitUnknownError: its commit had begun, and does not end.
+    """
     running.add_done_callback(_retrieve)
     for _ in range(round(_PATIENCE / _AGAIN)):
         if running.done():
-            return
-        await in_thread(attempt.stop)
+            break
+        stopping = asyncio.ensure_future(in_thread(attempt.stop))
+        stopping.add_done_callback(_retrieve)  # it may hang, as a server does that is gone
         await asyncio.wait([running], timeout=_AGAIN)
+    if attempt.is_committed and not running.done():
+        await asyncio.wait([running], timeout=_LONGEST_COMMIT)
+        if not running.done():
+            raise CommitUnknownError(
+                f"the task was stopped while its transaction committed, which had not ended "
+                f"{_LONGEST_COMMIT:g} s later: look whether the rows are there before you run the "
+                "task again"
+            )
+    return attempt.is_committed and running.done()
 
 
-def _retrieve(future: asyncio.Future[T]) -> None:
+def _retrieve(future: asyncio.Future[Any]) -> None:
     """Look at the exception of a stopped attempt, so that asyncio does not report it."""
     if not future.cancelled():
         future.exception()
@@ -99,6 +116,13 @@ class _Attempt(Generic[T]):
                 connection.begin()
             try:
                 result = self._work(connection)
+            except DatabaseUnreachableError as error:
+                if self._transaction:
+                    raise
+                raise CommitUnknownError(
+                    f"{error}; without a transaction the statement may be executed all the same: "
+                    "look whether it was before you run the task again"
+                ) from None
             finally:
                 connection.forget()
             self._commit(connection, result)

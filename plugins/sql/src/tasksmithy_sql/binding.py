@@ -15,7 +15,7 @@ from uuid import UUID
 
 from tasksmithy.extend import shorten
 from tasksmithy_sql.errors import ParameterError
-from tasksmithy_sql.kinds import Kind, element_type
+from tasksmithy_sql.kinds import SCALARS, Kind, element_type, scalar_types
 from tasksmithy_sql.query import Parameter, Query
 
 
@@ -29,6 +29,7 @@ class Statement:
         query: the query that it was made of.
         spans: (start, end, start in the query, end in the query) of each replacement.
         types: the parameters and the types of their values, for messages.
+        end: where the text ends; comments and semicolons may follow.
     """
 
     text: str
@@ -36,6 +37,7 @@ class Statement:
     query: Query
     spans: tuple[tuple[int, int, int, int], ...]
     types: Mapping[str, str]
+    end: int
 
     def origin(self, offset: int) -> int:
         """The offset in the query that an offset in the statement's text comes from."""
@@ -55,13 +57,15 @@ class Statement:
     @property
     def bare(self) -> str:
         """The text without the comments and semicolons at its end."""
-        return self.text[: len(self.text) - len(self.query.text) + self.query.end]
+        return self.text[: self.end]
 
-    def after(self, text: str) -> Statement:
-        """The statement with a text before it."""
-        length = len(text)
+    def within(self, before: str, after: str = "") -> Statement:
+        """The statement with a text before it, and one after it."""
+        length, text = len(before), before + (self.bare + after if after else self.text)
         moved = [(a + length, b + length, old_a, old_b) for a, b, old_a, old_b in self.spans]
-        return replace(self, text=text + self.text, spans=((0, length, 0, 0), *moved))
+        spans = ((0, length, 0, 0), *moved)
+        end = len(text) if after else self.end + length
+        return replace(self, text=text, spans=spans, end=end)
 
     @property
     def parameters(self) -> str:
@@ -118,7 +122,9 @@ def spliced(
         start = length + len(between)
         length, end = start + len(inserted), parameter.end
         spans.append((start, length, parameter.start, parameter.end))
-    return Statement("".join([*pieces, code(query.text[end:])]), (), query, tuple(spans), {})
+    text = "".join([*pieces, code(query.text[end:])])
+    bare = len(text) - len(code(query.text[query.end :]))
+    return Statement(text, (), query, tuple(spans), {}, bare)
 
 
 def bound(
@@ -142,7 +148,7 @@ def bound(
                 f"parameter {name!r}: the database allows {style.limit} parameters in a statement; "
                 "give a long list as a table instead, and join it"
             )
-        held, cast = style.driver_value(name, checked(name, value), of)
+        held, cast = style.driver_value(name, as_declared(name, value, of), of)
         values.append(held)
         return style.marker(len(values), cast)
 
@@ -172,7 +178,7 @@ def bound(
     text = spliced(query, replacement, style.code)
     names = dict.fromkeys(parameter.name for parameter in query.parameters)
     types = {name: type(inputs[name]).__name__ for name in names}
-    return Statement(text.text, tuple(values), query, text.spans, types)
+    return replace(text, values=tuple(values), types=types)
 
 
 def misfit(name: str, expected: str, value: object) -> ParameterError:
@@ -188,6 +194,63 @@ def named(name: str, value: object) -> str:
     if not isinstance(value, str) or not value or "\0" in value:
         raise misfit(name, "the name of a table or column, not empty and without NUL", value)
     return checked(name, str(value))  # type: ignore[no-any-return]
+
+
+def as_declared(name: str, value: Any, declared: Any) -> Any:
+    """A value as its declared type has it: an int that is given for a float is a float.
+
+    Raises:
+        ParameterError: that type cannot hold it exactly, or as `checked`.
+    """
+    plain = checked(name, plain_scalar(name, value))
+    classes = {base_of(kind) for kind in scalar_types(declared) or ()}
+    own = base_of(type(plain))
+    if not classes or own in classes:
+        return plain
+    if own is type(None):
+        raise misfit(name, "a value, its type has no None", value)
+    if own is bool and int in classes:
+        return int(plain)
+    if own in (bool, int) and float in classes:
+        try:
+            if float(plain) == plain:
+                return float(plain)
+        except OverflowError:
+            pass
+        raise misfit(name, "a float, which holds integers exactly up to 2**53", value)
+    if own is dt.datetime and dt.date in classes:
+        raise misfit(name, "a date, a datetime has a time too", value)
+    return plain
+
+
+def base_of(kind: type) -> type:
+    """The one of the types that parameters have which a class is of: int for an IntEnum."""
+    return next((base for base in SCALARS if issubclass(kind, base)), kind)
+
+
+def plain_scalar(name: str, value: Any) -> Any:
+    """A scalar of numpy or pandas as Python's own; NaT and NA are None.
+
+    Raises:
+        ParameterError: it has nanoseconds.
+    """
+    if type(value).__module__.partition(".")[0] not in ("numpy", "pandas"):
+        return value
+    if type(value).__name__ in ("NaTType", "NAType"):
+        return None
+    allowed = "whole microseconds, which is what parameters have"
+    for of_pandas in ("to_pydatetime", "to_pytimedelta"):
+        if hasattr(value, of_pandas):
+            if value.value % 1000 and value.unit == "ns":
+                raise misfit(name, allowed, value)
+            return getattr(value.as_unit("us"), of_pandas)()
+    if value.dtype.kind not in "mM":
+        return value.item()
+    rounded = value.astype(f"{value.dtype.kind}8[us]")  # the item of nanoseconds would be an int
+    plain = rounded.item()
+    if plain is not None and rounded != value:
+        raise misfit(name, allowed, value)
+    return plain
 
 
 def checked(name: str, value: Any) -> Any:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasksmithy_sql.binding import Statement, Style
 from tasksmithy_sql.bulk import Write
-from tasksmithy_sql.errors import ResultError, SQLError
+from tasksmithy_sql.errors import SQLError
 from tasksmithy_sql.url import DatabaseURL
 
 if TYPE_CHECKING:
@@ -111,10 +111,3 @@ class Connection(Style, ABC):
     @abstractmethod
     def told(self, error: Exception, statement: Statement | None) -> SQLError:
         """What the driver raised, as an error of SQL tasks."""
-
-
-def foreign(column: str, kind: str) -> ResultError:
-    """The error that a column has a type of the database that Arrow has not."""
-    return ResultError(
-        f"column {column!r} is of a type that Arrow has not ({kind}): write cast(... as text)"
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
 import os
 import re
 import shutil
@@ -76,17 +75,44 @@ def _nothing(connection: Connection, statement: Statement) -> None:
 
 
 def _table(connection: Connection, statement: Statement) -> pa.Table:
-    return connection.table(statement)
+    return _public(connection.table(statement))
+
+
+def _public(table: pa.Table) -> pa.Table:
+    """A result in types that every reader of Arrow knows."""
+    from tasksmithy_sql.databases import columns  # with pyarrow, not before a task runs
+
+    return columns.table(table, columns.public(table.schema))
 
 
 def _pandas(connection: Connection, statement: Statement) -> Any:
-    return connection.table(statement).to_pandas()
+    table = _table(connection, statement)
+    try:
+        return table.to_pandas()
+    except (OverflowError, ValueError):  # also what Arrow raises
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            _values(name, column)
+        raise
 
 
 def _polars(connection: Connection, statement: Statement) -> Any:
     import polars as pl
 
-    return pl.from_arrow(_with_names(connection, statement))
+    table = _public(_with_names(connection, statement))
+    for name, kind in zip(table.column_names, table.schema.types, strict=True):
+        if "decimal256" in str(kind):  # polars would panic
+            raise ResultError(
+                f"column {name!r}: polars has no {kind}, its decimals have 38 digits; write "
+                "cast(... as numeric(38, s)) or text, or declare output=pyarrow.Table"
+            )
+    return pl.from_arrow(table)
+
+
+def _batches(connection: Connection, statement: Statement) -> pa.RecordBatchReader:
+    from tasksmithy_sql.databases import columns
+
+    given = connection.batches(statement)
+    return columns.reader(given.schema, given, columns.public(given.schema))
 
 
 def _reader(connection: Connection, statement: Statement) -> pa.RecordBatchReader:
@@ -100,7 +126,7 @@ def _reader(connection: Connection, statement: Statement) -> pa.RecordBatchReade
     descriptor, path = tempfile.mkstemp(prefix="tasksmithy-sql-", suffix=".arrows")
     os.close(descriptor)
     try:
-        _write(connection.batches(statement), partial(ipc.new_stream, path))
+        _write(_batches(connection, statement), partial(ipc.new_stream, path))
         kept = pa.OSFile(path)
     finally:
         Path(path).unlink()
@@ -112,8 +138,9 @@ def _parquet(connection: Connection, statement: Statement) -> Path:
     from platformdirs import user_state_path
     from pyarrow import parquet
 
-    batches = connection.batches(statement)
+    batches = _batches(connection, statement)
     _named(batches.schema)
+    _check_parquet(batches.schema)
     outputs = user_state_path("tasksmithy") / "outputs"
     outputs.mkdir(parents=True, exist_ok=True)
     path = Path(tempfile.mkdtemp(prefix="tasksmithy-sql-", dir=outputs), "result.parquet")
@@ -123,6 +150,25 @@ def _parquet(connection: Connection, statement: Statement) -> Path:
         discard(path)
         raise
     return path
+
+
+def _check_parquet(schema: pa.Schema) -> None:
+    """Check that Parquet has a type for each column.
+
+    Raises:
+        ResultError: it has not.
+    """
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    for field in schema:
+        try:
+            parquet.ParquetWriter(pa.BufferOutputStream(), pa.schema([field])).close()
+        except pa.ArrowException:
+            raise ResultError(
+                f"column {field.name!r}: Parquet has no type for {field.type}; write cast(... as "
+                "text), or declare output=pyarrow.Table"
+            ) from None
 
 
 def _write(batches: pa.RecordBatchReader, writer: Callable[[pa.Schema], Any]) -> None:
@@ -169,9 +215,12 @@ def _rows(connection: Connection, statement: Statement) -> list[dict[str, Any]]:
 
 
 def _dicts(table: pa.Table) -> list[dict[str, Any]]:
+    from tasksmithy_sql.databases import columns
+
+    table = columns.table(table, columns.python(table.schema))
     names = table.column_names
-    columns = [_values(name, table.column(name)) for name in names]
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+    values = [_values(name, table.column(name)) for name in names]
+    return [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
 
 
 def _values(name: str, column: pa.ChunkedArray) -> list[Any]:
@@ -180,30 +229,19 @@ def _values(name: str, column: pa.ChunkedArray) -> list[Any]:
     Raises:
         ResultError: Python has none for one of them, as for a date before year 1.
     """
-    import pyarrow as pa
-
-    is_interval = pa.types.is_interval(column.type)
-    if not is_interval:
-        with suppress(OverflowError, ValueError):
-            values: list[Any] = column.to_pylist()
-            return values
+    with suppress(OverflowError, ValueError):
+        values: list[Any] = column.to_pylist()
+        return values
     values = []
     for row, held in enumerate(column, 1):
         try:
-            value = held.as_py()
-            values.append(_timedelta(value) if is_interval and value is not None else value)
+            values.append(held.as_py())
         except (OverflowError, ValueError) as error:
             raise ResultError(
                 f"column {name!r}, row {row}: {error}: Python has no value for this "
                 f"{column.type}; write cast({name} as text), or declare output=pyarrow.Table"
             ) from None
     return values
-
-
-def _timedelta(interval: pa.MonthDayNano) -> dt.timedelta:
-    if interval.months:
-        raise ValueError(f"{interval.months} months are no timedelta, as months differ")
-    return dt.timedelta(interval.days, microseconds=interval.nanoseconds // 1000)
 
 
 def _records(row: Any, connection: Connection, statement: Statement) -> list[Any]:

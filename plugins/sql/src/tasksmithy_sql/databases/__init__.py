@@ -26,6 +26,10 @@ def connect(url: DatabaseURL, password: str | None, *, transaction: bool) -> Con
         from tasksmithy_sql.databases.postgresql import PostgreSQL
 
         return PostgreSQL(url, password)
+    if url.dialect == "mysql":
+        from tasksmithy_sql.databases.mysql import MySQL
+
+        return MySQL(url, password, transaction=transaction)
     from tasksmithy_sql.databases.sqlalchemy import OtherDatabase
 
     return OtherDatabase(url, password, transaction=transaction)

@@ -26,7 +26,9 @@ from tasksmithy_sql.bulk import (
     refuse_duplicates,
     without_traceback,
 )
-from tasksmithy_sql.connection import Connection, foreign
+from tasksmithy_sql.connection import Connection
+from tasksmithy_sql.databases import columns
+from tasksmithy_sql.databases.duckdb_types import in_arrow
 from tasksmithy_sql.errors import (
     DatabaseUnreachableError,
     ParameterError,
@@ -39,8 +41,6 @@ from tasksmithy_sql.url import DatabaseURL
 
 _INPUT = "tasksmithy_input"
 _MEANT = f' Did you mean "{_INPUT}"?'
-_FOREIGN = ("BIGNUM", "BIT", "TIME WITH TIME ZONE", "VARIANT")
-"""What DuckDB gives to Arrow as bytes of its own, or without the zone."""
 
 _READERS = {
     ".csv": "read_csv",
@@ -99,23 +99,24 @@ class DuckDB(Connection):
     def table(self, statement: Statement) -> pa.Table:
         with self.telling(statement):
             relation = self._relation(statement)
-            return pa.table({}) if relation is None else relation.to_arrow_table()
+            if relation is None:
+                return pa.table({})
+            relation, plans = in_arrow(relation)
+            found = relation.to_arrow_table()
+        return columns.table(found, plans)
 
     def batches(self, statement: Statement) -> pa.RecordBatchReader:
         with self.telling(statement):
             relation = self._relation(statement)
-            empty = pa.table({}).to_reader()
-            reader = empty if relation is None else relation.to_arrow_reader()
-        return pa.RecordBatchReader.from_batches(reader.schema, self._read(reader, statement))
+            if relation is None:
+                return pa.table({}).to_reader()
+            relation, plans = in_arrow(relation)
+            reader = relation.to_arrow_reader()
+        return columns.reader(reader.schema, self._read(reader, statement), plans)
 
     def _relation(self, statement: Statement) -> duckdb.DuckDBPyRelation | None:
-        """The rows of a statement, in types that Arrow has; None where it gives none."""
-        relation = self._connection.sql(statement.text, params=list(statement.values) or None)
-        if relation is not None:
-            for name, kind in zip(relation.columns, relation.types, strict=True):
-                if str(kind).partition("[")[0] in _FOREIGN:
-                    raise foreign(name, str(kind).lower())
-        return relation  # type: ignore[no-any-return]
+        """The rows of a statement; None where it gives none."""
+        return self._connection.sql(statement.text, params=list(statement.values) or None)  # type: ignore[no-any-return]
 
     def _read(self, reader: pa.RecordBatchReader, statement: Statement) -> Iterator[pa.RecordBatch]:
         with self.telling(statement), reader:

@@ -1,9 +1,11 @@
 """PostgreSQL, through its ADBC driver: rows come and go as Arrow."""
 
 # ruff: noqa: D102 - the methods are those of `Connection`, documented there
+# ruff: noqa: S608 - names in statements are quoted, values are bound
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 import time
@@ -16,11 +18,13 @@ import pyarrow as pa
 
 from tasksmithy.errors import MissingDependencyError
 from tasksmithy.extend import near_misses
-from tasksmithy_sql.binding import Statement
+from tasksmithy_sql.binding import Statement, double_quoted
 from tasksmithy_sql.bulk import Write, without_traceback
 from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.credentials import without
+from tasksmithy_sql.databases import columns
 from tasksmithy_sql.databases import postgresql_types as types
+from tasksmithy_sql.databases.columns import Plan, refused
 from tasksmithy_sql.databases.postgresql_write import write_rows
 from tasksmithy_sql.errors import (
     CommitUnknownError,
@@ -134,8 +138,10 @@ class PostgreSQL(Connection):
             super().rollback()
 
     def table(self, statement: Statement) -> pa.Table:
-        with self._executed(statement) as cursor:
-            return types.plain_table(cursor.fetch_arrow_table())
+        asked, plans, width = self._planned(statement)
+        with self._executed(asked) as cursor:
+            found = cursor.fetch_arrow_table()
+        return columns.table(found, plans, width)
 
     def batches(self, statement: Statement) -> pa.RecordBatchReader:
         """The rows as they are asked for.
@@ -144,20 +150,60 @@ class PostgreSQL(Connection):
         of the server, so that neither side holds the whole. Cursors live in transactions alone.
         """
         query = statement.query
+        asked, plans, width = self._planned(statement)
         is_reading = query.keywords[0] in ("SELECT", "WITH") and not _CHANGES & query.words
         if statement.values and is_reading and self._in_transaction:
-            batches = self._fetched(statement)
+            batches = self._fetched(asked)
         else:
-            batches = self._streamed(statement)
+            batches = self._streamed(asked)
         first = next(batches)
-        schema = types.plain_schema(first.schema)
+        return columns.reader(first.schema, itertools.chain([first], batches), plans, width)
 
-        def plain() -> Iterator[pa.RecordBatch]:
-            yield types.plain_batch(first, schema)
-            for batch in batches:
-                yield types.plain_batch(batch, schema)
+    def _planned(self, statement: Statement) -> tuple[Statement, list[Plan], int]:
+        """What is executed, the plans of its columns, and how many of them are the statement's.
 
-        return pa.RecordBatchReader.from_batches(schema, plain())
+        The driver gives an array of several dimensions as one list. Where there are arrays, the
+        statement is asked for their dimensions too.
+        """
+        with self.telling(statement), self._opened() as cursor:
+            given = types.parameters(statement.values) if statement.values else None
+            schema = cursor.adbc_execute_schema(statement.text, given)
+        plans = types.plans(self._named(schema))
+        names = [f"tasksmithy_{number}" for number in range(len(schema))]
+        counted = [
+            (field.name, expression)
+            for name, field in zip(names, schema, strict=True)
+            if (expression := types.dimensions(name, field))
+        ]
+        if not counted:
+            return statement, plans, len(schema)
+        given_names = list(zip(names, schema.names, strict=True))
+        chosen = ", ".join(f"{e} as {double_quoted(n)}" for e, n in given_names)
+        chosen += "".join(f", {e} as {double_quoted(n)}" for n, e in counted)
+        inner, rows = ", ".join(names), "tasksmithy_rows"
+        word = statement.query.keywords[0]
+        if word in ("INSERT", "UPDATE", "DELETE"):
+            before, after = f"with {rows}({inner}) as (", f") select {chosen} from {rows}"
+        elif word in _COPIED and not (word == "WITH" and _CHANGES & statement.query.words):
+            before, after = f"select {chosen} from (", f") {rows}({inner})"
+        else:
+            raise refused(counted[0][0], "an array here may have several dimensions, unseen")
+        plans += [types.ONE_DIMENSION] * len(counted)
+        return statement.within(before, after), plans, len(schema)
+
+    def _named(self, schema: pa.Schema) -> pa.Schema:
+        """The schema with the names of types that the driver knows by their numbers alone."""
+        unnamed = re.findall(r"unnamed<oid:(\d+)>", schema.to_string())
+        if not unnamed:
+            return schema
+        asked = " union all ".join(f"select {n}, format_type({n}, null)" for n in set(unnamed))
+        known = {f"unnamed<oid:{number}>": name for number, name in self.rows(asked)}
+        return pa.schema(
+            field.with_metadata({types.NAME: known.get(name, name)})
+            if (name := types.type_name(field)) in known
+            else field
+            for field in schema
+        )
 
     def _streamed(self, statement: Statement) -> Iterator[pa.RecordBatch]:
         with self._executed(statement) as cursor:
@@ -167,7 +213,7 @@ class PostgreSQL(Connection):
 
     def _fetched(self, statement: Statement) -> Iterator[pa.RecordBatch]:
         name = "tasksmithy_rows"
-        with self._executed(statement.after(f"declare {name} no scroll cursor for ")):
+        with self._executed(statement.within(f"declare {name} no scroll cursor for ")):
             pass
         while True:
             with self.telling(statement), self._opened() as cursor:

@@ -1,9 +1,11 @@
 """Values between Python, Arrow and PostgreSQL."""
 
+# ruff: noqa: S608 - names in statements are quoted
+
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -11,8 +13,8 @@ from uuid import UUID
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from tasksmithy_sql.binding import misfit
-from tasksmithy_sql.connection import foreign
+from tasksmithy_sql.binding import double_quoted, misfit
+from tasksmithy_sql.databases.columns import TIME, Plan, Unfit, decimals, foreign, numeric, within
 from tasksmithy_sql.kinds import scalar_types
 
 # bool before int and datetime before date: the first that fits is taken.
@@ -31,8 +33,6 @@ _TYPES: tuple[tuple[type, pa.DataType, str], ...] = (
 )
 _BY_TEXT = (Decimal, UUID)
 """What is bound as text and cast by the server: Arrow has no such type, or a narrower one."""
-
-_MONEY = ("money", "_money")
 
 _INT32 = range(-(2**31), 2**31)
 _INT64 = range(-(2**63), 2**63)
@@ -57,8 +57,8 @@ def arrow_value(name: str, value: Any, declared: Any) -> tuple[pa.Array, str]:
     if kind is Decimal and value.is_finite() and value.adjusted() >= _NUMERIC_DIGITS:
         raise misfit(name, f"a number of at most {_NUMERIC_DIGITS} digits", value)
     if isinstance(value, dt.datetime) and value.tzinfo is not None:
-        # Arrow's zone is one for the column, the moment is the same.
-        return pa.array([value.astimezone(dt.UTC)], pa.timestamp("us", "UTC")), ""
+        # For a timestamp with a zone the driver changes the session's, and commits.
+        return pa.array([value.isoformat()]), "timestamptz"
     if kind in _BY_TEXT:
         return pa.array([str(value)]), sql
     return pa.array([value], arrow), ""
@@ -84,43 +84,17 @@ def parameters(values: Sequence[pa.Array]) -> pa.RecordBatch:
     )
 
 
-def plain_table(table: pa.Table) -> pa.Table:
-    """A result with types that every reader of Arrow knows.
-
-    The driver gives numerics as text. A column of them becomes decimals, as wide as its type says
-    or as its values need.
-
-    Raises:
-        ResultError: as `plain_schema`.
-    """
-    columns = []
-    types = plain_schema(table.schema).types
-    for field, kind, column in zip(table.schema, types, table.columns, strict=True):
-        plain = _plain(column, kind)
-        if _is_numeric(field) and pa.types.is_string(kind):
-            wanted = _needed_decimal(plain)
-            plain = plain if wanted is None else pc.cast(plain, wanted)
-        columns.append(plain)
-    return pa.Table.from_arrays(columns, names=table.column_names)
+NAME = b"POSTGRESQL:type"
+"""Where the driver says what the server calls a type."""
 
 
-def plain_schema(schema: pa.Schema) -> pa.Schema:
-    """The schema of a stream with types that every reader of Arrow knows.
-
-    A numeric without a precision stays text: how wide it will be is not known yet.
+def plans(schema: pa.Schema) -> list[Plan]:
+    """The plans of a result's columns; at any depth.
 
     Raises:
-        ResultError: a column has a type that Arrow has not, and that is not known to be text.
+        ResultError: a column has a type that Arrow has not.
     """
-    return pa.schema([(field.name, _plain_type(field)) for field in schema])
-
-
-def plain_batch(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    """A batch of a stream, as `plain_schema` says."""
-    columns = [
-        _plain(column, kind) for column, kind in zip(batch.columns, schema.types, strict=True)
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return [_plan(field.name, field, _typmod(field)) for field in schema]
 
 
 def no_rows(schema: pa.Schema) -> pa.RecordBatch:
@@ -128,69 +102,119 @@ def no_rows(schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
 
 
-def _plain(column: Any, kind: pa.DataType) -> Any:
-    stored = _storage(column.type)
-    if stored != column.type:
-        column = column.cast(stored)
-    return column if stored == kind else pc.cast(column, kind)
+# PostgreSQL begins at 4713 BC. What is earlier has wrapped around where the driver counts from 1970
+# instead of 2000: both infinities, and the years from 294247 on.
+_DAYS_TO_4713_BC = -2_440_588
+_LEAVES: tuple[tuple[Callable[[pa.DataType], bool], Plan], ...] = (
+    (
+        pa.types.is_timestamp,
+        within(_DAYS_TO_4713_BC * 86_400 * 10**6, 2**63 - 1, "infinity, or a year beyond 294246"),
+    ),
+    (pa.types.is_date32, within(_DAYS_TO_4713_BC, 2**31 - 1, "infinity")),
+    (pa.types.is_time64, TIME["us"]),
+    (pa.types.is_boolean, Plan()),
+    (pa.types.is_int16, Plan()),
+    (pa.types.is_floating, Plan()),
+    (pa.types.is_string, Plan()),
+    (pa.types.is_binary, Plan()),
+    (pa.types.is_interval, Plan()),
+)
+# Where the type in Arrow does not say which of the server's it was.
+_NAMED: dict[tuple[pa.DataType, str], Plan] = {
+    (pa.int64(), "int8"): Plan(),
+    (pa.int32(), "int4"): Plan(),
+    (pa.int32(), "oid"): Plan(lambda array: array.view(pa.uint32())),
+    (pa.string(), "char"): Plan(lambda array: _bytes(array)),
+}
 
 
-def _plain_type(field: pa.Field) -> pa.DataType:
-    if _is_numeric(field):
-        return _declared_decimal(field) or pa.string()
-    stored = _storage(field.type)
-    element = field.type.value_type if pa.types.is_list(field.type) else field.type
-    name = (field.metadata or {}).get(b"POSTGRESQL:type", b"").decode()
-    # The driver gives them as they are on the wire: bytes, or hundredths.
-    if name in _MONEY or (_is_foreign(element) and pa.types.is_binary(element.storage_type)):
-        raise foreign(field.name, name or "unknown")
-    return stored
+_VOID = Plan(lambda array: array.storage.cast(pa.string()))
+_UNBOUNDED = numeric(pa.string(), pa.decimal128(38, 20), "a numeric without precision and scale")
 
 
-def _storage(kind: pa.DataType) -> pa.DataType:
-    """The type without those of the server that are kept as another."""
-    if pa.types.is_list(kind):
-        inner = _storage(kind.value_type)
-        return kind if inner == kind.value_type else pa.list_(inner)
-    return kind.storage_type if _is_foreign(kind) else kind
+def _plan(column: str, field: pa.Field, typmod: int) -> Plan:
+    kind, name = field.type, type_name(field)
+    if kind.num_fields:
+        parts = (kind.field(number) for number in range(kind.num_fields))
+        return Plan.of(*(_plan(column, part, typmod) for part in parts))
+    extension = getattr(kind, "extension_name", "")
+    if extension == "arrow.uuid":
+        return Plan()
+    if extension == "arrow.json":
+        return Plan(lambda array: array.storage)
+    if extension == "arrow.opaque" and pa.types.is_string(kind.storage_type):
+        return _numeric(typmod)
+    if name == "void":
+        return _VOID
+    if (named := _NAMED.get((kind, name))) is not None:
+        return named
+    if not extension and kind not in (pa.int32(), pa.int64()):
+        for fits, plan in _LEAVES:
+            if fits(kind):
+                return plan
+    raise foreign(column, name or str(kind))
 
 
-def _is_foreign(kind: pa.DataType) -> bool:
-    """An extension type that only says what PostgreSQL calls it."""
-    name = getattr(kind, "extension_name", "")
-    return name in ("arrow.opaque", "arrow.json")
+def type_name(field: pa.Field) -> str:
+    """What the server calls the type of a field."""
+    return str((field.metadata or {}).get(NAME, b"").decode())
 
 
-def _is_numeric(field: pa.Field) -> bool:
-    return bool(getattr(field.type, "type_name", "") == "numeric")
+def _typmod(field: pa.Field) -> int:
+    return int((field.metadata or {}).get(b"POSTGRESQL:typmod", b"-1"))
 
 
-def _declared_decimal(field: pa.Field) -> pa.DataType | None:
-    """The type of a `numeric(precision, scale)`; its modifier holds both."""
-    modifier = int((field.metadata or {}).get(b"POSTGRESQL:typmod", b"-1"))
-    if modifier < 0:
-        return None
-    precision, scale = ((modifier - 4) >> 16) & 0xFFFF, (modifier - 4) & 0x7FF
-    return _decimal(precision, scale) if scale <= precision else None
+def _numeric(modifier: int) -> Plan:
+    """The plan of a `numeric(precision, scale)`; its modifier holds both."""
+    if modifier >= 0:
+        precision, scale = ((modifier - 4) >> 16) & 0xFFFF, ((modifier - 4) & 0x7FF ^ 0x400) - 0x400
+        # PostgreSQL has 5000 in a numeric(1, -3), and 0.005 in a numeric(1, 3).
+        digits = max(precision, scale) if scale > 0 else precision - scale
+        if digits <= 76:
+            wide = pa.decimal128 if digits <= 38 else pa.decimal256
+            return decimals(wide(digits, max(scale, 0)), f"a numeric({precision},{scale})")
+    return _UNBOUNDED
 
 
-def _needed_decimal(column: pa.ChunkedArray) -> pa.DataType | None:
-    """The narrowest type that holds all values; None where one is NaN or infinite."""
-    if pc.any(pc.match_substring_regex(column, "[^-0-9.]")).as_py():
-        return None
-    digits = pc.utf8_length(pc.replace_substring(column, "-", ""))
-    point = pc.find_substring(column, ".")
-    scales = pc.if_else(
-        pc.less(point, 0), 0, pc.subtract(pc.subtract(pc.utf8_length(column), point), 1)
-    )
-    scale = pc.max(scales).as_py() or 0
-    whole = pc.max(
-        pc.subtract(digits, pc.if_else(pc.equal(scales, 0), 0, pc.add(scales, 1)))
-    ).as_py()
-    return _decimal(max((whole or 0) + scale, 1), scale)
+def _bytes(array: pa.Array) -> pa.Array:
+    """The texts of PostgreSQL's "char", a byte: the byte 0 is the empty text."""
+    texts = array.cast(pa.binary()).to_pylist()
+    if any(text is not None and text > b"\x7f" for text in texts):
+        raise Unfit('a "char" beyond ASCII, which is no text')
+    plain = [None if text is None else text.rstrip(b"\0") for text in texts]
+    return pa.array(plain, pa.binary()).cast(pa.string())
 
 
-def _decimal(precision: int, scale: int) -> pa.DataType | None:
-    if precision <= 38:
-        return pa.decimal128(precision, scale)
-    return pa.decimal256(precision, scale) if precision <= 76 else None
+def _one_dimension(array: pa.Array) -> pa.Array:
+    if (pc.max(array).as_py() or 0) > 1:
+        raise Unfit("an array of several dimensions, which Arrow has as lists of lists alone")
+    return array
+
+
+ONE_DIMENSION = Plan(_one_dimension)
+"""The plan of the dimensions that an array has."""
+
+
+def dimensions(name: str, field: pa.Field) -> str:
+    """An expression of the most dimensions that an array in a column has; empty for no array.
+
+    Args:
+        name: the column in the statement.
+        field: its type.
+    """
+    found = _dimensions(name, field.type)
+    return f"greatest({', '.join(found)})" if found else ""
+
+
+def _dimensions(value: str, kind: pa.DataType) -> list[str]:
+    if pa.types.is_struct(kind):
+        fields = [kind.field(number) for number in range(kind.num_fields)]
+        parts = [
+            _dimensions(f"({value}).{double_quoted(field.name)}", field.type) for field in fields
+        ]
+        return [found for part in parts for found in part]
+    if not pa.types.is_list(kind):
+        return []
+    inner = _dimensions("tasksmithy_item", kind.value_type)
+    each = f"(select max(greatest({', '.join(inner)})) from unnest({value}) tasksmithy_item)"
+    return [f"array_ndims({value})", *([each] if inner else [])]

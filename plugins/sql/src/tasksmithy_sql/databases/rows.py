@@ -27,13 +27,21 @@ class Rows:
     Args:
         names: the columns.
         fetch: gives the next rows, at most as many as it is asked for; none at the end.
+        kinds: the types that the columns are known to have; None for one that its values tell.
+        as_text: how a column is cast to text, for messages.
     """
 
     def __init__(
-        self, names: Sequence[str], fetch: Callable[[int], Sequence[Sequence[Any]]]
+        self,
+        names: Sequence[str],
+        fetch: Callable[[int], Sequence[Sequence[Any]]],
+        kinds: Sequence[pa.DataType | None] = (),
+        as_text: Callable[[str], str] = 'cast("{}" as text)'.format,
     ) -> None:
         self._names = names
         self._fetch = fetch
+        self._kinds = kinds or [None] * len(names)
+        self._as_text = as_text
         self._count = 0
 
     def table(self) -> pa.Table:
@@ -42,7 +50,7 @@ class Rows:
         Raises:
             ResultError: there is none; it names column and row.
         """
-        return self._read(repeat(None), [_Column(name) for name in self._names])
+        return self._read(repeat(None), self._columns(self._kinds))
 
     def batches(self) -> pa.RecordBatchReader:
         """All rows, read as they are asked for.
@@ -52,7 +60,7 @@ class Rows:
         Raises:
             ResultError: as `table`, and while the reader is read where a later batch does not fit.
         """
-        first = self._read(repeat(None, _STEPS), [_Column(name) for name in self._names])
+        first = self._read(repeat(None, _STEPS), self._columns(self._kinds))
         schema = first.schema
         if len(first) == _STEPS * _STEP:  # or there is nothing after it
             known = [pa.string() if pa.types.is_null(kind) else kind for kind in schema.types]
@@ -62,10 +70,15 @@ class Rows:
             table = first.cast(schema)
             while table.num_rows:
                 yield from table.combine_chunks().to_batches()
-                columns = [_Column(field.name, field.type) for field in schema]
-                table = self._read(repeat(None, _STEPS), columns)
+                table = self._read(repeat(None, _STEPS), self._columns(schema.types))
 
         return pa.RecordBatchReader.from_batches(schema, each())
+
+    def _columns(self, kinds: Sequence[pa.DataType | None]) -> list[_Column]:
+        return [
+            _Column(name, kind, told=known is not None, advice=self._as_text(name))
+            for name, kind, known in zip(self._names, kinds, self._kinds, strict=True)
+        ]
 
     def _read(self, steps: Iterable[None], columns: Sequence[_Column]) -> pa.Table:
         """As many steps of rows, or as there are."""
@@ -80,10 +93,19 @@ class Rows:
 
 
 class _Column:
-    """A column that grows. Its type is given, or widened to what its values need."""
+    """A column that grows. Its type is given, or widened to what its values need.
 
-    def __init__(self, name: str, given: pa.DataType | None = None) -> None:
+    Args:
+        name: its name.
+        given: its type, if it is known.
+        told: whether the database told the type, and not the values of other rows.
+        advice: how it is cast to text.
+    """
+
+    def __init__(self, name: str, given: pa.DataType | None, *, told: bool, advice: str) -> None:
         self._name = name
+        self._told = told
+        self._advice = advice
         self._given = given
         self._type = given or pa.null()
         self._chunks: list[pa.Array] = []
@@ -111,10 +133,13 @@ class _Column:
                 raise ResultError(
                     f"column {self._name!r}, row {row}: {shorten(value)} of type "
                     f"{type(value).__name__}, in a column of {self._type}; an Arrow column has one "
-                    f'type: write cast("{self._name}" as text) or such'
+                    f"type: write {self._advice} or such"
                 ) from None
 
     def _take(self, values: Sequence[Any]) -> None:
+        if self._told:
+            self._chunks.append(pa.array(values, self._type))
+            return
         if {str, bytes} <= set(map(type, values)):
             raise pa.ArrowTypeError("text and bytes")
         taken = pa.array(values)

@@ -19,9 +19,11 @@ from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.credentials import without
 from tasksmithy_sql.databases.rows import Rows
 from tasksmithy_sql.errors import (
+    CommitUnknownError,
     CredentialsError,
     DatabaseUnreachableError,
     QueryError,
+    ResultError,
     SQLError,
     TransactionConflictError,
 )
@@ -75,13 +77,14 @@ class OtherDatabase(Connection):
                 # It is used by one thread at a time, and not always by the same.
                 options["connect_args"] = {"check_same_thread": False}
             engine = sqlalchemy.create_engine(target, poolclass=sqlalchemy.NullPool, **options)
+            self._engine = engine
             self._connection = engine.connect()
         except exc.NoSuchModuleError:
             package = _DIALECTS.get(url.scheme, url.scheme)
             known = f"pip install {package!r}" if url.scheme in _DIALECTS else ""
             unknown = "install what gives SQLAlchemy this dialect, or correct the URL"
             raise MissingDependencyError(f"database {url}", package, known or unknown) from None
-        except exc.ArgumentError as error:
+        except (exc.ArgumentError, TypeError) as error:  # the driver does not know an argument
             raise QueryError(f"{url}: {without(password, error)}") from None
         except ModuleNotFoundError as error:
             package = _DRIVERS.get(str(error.name), str(error.name))
@@ -115,8 +118,16 @@ class OtherDatabase(Connection):
             self._connection.begin()
 
     def commit(self) -> None:
-        with self.telling():
-            self._connection.commit()
+        try:
+            with self.telling():
+                self._connection.commit()
+        except (TransactionConflictError, QueryError):
+            raise  # it is the server that says so
+        except SQLError as error:
+            raise CommitUnknownError(
+                f"{error}; it happened while the transaction committed, and nobody can be asked "
+                "how it ended: look whether the rows are there before you run the task again"
+            ) from None
 
     def rollback(self) -> None:
         with self.telling():
@@ -126,18 +137,31 @@ class OtherDatabase(Connection):
         return self._rows(statement).table()
 
     def batches(self, statement: Statement) -> pa.RecordBatchReader:
-        return self._rows(statement).batches()
+        return self._rows(statement, stream_results=True).batches()
 
-    def _rows(self, statement: Statement) -> Rows:
+    def _rows(self, statement: Statement, **options: Any) -> Rows:
         with self.telling(statement):
-            result = self._execute(statement)
+            result = self._execute(statement, **options)
             names = list(result.keys()) if result.returns_rows else []
+        try:
+            kinds = self.types(result.cursor, names) if names else []
+        except ResultError:
+            result.close()
+            raise
 
         def fetch(most: int) -> Sequence[Any]:
             with self.telling(statement):
                 return result.fetchmany(most)  # type: ignore[no-any-return]
 
-        return Rows(names, fetch)
+        return Rows(names, fetch, kinds, self.as_text)
+
+    def types(self, cursor: Any, names: Sequence[str]) -> list[pa.DataType | None]:
+        """The types of a result's columns; None for one that only its values tell."""
+        return [None] * len(names)
+
+    def as_text(self, name: str) -> str:
+        """A column as text, for messages."""
+        return f"cast({self.quoted(name)} as varchar)"
 
     def changed(self, statement: Statement) -> int:
         with self.telling(statement):
@@ -163,8 +187,10 @@ class OtherDatabase(Connection):
         with self.telling():
             return max(int(self._connection.exec_driver_sql(command).rowcount), 0)
 
-    def _execute(self, statement: Statement) -> Any:
-        return self._connection.exec_driver_sql(statement.text, self._given(statement.values))
+    def _execute(self, statement: Statement, **options: Any) -> Any:
+        return self._connection.exec_driver_sql(
+            statement.text, self._given(statement.values), execution_options=options
+        )
 
     def _given(self, values: Sequence[Any]) -> Any:
         if self._style in ("named", "pyformat"):

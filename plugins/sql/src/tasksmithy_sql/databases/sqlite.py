@@ -50,8 +50,9 @@ _WAIT_FOR_LOCK = 5.0  # seconds
 class SQLite(Connection):
     """A connection to SQLite.
 
-    SQLite has integers of 64 bits, floats, text and bytes. What else there is, is kept as text: a
-    Decimal as its digits, dates and times in ISO 8601, a UUID in its usual form; a bool is 0 or 1.
+    SQLite has integers of 64 bits, floats, text and bytes. A Decimal is the integer or float that
+    has its digits, so that it compares as a number. What else there is, is kept as text: dates and
+    times in ISO 8601, a UUID in its usual form; a bool is 0 or 1.
     """
 
     repeats = False
@@ -80,6 +81,11 @@ class SQLite(Connection):
             raise misfit(name, "an integer of at most 64 bits, as SQLite's INTEGER", value)
         if isinstance(value, float) and math.isnan(value):
             raise misfit(name, "a number, SQLite would make NULL of it", value)
+        if isinstance(value, Decimal):
+            number = _number(value)
+            if number is None:
+                raise misfit(name, "a decimal that a float of SQLite holds; give text", value)
+            return number, ""
         return _plain(value), ""
 
     def rollback(self) -> None:
@@ -182,19 +188,30 @@ class SQLite(Connection):
         return []
 
 
+def _number(value: Decimal) -> int | float | None:
+    """A decimal as a number that has its digits; None where SQLite has none."""
+    if not value.is_finite():
+        return None
+    if value == value.to_integral_value() and abs(value) < 2**63:
+        return int(value)
+    number = float(value)
+    return number if Decimal(repr(number)) == value else None
+
+
 def _plain(value: Any) -> Any:
     """A value as SQLite keeps it."""
     if isinstance(value, dt.datetime):
         return value.isoformat(" ")
     if isinstance(value, dt.date | dt.time):
         return value.isoformat()
-    return str(value) if isinstance(value, Decimal | UUID) else value
+    return str(value) if isinstance(value, UUID) else value
 
 
 _COLUMN_TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_boolean, "boolean"),
     (pa.types.is_integer, "integer"),
     (pa.types.is_floating, "real"),
+    (pa.types.is_decimal, "numeric"),
     (pa.types.is_binary, "blob"),
     (pa.types.is_large_binary, "blob"),
     (pa.types.is_fixed_size_binary, "blob"),
@@ -215,4 +232,12 @@ def _storable(name: str, column: pa.Array) -> list[Any]:
         raise QueryError(f"column {name!r}: SQLite has no type for {kind}; write it as text")
     if pa.types.is_uint64(kind) and any(value is not None and value >= 2**63 for value in values):
         raise QueryError(f"column {name!r}: SQLite's integers have 64 bits with a sign")
+    if pa.types.is_decimal(kind):
+        numbers = [None if value is None else _number(value) for value in values]
+        for value, number in zip(values, numbers, strict=True):
+            if value is not None and number is None:
+                raise QueryError(
+                    f"column {name!r}: {value} has more digits than a float of SQLite; write text"
+                )
+        return numbers
     return values if plain else [_plain(value) for value in values]
