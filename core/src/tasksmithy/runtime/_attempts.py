@@ -1,17 +1,15 @@
-"""The attempts of one task: the first, and the retries that its strategy allows, each in time."""
+"""The steps of a call's attempts: retries, the place of each, its time, and who makes it."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Coroutine, Mapping
-from contextlib import asynccontextmanager
-from dataclasses import replace
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import Awaitable
+from typing import Any
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy._texts import shorten
+from tasksmithy.concurrency._threads import caller_is_blocked
 from tasksmithy.errors import (
     InputError,
     MissingDependencyError,
@@ -22,17 +20,12 @@ from tasksmithy.errors import (
     TaskExitError,
     TaskTimeoutError,
 )
-from tasksmithy.fields._secret import Secret
-from tasksmithy.plugins._attempt import Attempt, Executor
-from tasksmithy.runtime._capacity import Capacity
-from tasksmithy.runtime._host import LocalHost, Parents
-from tasksmithy.task._context import RunContext, entered
-from tasksmithy.task._template import TaskTemplate
-
-if TYPE_CHECKING:
-    from tasksmithy.runtime._event_stream import ExecutionEvents
-
-T = TypeVar("T")
+from tasksmithy.plugins._attempt import Attempt
+from tasksmithy.runtime._call import Call, Stage, Step
+from tasksmithy.runtime._capacity import Capacity, Needs, Place
+from tasksmithy.runtime._host import Caller, LocalHost
+from tasksmithy.runtime._limits import bounded
+from tasksmithy.task._context import entered
 
 _BEYOND_RETRIES = (
     NonRecoverableError,
@@ -44,164 +37,132 @@ _BEYOND_RETRIES = (
 )
 
 
-class Attempts:
-    """All attempts of one execution of a task.
+def retried(then: Step) -> Step:
+    """Make attempts until one succeeds, as many as the task's strategy allows.
 
-    Args:
-        task: the task.
-        inputs: its inputs.
-        context: the context of the attempts, but for their number.
-        executor: makes them.
-        run: runs their children.
-        parent: the host of the attempt that called the task; None for the run's first task.
-        capacity: the limits of the run.
-        events: tells what becomes of them; None where nobody is told.
+    What the last one raises has a note of the task, the attempt and the run.
     """
 
-    def __init__(
-        self,
-        task: TaskTemplate[..., Any],
-        inputs: Mapping[str, Any],
-        context: RunContext,
-        executor: Executor,
-        run: Parents,
-        parent: LocalHost | None,
-        capacity: Capacity,
-        events: ExecutionEvents | None = None,
-    ) -> None:
-        self._task = task
-        self._inputs = inputs
-        self._context = context
-        self._executor = executor
-        self._run = run
-        self._parent = parent
-        self._capacity = capacity
-        self._events = events
-        # A task keeps its fields in these forms, whatever shorthand it was given.
-        self._retries = task.retries
-        self._timeout = task.timeout
-        self._max_runtime = self._timeout.runtime_seconds
-
-    async def in_time(self, result: Coroutine[Any, Any, T]) -> T:
-        """Await what the task needs besides its attempts, and these, before its deadline.
-
-        Raises:
-            TaskTimeoutError: the deadline has come.
-        """
-        if self._timeout.deadline is None:
-            return await result
-        deadline = self._timeout.deadline_seconds(datetime.now(UTC))
-        async with _bounded(self._task.name, "deadline", deadline):
-            return await result
-
-    async def result(
-        self, secrets: Mapping[Secret, str] | None = None, env_vars: Mapping[str, str] | None = None
-    ) -> Any:
-        """The result of the first attempt that succeeds.
-
-        Args:
-            secrets: the values of the task's secrets.
-            env_vars: environment variables beside the task's own.
-
-        Raises:
-            TaskTimeoutError: `max_runtime`, which is retried, or `max_queued_time` is reached.
-            Exception: what the last attempt raised, as the type it was raised as, with a note of
-                the task, the attempt and the run.
-        """
-        if secrets or env_vars:
-            own = {**self._context.env_vars, **(env_vars or {})}
-            self._context = replace(self._context, secrets=secrets or {}, env_vars=own)
-        number = 1
+    async def step(call: Call) -> Any:
+        strategy = call.task.retries
         while True:
             try:
-                return await self._placed(number)
+                return await then(call)
             except Exception as error:
-                if number > self._retries.count or not self._is_recoverable(error):
+                if call.number > strategy.count or not _is_recoverable(call, error):
                     error.add_note(
-                        f"in task {self._task.name!r}, attempt {number} of "
-                        f"{self._retries.count + 1}, run {self._context.run_id}"
+                        f"in task {call.task.name!r}, attempt {call.number} of "
+                        f"{strategy.count + 1}, run {call.run_id}"
                     )
                     raise
-                with entered(self._context):  # whose log it belongs to
-                    self._context.logger.warning(
+                context = call.context()
+                with entered(context):  # whose log it belongs to
+                    context.logger.warning(
                         "attempt %d of %d failed: %s",
-                        number,
-                        self._retries.count + 1,
+                        call.number,
+                        strategy.count + 1,
                         shorten(error, sys.maxsize),
                     )
-            backoff = self._retries.backoff
-            delay = 0.0 if backoff is None else backoff.delay(number)
-            if self._events is not None:
-                self._events.attempt_retried(number, delay)
+            backoff = strategy.backoff
+            delay = 0.0 if backoff is None else backoff.delay(call.number)
+            if call.events is not None:
+                call.events.attempt_retried(call.number, delay)
             if backoff is not None:
                 await asyncio.sleep(delay)
-            number += 1
+            call.number += 1
 
-    async def _placed(self, number: int) -> Any:
-        """An attempt in its place among those that run at once, if they are limited."""
-        needs = self._capacity.needs(self._executor.slots(self._task))
-        if not needs:
-            return await self._attempt(number)
-        place = self._capacity.of(needs)
-        async with _bounded(self._task.name, "max_queued_time", self._timeout.queued_seconds):
-            await place.__aenter__()
-        try:
-            return await self._attempt(number)
-        finally:
-            await place.__aexit__(None, None, None)
+    return step
 
-    async def _attempt(self, number: int) -> Any:
-        context = replace(self._context, attempt=number)
-        if self._events is not None:
-            self._events.attempt_started(number)
+
+def placed(capacity: Capacity) -> Stage:
+    """Wait until there is room for an attempt among those that run at once.
+
+    Args:
+        capacity: the limits of the run.
+    """
+
+    def stage(then: Step) -> Step:
+        def step(call: Call) -> Awaitable[Any]:
+            needs = capacity.needs(call.executor.slots(call.task))
+            # A caller that blocks cannot give its place up, so the call has part in it.
+            return in_place(call, needs) if needs and not caller_is_blocked.get() else then(call)
+
+        async def in_place(call: Call, needs: Needs) -> Any:
+            timeout = call.task.timeout
+            call.place = Place(needs)
+            async with bounded(call.task.name, "max_queued_time", timeout.queued_seconds):
+                await call.place.take()
+            try:
+                return await then(call)
+            finally:
+                call.place.leave()
+                call.place = None
+
+        return step
+
+    return stage
+
+
+def attempt_told(then: Step) -> Step:
+    """Tell that an attempt has begun, and what it has ended with."""
+
+    def step(call: Call) -> Awaitable[Any]:
+        return then(call) if call.events is None else telling(call)
+
+    async def telling(call: Call) -> Any:
+        events = call.events
+        assert events is not None  # noqa: S101 - `step` has looked
+        events.attempt_started(call.number)
         try:
-            if self._max_runtime is None:
-                return await self._made(context)
-            async with _bounded(self._task.name, "max_runtime", self._max_runtime):
-                return await self._made(context)
-        except SystemExit as error:
-            exit_ = TaskExitError(
-                f"task {self._task.name!r} called sys.exit({error.code!r}); a task raises or "
-                "returns"
-            )
-            self._tell_failed(number, exit_)
-            raise exit_ from error
+            return await then(call)
         except BaseException as error:
-            self._tell_failed(number, error)
+            events.attempt_failed(call.number, error)
             raise
 
-    def _tell_failed(self, attempt: int, error: BaseException) -> None:
-        if self._events is not None:
-            self._events.attempt_failed(attempt, error)
+    return step
 
-    async def _made(self, context: RunContext) -> Any:
-        host = LocalHost(self._run, context, self._parent)
+
+def in_time(then: Step) -> Step:
+    """End an attempt after the task's `max_runtime`."""
+
+    def step(call: Call) -> Awaitable[Any]:
+        seconds = call.task.timeout.runtime_seconds
+        return then(call) if seconds is None else ended(call, seconds)
+
+    async def ended(call: Call, seconds: float) -> Any:
+        async with bounded(call.task.name, "max_runtime", seconds):
+            return await then(call)
+
+    return step
+
+
+def made(run: Caller) -> Step:
+    """Have the executor make an attempt, and end the children that it leaves.
+
+    Args:
+        run: runs its children.
+    """
+
+    async def step(call: Call) -> Any:
+        context = call.context()
+        host = LocalHost(run, context, call.generation, call.place)
         attempt = Attempt(
-            task=self._task, inputs=self._inputs, context=context, registry=registry_in_use.get()
+            task=call.task, inputs=call.inputs, context=context, registry=registry_in_use.get()
         )
         try:
-            return await self._executor.perform(attempt, host)
+            return await call.executor.perform(attempt, host)
+        except SystemExit as error:  # which would end the whole run
+            problem = f"called sys.exit({error.code!r}); a task raises or returns"
+            raise TaskExitError(f"task {call.task.name!r} {problem}") from error
         finally:
-            await host.end()
+            if left := host.end():
+                await asyncio.wait(left)
 
-    def _is_recoverable(self, error: Exception) -> bool:
-        """Whether another attempt can help: not where the call or the installation is wrong."""
-        if isinstance(error, TaskTimeoutError):  # a child's has another start and another end
-            return error.limit == "max_runtime" or error.task != self._task.name
-        return not isinstance(error, _BEYOND_RETRIES)
+    return step
 
 
-@asynccontextmanager
-async def _bounded(task: str, limit: str, seconds: float | None) -> AsyncIterator[None]:
-    """End the body after `seconds`, with an error that says which limit of the task it was."""
-    if seconds is None:
-        yield
-        return
-    bound = asyncio.timeout(max(seconds, 0))
-    try:
-        async with bound:
-            yield
-    except TimeoutError as error:
-        if bound.expired() and not isinstance(error, TaskTimeoutError):
-            raise TaskTimeoutError(task, limit, seconds) from None
-        raise
+def _is_recoverable(call: Call, error: Exception) -> bool:
+    """Whether another attempt can help: not where the call or the installation is wrong."""
+    if isinstance(error, TaskTimeoutError):  # a child's has another start and another end
+        return error.limit == "max_runtime" or error.task != call.task.name
+    return not isinstance(error, _BEYOND_RETRIES)

@@ -5,11 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from contextvars import ContextVar
 
 from tasksmithy._texts import near_misses
 from tasksmithy.concurrency._slots import Slots
-from tasksmithy.concurrency._threads import caller_is_blocked
 from tasksmithy.errors import PluginContractError
 from tasksmithy.runtime._options import RunOptions
 
@@ -25,8 +23,12 @@ SLOTS = ("cpu", "memory", "processes")
 Needs = list[tuple[Slots, int]]
 
 
-class _Place:
-    """What one running task holds, and gives back while it waits for its children."""
+class Place:
+    """What one attempt holds of what is limited, and gives back while it waits for its children.
+
+    Args:
+        needs: what it needs.
+    """
 
     def __init__(self, needs: Needs) -> None:
         self._needs = needs
@@ -35,6 +37,7 @@ class _Place:
         self._taking = False
 
     async def take(self) -> None:
+        """Wait until everything is free, and take it."""
         try:
             # Always in the same order, so that two tasks cannot each wait for the other's part.
             for slots, units in self._needs:
@@ -45,15 +48,22 @@ class _Place:
             raise
 
     def leave(self) -> None:
+        """Give back what is held."""
         while self._held:
             slots, units = self._held.pop()
             slots.release(units)
 
-    def child_begins(self) -> None:
+    @asynccontextmanager
+    async def given_back(self) -> AsyncIterator[None]:
+        """In the body the attempt waits for a child, and others may have its place."""
         self._children += 1
         self.leave()
+        try:
+            yield
+        finally:
+            await self._child_ended()
 
-    async def child_ended(self) -> None:
+    async def _child_ended(self) -> None:
         self._children -= 1
         if self._children or self._taking or not self._needs:
             return
@@ -70,7 +80,6 @@ class _Place:
 
 
 _processes = Slots(MOST_RUNNING_PROCESSES)
-_place: ContextVar[_Place | None] = ContextVar("tasksmithy_place", default=None)
 
 
 class Capacity:
@@ -106,39 +115,6 @@ class Capacity:
                     f"has {', '.join(SLOTS)}"
                 )
         return needs
-
-    @property
-    def caller_has_place(self) -> bool:
-        """Whether the task that is current, or one that waits for it, has a place to give."""
-        return _place.get() is not None
-
-    @asynccontextmanager
-    async def of(self, needs: Needs) -> AsyncIterator[None]:
-        """In the body the task has its place; before it, the task waits for one."""
-        if caller_is_blocked.get():  # it cannot give its place up, so the task has part in it
-            yield
-            return
-        place = _Place(needs)
-        await place.take()
-        token = _place.set(place)
-        try:
-            yield
-        finally:
-            _place.reset(token)
-            place.leave()
-
-    @asynccontextmanager
-    async def waiting(self) -> AsyncIterator[None]:
-        """In the body the task that is current gives its place to others."""
-        place = _place.get()
-        if place is None or caller_is_blocked.get():
-            yield
-            return
-        place.child_begins()
-        try:
-            yield
-        finally:
-            await place.child_ended()
 
 
 def _machine_cpu() -> int:

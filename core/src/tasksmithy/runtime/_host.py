@@ -4,31 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Awaitable, Mapping
 from contextvars import copy_context
 from typing import Any, Final, Protocol
 
 from tasksmithy.concurrency._threads import caller_is_blocked
-from tasksmithy.task._context import RunContext, entered
+from tasksmithy.runtime._call import Call
+from tasksmithy.runtime._capacity import Place
+from tasksmithy.task._context import RunContext, entered, no_group
 from tasksmithy.task._template import TaskTemplate
 
 _STACKED: Final = 16
 """Generations that await each other on one stack: Python allows for no more than 1,000 frames."""
 
 
-class Parents(Protocol):
+class Caller(Protocol):
     """What a host needs of its run."""
 
-    def child(
+    def call(
         self,
-        parent: LocalHost,
         task: TaskTemplate[..., Any],
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
         group: str,
-    ) -> Coroutine[Any, Any, Any]:
-        """The result of a task as a child of the attempt that `parent` is the host of."""
+        caller: LocalHost,
+    ) -> Call:
+        """A call that the attempt of `caller` makes, checked.
+
+        Raises:
+            InputError: the inputs do not fit the interface.
+            NotExecutableError: the task cannot run here.
+        """
+        ...
+
+    def result(self, call: Call) -> Awaitable[Any]:
+        """The result of a call, once awaited."""
         ...
 
     def add_to_report(self, context: RunContext, tab: str, fragment: str) -> None:
@@ -42,22 +52,36 @@ class LocalHost:
     Args:
         run: the run.
         context: the context of the attempt.
-        above: the host of the attempt that called; None for the run's first task.
+        generation: how many attempts wait for this one.
+        place: what the attempt holds of what is limited, and gives back while it waits for its
+            children; None where nothing is.
 
     Attributes:
         context: as given.
-        generation: how many attempts wait for this one.
+        generation: as given.
     """
 
-    __slots__ = ("_ended", "_loop", "_run", "_tasks", "_variables", "context", "generation")
+    __slots__ = (
+        "_children",
+        "_ended",
+        "_loop",
+        "_place",
+        "_run",
+        "_variables",
+        "context",
+        "generation",
+    )
 
-    def __init__(self, run: Parents, context: RunContext, above: LocalHost | None) -> None:
+    def __init__(
+        self, run: Caller, context: RunContext, generation: int, place: Place | None
+    ) -> None:
         self.context = context
-        self.generation: int = 0 if above is None else above.generation + 1
+        self.generation = generation
         self._run = run
+        self._place = place
         self._loop = asyncio.get_running_loop()
         self._variables = copy_context()
-        self._tasks: set[asyncio.Task[Any]] = set()
+        self._children: set[asyncio.Task[Any]] = set()
         self._ended = False
 
     async def call(
@@ -73,12 +97,36 @@ class LocalHost:
             asyncio.CancelledError: the attempt has ended.
             Exception: whatever the child raises, as the type that it was raised as.
         """
-        child = self._run.child(self, task, args, kwargs, group)
-        if asyncio.get_running_loop() is self._loop or caller_is_blocked.get():
-            return await child
-        variables = self._variables.copy()
-        call = variables.run(asyncio.run_coroutine_threadsafe, child, self._loop)
-        return await asyncio.wrap_future(call)
+        if asyncio.get_running_loop() is not self._loop and not caller_is_blocked.get():
+            here = self.call(task, args, kwargs, group)
+            variables = self._variables.copy()
+            child = variables.run(asyncio.run_coroutine_threadsafe, here, self._loop)
+            return await asyncio.wrap_future(child)
+        call = self._run.call(task, args, kwargs, group, self)
+        if not group:
+            return await self._child(call)
+        with no_group():
+            return await self._child(call)
+
+    async def _child(self, call: Call) -> Any:
+        if self._ended:
+            raise asyncio.CancelledError
+        me = asyncio.current_task()
+        is_new = me is not None and me not in self._children
+        if is_new:
+            self._children.add(me)  # type: ignore[arg-type]  # a new one is not None
+        try:
+            result = self._run.result(call)
+            if self.generation % _STACKED == _STACKED - 1:
+                # A stack of its own, as tasks that call themselves go deep.
+                result = asyncio.ensure_future(result)
+            if self._place is None or caller_is_blocked.get():
+                return await result
+            async with self._place.given_back():
+                return await result
+        finally:
+            if is_new:
+                self._children.discard(me)
 
     def log(self, record: logging.LogRecord) -> None:
         """Handle a log record of the attempt here."""
@@ -91,36 +139,15 @@ class LocalHost:
         """Add HTML to a tab of the report of the task."""
         self._run.add_to_report(self.context, tab, fragment)
 
-    @contextmanager
-    def member(self) -> Iterator[None]:
-        """In the body, the current asyncio task runs a child of the attempt.
-
-        Raises:
-            asyncio.CancelledError: the attempt has ended.
-        """
-        if self._ended:
-            raise asyncio.CancelledError
-        task = asyncio.current_task()
-        if task is None or task in self._tasks:
-            yield
-            return
-        self._tasks.add(task)
-        try:
-            yield
-        finally:
-            self._tasks.discard(task)
-
-    @property
-    def needs_stack(self) -> bool:
-        """Whether a child needs a stack of its own, as tasks that call themselves go deep."""
-        return self.generation % _STACKED == _STACKED - 1
-
-    async def end(self) -> None:
-        """Cancel the children that still run, and wait until they have ended."""
+    def end(self) -> list[asyncio.Task[Any]]:
+        """The attempt has ended: cancel the children that still run, and give them."""
         self._ended = True
-        loop, me = asyncio.get_running_loop(), asyncio.current_task()
-        left = [task for task in self._tasks if task is not me and task.get_loop() is loop]
-        for task in left:
-            task.cancel()
-        if left:
-            await asyncio.wait(left)
+        if not self._children:
+            return []
+        me = asyncio.current_task()
+        left = [
+            child for child in self._children if child is not me and child.get_loop() is self._loop
+        ]
+        for child in left:
+            child.cancel()
+        return left

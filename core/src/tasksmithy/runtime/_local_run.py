@@ -2,31 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.errors import NotExecutableError
-from tasksmithy.plugins._attempt import Executor
-from tasksmithy.runtime._attempts import Attempts
+from tasksmithy.plugins._attempt import Attempt
+from tasksmithy.runtime._attempts import attempt_told, in_time, made, placed, retried
+from tasksmithy.runtime._call import Call, line
 from tasksmithy.runtime._capacity import Capacity
 from tasksmithy.runtime._host import LocalHost
 from tasksmithy.runtime._ignored_fields import Unheeded
 from tasksmithy.runtime._options import RunOptions
+from tasksmithy.runtime._steps import (
+    admitted,
+    before_deadline,
+    cached,
+    checked,
+    kept,
+    told,
+    with_secrets,
+)
 from tasksmithy.runtime.executors._of_run import Executors
-from tasksmithy.task._call_checks import check_inputs, check_result
-from tasksmithy.task._context import RunContext, no_group
+from tasksmithy.task._call_checks import check_inputs
+from tasksmithy.task._context import RunContext
 from tasksmithy.task._hooks import hooks_for
-from tasksmithy.task._interface import named_result
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._size import check_inline
 
 if TYPE_CHECKING:
-    from tasksmithy.runtime._event_stream import EventStream
+    from tasksmithy.runtime._event_stream import EventStream, ExecutionEvents
     from tasksmithy.runtime._run_cache import RunCache
 
 Task = TaskTemplate[..., Any]
@@ -40,15 +47,31 @@ class LocalRun:
 
     Attributes:
         id: identifies the run.
+        result: leads to the result of a call.
     """
 
     def __init__(self, options: RunOptions) -> None:
         self.id = f"r{os.urandom(8).hex()}"
         self._options = options
-        self._capacity = Capacity(options)
-        self._unheeded = Unheeded(respects_resources=options.respect_resources)
+        self._ignored_fields = Unheeded(respects_resources=options.respect_resources)
+        self._executors = Executors(options.executor)
         self._events: EventStream | None = None  # None where nobody is told
         self._at_end: list[Callable[[], None]] = []
+        self.result = line(
+            told(self._begun),
+            admitted,
+            kept,
+            before_deadline,
+            cached(lambda: self._cache),
+            with_secrets,
+            checked,
+            # From here on once for each attempt.
+            retried,
+            placed(Capacity(options)),
+            attempt_told,
+            in_time,
+            last=made(self),
+        )
 
     async def root(self, task: Task, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Run the task that the run is for, and end the run.
@@ -57,16 +80,40 @@ class LocalRun:
             InputError: the inputs do not fit the interface.
             Exception: whatever the task raises, as the type that it was raised as.
         """
-        self._executors = Executors(self._options.executor)
         problem: BaseException | None = None
         try:
             self._events = self._stream(task, args, kwargs)
-            return await self.child(None, task, args, kwargs, "")
+            return await self.result(self.call(task, args, kwargs))
         except BaseException as error:
             problem = error
             raise
         finally:
             await self._end(problem)
+
+    async def attempt(self, attempt: Attempt) -> Any:
+        """Make one attempt in this process, and end the run, which runs its children.
+
+        Raises:
+            OutputError: the result does not fit the interface.
+            Exception: whatever the task raises, as the type that it was raised as.
+        """
+        context = attempt.context
+        call = Call(
+            run_id=context.run_id or self.id,
+            task=attempt.task,
+            inputs=attempt.inputs,
+            executor=self._executors.here,
+            env_vars=context.env_vars,
+            group=context.group,
+            key=context.key,
+            number=context.attempt,
+        )
+        result = line(with_secrets, checked, last=made(self))
+        try:
+            with attempt.registry.entered():
+                return await result(call)
+        finally:
+            await self._end(None)
 
     async def _end(self, problem: BaseException | None) -> None:
         try:
@@ -92,22 +139,20 @@ class LocalRun:
         self.id = events.run_id
         return events
 
-    async def child(
+    def call(
         self,
-        parent: LocalHost | None,
         task: Task,
         args: tuple[Any, ...],
         kwargs: Mapping[str, Any],
-        group: str,
-    ) -> Any:
-        """The result of `task` as a child of the attempt that `parent` is the host of.
+        group: str = "",
+        caller: LocalHost | None = None,
+    ) -> Call:
+        """A call of a task in the run, checked.
 
         Raises:
             InputError: the inputs do not fit the interface.
-            OutputError: the result does not fit it.
-            NotExecutableError: the task is a reference, its type has no local execution, or the
-                executor refuses it.
-            Exception: whatever the task raises, as the type that it was raised as.
+            NotExecutableError: the task is a reference, or the executor refuses it.
+            PluginError: the plugin of the task's type cannot be used.
         """
         if task.ref:
             raise NotExecutableError(
@@ -118,85 +163,28 @@ class LocalRun:
         check_inputs(task.name, task.interface, inputs)
         check_inline(task.name, "input", inputs, task.max_inline_io_bytes)
         executor = self._executors.of(task)
-        self._unheeded.say(task, hooks_for(task).heeds | executor.heeds)
-        with no_group(), nullcontext() if parent is None else parent.member():
-            execution: Awaitable[Any] = self._execution(parent, task, inputs, group, executor)
-            if parent is not None and parent.needs_stack:
-                execution = asyncio.ensure_future(execution)
-            if not self._capacity.caller_has_place:
-                return await execution
-            async with self._capacity.waiting():
-                return await execution
+        self._ignored_fields.say(task, hooks_for(task).heeds | executor.heeds)
+        return Call(
+            run_id=self.id,
+            task=task,
+            inputs=inputs,
+            executor=executor,
+            env_vars=task.env_vars or {},
+            caller=None if caller is None else caller.context,
+            generation=0 if caller is None else caller.generation + 1,
+            group=group,
+        )
 
     def add_to_report(self, context: RunContext, tab: str, fragment: str) -> None:
         """Add HTML to a tab of the report of an execution, if the run is recorded."""
         if self._events is not None and self._events.journal is not None:
             self._events.journal.pages.add(context, tab, fragment)
 
-    async def _execution(
-        self,
-        parent: LocalHost | None,
-        task: Task,
-        inputs: Mapping[str, Any],
-        group: str,
-        executor: Executor,
-    ) -> Any:
-        """The result of a task: from the run that this one goes on with, the cache, or anew."""
-        stream = self._events
-        events = None
-        if stream is not None:
-            caller = None if parent is None else parent.context
-            name = self._executors.name_of(executor)
-            events = stream.queued(caller, task, inputs, group, name)
-        context = RunContext(
-            run_id=self.id,
-            task=task.name,
-            key="" if events is None else events.key,
-            group=group,
-            env_vars=task.env_vars or {},
-        )
-        attempts = Attempts(task, inputs, context, executor, self, parent, self._capacity, events)
-        if events is None:
-            return (await self._computed(task, inputs, attempts))[0]
-        events.admitted()
-        kept = events.kept()
-        if kept is not None:
-            await events.resumed(kept[0])
-            return kept[0]
-        try:
-            result, was_cached = await self._computed(task, inputs, attempts)
-        except BaseException as error:
-            await events.failed(error)
-            raise
-        await events.succeeded(result, was_cached=was_cached)
-        return result
-
-    async def _computed(
-        self, task: Task, inputs: Mapping[str, Any], attempts: Attempts
-    ) -> tuple[Any, bool]:
-        """The result of a task, and whether it was in the cache."""
-        policy = task.cache
-        if not policy.enabled:
-            return await attempts.in_time(self._performed(task, attempts)), False
-        return await attempts.in_time(
-            self._cache.result(task, inputs, policy, lambda: self._performed(task, attempts))
-        )
-
-    async def _performed(self, task: Task, attempts: Attempts) -> Any:
-        """The result of a task by its attempts, with its secrets at hand."""
-        if task.secrets:
-            from tasksmithy.runtime.secrets._sources import SecretSources, mounted, resolve
-
-            hooks, sources = hooks_for(task), SecretSources.of(registry_in_use.get().settings)
-            values = await resolve(task, hooks, sources)
-            with nullcontext(None) if "secrets" in hooks.heeds else mounted(values) as mounts:
-                result = await attempts.result(values, mounts.environment() if mounts else {})
-        else:
-            result = await attempts.result()
-        check_result(task.name, task.interface, result)
-        outputs = named_result(task.interface, result)
-        check_inline(task.name, "output", outputs, task.max_inline_io_bytes)
-        return result
+    def _begun(self, call: Call) -> ExecutionEvents | None:
+        if self._events is None:
+            return None
+        executor = self._executors.name_of(call.executor)
+        return self._events.queued(call.caller, call.task, call.inputs, call.group, executor)
 
     @cached_property
     def _cache(self) -> RunCache:

@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from tasksmithy.plugins._attempt import Attempt, Host
+from tasksmithy.runtime._local_run import LocalRun
+from tasksmithy.runtime._options import RunOptions
 from tasksmithy.runtime._task_run import Site, make_attempt_at
 from tasksmithy.runtime.secrets._exits import learn
 
 
-async def make_attempt(attempt: Attempt, host: Host) -> Any:
+async def make_attempt(attempt: Attempt, host: Host | None = None) -> Any:
     """Make one attempt in this process and return its result: no retries, no cache, no timeout.
 
     It is `pre`, then `execute` inside what `around_execute` gives, then `post`, by the plugins of
     the attempt. Cancelled, the attempt is cancelled.
+
+    An executor gives the host that it was given. The program in a cluster's container has none: the
+    cluster retries, and whatever the task calls is run in this process. Its secrets are then looked
+    for on this machine, and its result is checked.
 
     >>> import asyncio
     >>> from tasksmithy import Attempt, TaskEnvironment, make_attempt
@@ -21,21 +27,18 @@ async def make_attempt(attempt: Attempt, host: Host) -> Any:
     >>> @env.task
     ... def double(n: int) -> int:
     ...     return 2 * n
-    >>> class Nobody:
-    ...     async def call(self, task, args, kwargs, group):
-    ...         raise RuntimeError("no children here")
-    ...     def log(self, record): ...
-    ...     def report(self, tab, fragment): ...
-    >>> asyncio.run(make_attempt(Attempt.of(double, n=4), Nobody()))
+    >>> asyncio.run(make_attempt(Attempt.of(double, n=4)))
     8
 
     Args:
         attempt: the attempt.
-        host: the run that wants it, which runs its children.
+        host: the run that wants it, which runs its children; None where there is none.
 
     Raises:
         Exception: whatever the attempt raises.
     """
+    if host is None:
+        return await LocalRun(RunOptions()).attempt(attempt)
     learn(attempt.context.secrets.values())
     site = Site()
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from typing import Any
 
 from tasksmithy.plugins._attempt import Attempt, Host
@@ -27,9 +27,9 @@ class LoopExecutor:
         """The cpu and memory that the task declares."""
         return declared(task)
 
-    async def perform(self, attempt: Attempt, host: Host) -> Any:
+    def perform(self, attempt: Attempt, host: Host) -> Coroutine[Any, Any, Any]:
         """Make an attempt and return its result."""
-        return await make_attempt_at(self._site, attempt, host)
+        return make_attempt_at(self._site, attempt, host)
 
     async def close(self) -> None:
         """Call what tasks have registered for the end of the run."""

@@ -25,12 +25,15 @@ class Executors:
         chosen: the executor of the run: a name, or what makes one; None for this machine, on which
             a task has the event loop or a process of its own.
 
+    Attributes:
+        here: the one that makes attempts in the event loop of the run.
+
     Raises:
         PluginError: no plugin provides the executor, or it cannot be used.
     """
 
     def __init__(self, chosen: str | Callable[[], Executor] | None) -> None:
-        self._loop = LoopExecutor()
+        self.here = LoopExecutor()
         self._chosen = None if chosen is None else _Chosen(*made_executor(chosen))
         self._name = chosen if isinstance(chosen, str) else getattr(chosen, "__qualname__", "")
 
@@ -46,11 +49,11 @@ class Executors:
                     f"{self._chosen.label} refuses task {task.name!r}: {reason}"
                 )
             return self._chosen
-        return self._process if _needs_process(task) else self._loop
+        return self._process if _needs_process(task) else self.here
 
     def name_of(self, executor: Executor) -> str:
         """What events call an executor: its name, where it has one, or that of what made it."""
-        if executor is self._loop:
+        if executor is self.here:
             return "loop"
         if self._chosen is None:
             return "process"
@@ -62,7 +65,7 @@ class Executors:
             if self._chosen is not None:
                 await self._chosen.close()
         finally:
-            await self._loop.close()
+            await self.here.close()
 
     @cached_property
     def _process(self) -> Executor:

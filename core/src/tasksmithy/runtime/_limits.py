@@ -1,0 +1,34 @@
+"""Limits of a task's time."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from tasksmithy.errors import TaskTimeoutError
+
+
+@asynccontextmanager
+async def bounded(task: str, limit: str, seconds: float | None) -> AsyncIterator[None]:
+    """End the body after `seconds`.
+
+    Args:
+        task: name of the task, for the error.
+        limit: which limit it is, as `TaskTimeoutError` names it.
+        seconds: the limit; None where there is none.
+
+    Raises:
+        TaskTimeoutError: the body was ended.
+    """
+    if seconds is None:
+        yield
+        return
+    bound = asyncio.timeout(max(seconds, 0))
+    try:
+        async with bound:
+            yield
+    except TimeoutError as error:
+        if bound.expired() and not isinstance(error, TaskTimeoutError):
+            raise TaskTimeoutError(task, limit, seconds) from None
+        raise
