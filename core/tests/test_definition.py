@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import dataclasses
 import inspect
 import pickle
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +15,7 @@ import pytest
 
 from tasksmithy import (
     Cache,
+    Converted,
     DefinitionError,
     EnvironmentDefinitionError,
     FieldError,
@@ -22,8 +25,11 @@ from tasksmithy import (
     TaskDefinitionError,
     TaskEnvironment,
     TaskTemplate,
+    checks,
+    task_field,
 )
 from tasksmithy.task._declaration import FIRST_SPELLINGS, UNSET
+from tasksmithy.task._field import given_type
 
 INTERFACE = NativeInterface.from_types({"n": int}, {"o0": int})
 
@@ -36,7 +42,7 @@ class Job(TaskTemplate, task_type="job"):
 
 
 class CheckedJob(TaskTemplate, task_type="checked-job"):
-    """A task type that checks and settles a field of its own."""
+    """A task type that checks a field in `__post_init__`."""
 
     cores: int = 1
 
@@ -44,7 +50,6 @@ class CheckedJob(TaskTemplate, task_type="checked-job"):
         super().__post_init__()
         if self.cores < 1:
             raise FieldError("cores", self.cores, "at least one core")
-        self._settle(cores=int(self.cores))
 
 
 def job(**fields: Any) -> Any:
@@ -221,11 +226,6 @@ def test_a_field_error_of_a_subclass_becomes_an_error_that_names_the_task() -> N
     assert str(caught.value) == ("task 't.checked': cores=0 is not allowed: give at least one core")
 
 
-def test_a_subclass_settles_fields_while_it_is_defined() -> None:
-    cores: Any = 2.0
-    assert type(CheckedJob(name="t", interface=INTERFACE, cores=cores).cores) is int
-
-
 def test_another_exception_of_a_subclass_is_left_as_it_is() -> None:
     class Broken(TaskTemplate, task_type="broken"):
         def __post_init__(self) -> None:
@@ -262,6 +262,209 @@ def test_a_constructor_of_its_own_gives_the_fields_of_its_class_to_that_of_its_b
     assert shell.override(script="ls") == Shell("ls", times=2, retries=3)
     with pytest.raises(TaskDefinitionError, match="tmes=2 is not allowed: give a field of Shell"):
         Shell("date", tmes=2)
+
+
+# Fields, declared once
+
+
+def words(name: str, value: Any) -> tuple[str, ...]:
+    if not isinstance(value, str | tuple):
+        raise FieldError(name, value, "words")
+    return tuple(value.split()) if isinstance(value, str) else value
+
+
+class Phrase(TaskTemplate[..., Any], task_type="phrase"):
+    """A phrase.
+
+    >>> Phrase
+
+    Raises:
+        TaskDefinitionError: it is none.
+    """
+
+    text: Converted[str | tuple[str, ...], tuple[str, ...]] = task_field(
+        check=words, doc="the words."
+    )
+    tone: str = task_field(default="calm", overridable=False, doc="how it is said.")
+    count: int = task_field(init=False, derived=lambda task: len(task.text))
+    first: str = task_field(
+        default="", check=checks.text, derived=lambda task: task.first or task.text[0]
+    )
+
+
+def phrase(**fields: Any) -> Any:
+    return Phrase(**{"name": "p", "interface": INTERFACE, "text": "to be", **fields})
+
+
+def test_a_field_stores_what_its_check_gives() -> None:
+    assert phrase().text == ("to", "be")
+    assert phrase().override(text="or not").text == ("or", "not")
+
+
+def test_a_value_that_the_check_of_a_field_refuses_names_the_task() -> None:
+    with pytest.raises(TaskDefinitionError, match=r"task 'p': text=5 is not allowed: give words"):
+        phrase(text=5)
+    with pytest.raises(TaskDefinitionError, match=r"task 'p': text=5 is not allowed: give words"):
+        phrase().override(text=5)
+
+
+def test_a_derived_field_follows_the_fields_that_it_is_derived_from() -> None:
+    assert (phrase().count, phrase().first) == (2, "to")
+    assert phrase().override(text="or not to be").count == 4
+
+
+def test_a_derived_field_may_go_by_what_was_given() -> None:
+    assert phrase(first="be").override(text="or not").first == "be"
+
+
+def test_what_a_field_is_derived_as_is_checked_too() -> None:
+    with pytest.raises(TaskDefinitionError, match="first=b'x' is not allowed: give a string"):
+        phrase(text=(b"x",))
+
+
+def test_a_field_that_is_derived_alone_can_neither_be_given_nor_overridden() -> None:
+    with pytest.raises(TaskDefinitionError, match="count=3 is not allowed: give a field of Phrase"):
+        phrase(count=3)
+    with pytest.raises(TaskDefinitionError, match="give no count: it is fixed"):
+        phrase().override(count=3)
+
+
+def test_a_field_that_is_not_overridable_is_fixed() -> None:
+    with pytest.raises(TaskDefinitionError, match="give no tone: it is fixed"):
+        phrase().override(tone="loud")
+    assert "tone" in Phrase.fixed_fields
+
+
+def test_a_field_that_a_class_declares_anew_is_checked_as_its_base_declares_it() -> None:
+    class Loud(Phrase):
+        text = "be quiet"  # type: ignore[assignment]
+        queue: str | None = ""
+        tone: str = task_field(default="loud")
+
+    assert Loud(name="l", interface=INTERFACE, queue="gpu").text == ("be", "quiet")
+    with pytest.raises(TaskDefinitionError, match="queue='' is not allowed"):
+        Loud(name="l", interface=INTERFACE)
+    assert "tone" in Loud.fixed_fields
+
+
+def test_the_docstring_of_a_class_lists_its_fields_before_what_it_raises() -> None:
+    text = inspect.getdoc(Phrase) or ""
+    before, _, after = text.partition("Args:\n")
+    assert before == "A phrase.\n\n>>> Phrase\n\n"
+    assert after.startswith("    name: name of the task")
+    assert "\n    text: the words.\n" in after
+    assert after.endswith("\nRaises:\n    TaskDefinitionError: it is none.")
+
+
+def test_a_docstring_that_lists_fields_itself_is_left_as_it_is() -> None:
+    class Told(Phrase):
+        """Told.
+
+        Args:
+            text: what is told.
+        """
+
+    assert inspect.getdoc(Told) == "Told.\n\nArgs:\n    text: what is told."
+
+
+@pytest.mark.parametrize("define", [TaskTemplate, TaskEnvironment])
+def test_help_lists_every_field_that_can_be_given(define: Any) -> None:
+    text = inspect.getdoc(define) or ""
+    for name in inspect.signature(define).parameters:
+        if not name.startswith("_"):
+            assert f"\n    {name}: " in text
+
+
+def test_a_signature_shows_what_may_be_given() -> None:
+    parameters = inspect.signature(Phrase).parameters
+    assert parameters["text"].annotation == "str | tuple[str, ...]"
+    assert parameters["retries"].annotation == "int | RetryStrategy"
+    assert inspect.signature(phrase().override).parameters["retries"].default is UNSET
+
+
+# What type checkers alone see, which nothing derives
+
+
+def for_type_checkers() -> list[ast.AST]:
+    """What stands below `if TYPE_CHECKING:` in the class `TaskTemplate`."""
+    source = Path(inspect.getfile(TaskTemplate)).read_text(encoding="utf-8")
+    [template] = [
+        node
+        for node in ast.parse(source).body
+        if isinstance(node, ast.ClassDef) and node.name == "TaskTemplate"
+    ]
+    return [
+        statement
+        for node in template.body
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+        for statement in node.body
+    ]
+
+
+def alternatives(annotation: str) -> set[str]:
+    def parts(node: ast.expr) -> Iterator[str]:
+        if isinstance(node, ast.BinOp):
+            yield from (*parts(node.left), *parts(node.right))
+        else:
+            yield ast.unparse(node)
+
+    return set(parts(ast.parse(annotation, mode="eval").body))
+
+
+def test_type_checkers_know_of_each_field_that_override_changes() -> None:
+    [override] = [node for node in for_type_checkers() if isinstance(node, ast.FunctionDef)]
+    listed = {
+        arg.arg: ast.unparse(arg.annotation) for arg in override.args.kwonlyargs if arg.annotation
+    }
+    declared = {
+        field.name: given_type(field)
+        for field in dataclasses.fields(TaskTemplate)
+        if field.name not in TaskTemplate.fixed_fields and not field.name.startswith("_")
+    }
+    assert listed.keys() == declared.keys()
+    for name, kind in declared.items():
+        extra = {"Unset"} | ({"Literal['off']"} if name == "reusable" else set())
+        assert alternatives(listed[name]) == alternatives(kind) | extra, name
+
+
+def test_the_fields_that_are_repeated_for_mypy_are_as_they_are_declared() -> None:
+    repeated = {
+        ast.unparse(node.target): ast.unparse(node.annotation)
+        for node in for_type_checkers()
+        if isinstance(node, ast.AnnAssign)
+    }
+    declared = {field.name: field.type for field in dataclasses.fields(TaskTemplate)}
+    assert repeated
+    for name, kind in repeated.items():
+        assert kind == ast.unparse(ast.parse(declared[name], mode="eval").body), name
+
+
+# A constructor of its own
+
+
+def test_a_class_with_a_constructor_of_its_own_keeps_the_defaults_of_its_body() -> None:
+    class Web(TaskTemplate, task_type="web"):
+        url: str
+        retries: Any = 3
+        report = True
+
+        def __init__(self, name: str, url: str, **others: Any) -> None:
+            super().__init__(name=name, interface=INTERFACE, url=url, **others)
+
+    web = Web("w", "https://example.com")
+    assert (web.task_type, web.retries, web.report) == ("web", RetryStrategy(3), True)
+    assert Web("w", "https://example.com", retries=0).retries == RetryStrategy(0)
+
+
+def test_a_constructor_of_its_own_that_leaves_a_field_out_is_told_so() -> None:
+    class Web(TaskTemplate, task_type="web"):
+        url: str
+
+        def __init__(self, url: str) -> None:
+            super().__init__(name="w", interface=INTERFACE)
+
+    with pytest.raises(TaskDefinitionError, match="Web has no default for it"):
+        Web("https://example.com")
 
 
 # The first public spellings

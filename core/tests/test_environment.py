@@ -398,6 +398,69 @@ def test_a_task_of_another_type_has_the_fields_of_its_environment_too(registry: 
     assert env.tasks == {"big.double": task}
 
 
+class SparkTask(AsyncFunctionTaskTemplate[..., Any], task_type="spark"):
+    """A task type whose class declares other defaults."""
+
+    retries: Any = 2
+    report: bool = True
+    image: Any = "spark:3"
+    queue: str | None = "spark"
+    cache: Any = "auto"
+    interruptible: bool = True
+
+
+SPARK = {
+    "retries": RetryStrategy(2),
+    "report": True,
+    "image": Image(base="spark:3"),
+    "queue": "spark",
+    "cache": Cache("auto"),
+    "interruptible": True,
+}
+
+
+def fields_of(task: TaskTemplate[..., Any]) -> dict[str, Any]:
+    return {name: getattr(task, name) for name in SPARK}
+
+
+def test_what_an_environment_is_not_given_is_as_the_class_of_its_tasks_declares_it(
+    registry: Registry,
+) -> None:
+    TaskPluginRegistry.register(Cluster, SparkTask)
+    assert fields_of(TaskEnvironment(name="e", plugin_config=Cluster()).task(double)) == SPARK
+
+
+@pytest.mark.parametrize("field", SPARK)
+def test_the_default_of_an_environment_that_is_given_is_one_like_any_other(
+    registry: Registry, field: str
+) -> None:
+    TaskPluginRegistry.register(Cluster, SparkTask)
+    plain = TaskEnvironment(name="e").task(double)
+    given = {field: getattr(plain, field)}
+    if field in SHARED:
+        env = TaskEnvironment(**{"name": "e", "plugin_config": Cluster(), **given})
+        task, clone = env.task(double), env.clone_with("e").task(double)
+        assert fields_of(clone) == fields_of(task)
+    else:
+        task = TaskEnvironment(name="e", plugin_config=Cluster()).task(**given)(double)
+    assert fields_of(task) == {**SPARK, **given}
+
+
+def test_override_to_another_type_takes_the_defaults_of_its_class(registry: Registry) -> None:
+    TaskPluginRegistry.register(Cluster, SparkTask)
+    env = TaskEnvironment(name="e", queue="gpu")
+    task = env.task(retries=0)(double).override(report=False)
+    changed = task.override(plugin_config=Cluster())
+    assert type(changed) is SparkTask
+    assert fields_of(changed) == {
+        **SPARK,
+        "queue": "gpu",
+        "retries": RetryStrategy(0),
+        "report": False,
+    }
+    assert (changed.parent_env_name, changed.task_type) == ("e", "spark")
+
+
 @pytest.mark.parametrize("config", [Cluster(), {"workers": 1}, 5, Cluster])
 def test_a_config_that_no_task_type_has_is_refused(registry: Registry, config: Any) -> None:
     with pytest.raises(TaskDefinitionError) as caught:

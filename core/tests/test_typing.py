@@ -16,7 +16,7 @@ WORKSPACE = Path(__file__).parents[2]
 REPORT = re.compile(
     r"^.*?examples\.py:(\d+): (?:note: Revealed type is (.*)|error: .*\[([\w-]+)\])$"
 )
-EXPECTATION = re.compile(r"# ([RE]): ([\w-]+)$")
+EXPECTATION = re.compile(r"  # ([RE]): (\S.*)$")
 
 
 @pytest.fixture(scope="module")

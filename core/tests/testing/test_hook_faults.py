@@ -219,7 +219,7 @@ PLUGINS = {
         def __post_init__(self):
             super().__post_init__()
             if self.number < 0:
-                self._settle(number=next(count))
+                object.__setattr__(self, "number", next(count))
         """,
         hooks="""
         @hookimpl

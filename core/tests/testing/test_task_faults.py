@@ -25,7 +25,7 @@ PLUGINS = {
         task="""
         def __post_init__(self):
             super().__post_init__()
-            self._settle(queue=self.queue or "default")
+            object.__setattr__(self, "queue", self.queue or "default")
         """,
         everyday=True,
     ),
@@ -52,7 +52,7 @@ PLUGINS = {
 
         def __post_init__(self):
             super().__post_init__()
-            self._settle(words=self.words.split())
+            object.__setattr__(self, "words", self.words.split())
         """,
     ),
     "it_refuses_what_it_has_settled": Plugin(
@@ -65,7 +65,7 @@ PLUGINS = {
         def __post_init__(self):
             super().__post_init__()
             if not isinstance(self.words, str): raise FieldError("words", self.words, "a text")
-            self._settle(words=self.words.split())
+            object.__setattr__(self, "words", self.words.split())
         """,
     ),
     "its_field_cannot_be_overridden": Plugin(
@@ -110,7 +110,7 @@ PLUGINS = {
         task="""
         def __post_init__(self):
             super().__post_init__()
-            self._settle(greeting=f"{self.text} world")
+            object.__setattr__(self, "greeting", f"{self.text} world")
 
         def __getstate__(self):
             return {k: v for k, v in super().__getstate__().items() if k != "greeting"}

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any, reveal_type
 
 from tasksmithy import (
+    Converted,
     NativeInterface,
     Resources,
     TaskEnvironment,
@@ -17,6 +18,7 @@ from tasksmithy import (
     hookimpl,
     run,
     serialize,
+    task_field,
 )
 from tasksmithy.extend import AsyncFunctionTaskTemplate, TaskPluginRegistry
 from tasksmithy_sql import SQLTask
@@ -89,6 +91,32 @@ reveal_type(half.override(retries=3)(3))  # R: float
 half.override(retries=3)("3")  # E: arg-type
 half.override(retries="three")  # E: arg-type
 half.override(env_vars={"A": 1})  # E: dict-item
+
+
+# A field is read as what is stored, whatever form it was given in.
+
+reveal_type(half.retries)  # R: tasksmithy.fields._retry.RetryStrategy
+reveal_type(half.timeout.runtime_seconds)  # R: float | None
+reveal_type(half.cache.enabled)  # R: bool
+
+
+class Command(TaskTemplate[..., Any], task_type="command"):
+    words: Converted[str | list[str], tuple[str, ...]] = task_field(doc="the words")
+    times: int = task_field(default=1)
+
+
+command = Command(name="c", interface=NativeInterface(), words="ls -l")
+reveal_type(command.words)  # R: tuple[str, ...]
+reveal_type(command.times)  # R: int
+Command(name="c", interface=NativeInterface(), words=5)  # E: arg-type
+Command(name="c", interface=NativeInterface())  # E: call-arg
+command.words = ("ls",)  # E: misc
+
+
+# An environment takes what it shares.
+
+TaskEnvironment(name="e", queue=5)  # E: arg-type
+TaskEnvironment(name="e", retries=2)  # E: call-arg
 
 
 # Fields are seen, also those of a task type.

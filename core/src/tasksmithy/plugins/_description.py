@@ -24,6 +24,7 @@ from tasksmithy.plugins._listing import PluginStatus
 from tasksmithy.plugins._registry import Registry
 from tasksmithy.plugins._selection import KINDS, label
 from tasksmithy.plugins._task_type import TemplateTaskType
+from tasksmithy.task._field import given_type
 from tasksmithy.task._hook import PROJECT
 from tasksmithy.task._hookspecs import HOOKS, TaskTemplateSpec
 from tasksmithy.task._template import TaskTemplate
@@ -179,7 +180,8 @@ def _fields(template: type[TaskTemplate[..., Any]]) -> Iterator[Parameter]:
         if not field.init or field.name in TaskTemplate.field_names:
             continue
         # As it is written in the source: what it names may be there for type checkers alone.
-        kind = field.type if isinstance(field.type, str) else type_name(field.type)
+        given = given_type(field)
+        kind = given if isinstance(given, str) else type_name(given)
         default = None
         if field.default is not MISSING:
             default = shorten(field.default)

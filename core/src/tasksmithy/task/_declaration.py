@@ -16,7 +16,15 @@ from typing import Any, ClassVar, Final, dataclass_transform
 
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import DefinitionError, FieldError, NotGiven
-from tasksmithy.task._field import Check, declaration, documented, redeclared, task_field
+from tasksmithy.task._field import (
+    Check,
+    declaration,
+    documented,
+    given_type,
+    is_required,
+    redeclared,
+    task_field,
+)
 
 FIRST_SPELLINGS: Final = {
     "friendly_name": "short_name",
@@ -87,7 +95,7 @@ class Definition:
             cls.__doc__ = documented(docstring, declared)
         cls.field_names = frozenset(field.name for field in declared)
         cls._accepted = frozenset(field.name for field in declared if field.init)
-        cls._required = cls._accepted - (cls.__init__.__kwdefaults__ or {}).keys()
+        cls._required = frozenset(field.name for field in declared if is_required(field))
         said = {field.name: declaration(field) for field in declared}
         cls._checks = {name: each.check for name, each in said.items() if each.check}
         cls._derived = {name: each.derived for name, each in said.items() if each.derived}
@@ -98,6 +106,9 @@ class Definition:
         )
         cls.fixed_fields = cls.field_names - cls._overridable
         cls._fill = cls.__init__
+        cls._fill.__annotations__.update(
+            {field.name: given_type(field) for field in declared if field.init}
+        )
         cls.__init__ = own or _explaining(cls.__init__)  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:

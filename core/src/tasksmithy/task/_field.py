@@ -7,11 +7,23 @@ and the documentation follow from the declaration.
 
 from __future__ import annotations
 
+import ast
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, dataclass, field, replace
+from functools import lru_cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    TypeVar,
+    cast,
+    get_args,
+    get_origin,
+    overload,
+)
 
 Given_contra = TypeVar("Given_contra", contravariant=True)
 Stored_co = TypeVar("Stored_co", covariant=True)
@@ -127,6 +139,27 @@ def declaration(field: Field[Any]) -> Declaration:
     return found
 
 
+def is_required(field: Field[Any]) -> bool:
+    """Whether the constructor has no default for a field."""
+    return field.init and field.default is MISSING and field.default_factory is MISSING
+
+
+def given_type(field: Field[Any]) -> Any:
+    """The type of the values that a field takes; as text where the source has it so."""
+    kind: Any = field.type
+    if isinstance(kind, str):
+        return _given_in(kind) if "Converted[" in kind else kind
+    return get_args(kind)[0] if get_origin(kind) is Converted else kind
+
+
+@lru_cache
+def _given_in(annotation: str) -> str:
+    kind = ast.parse(annotation, mode="eval").body
+    if isinstance(kind, ast.Subscript) and ast.unparse(kind.value).endswith("Converted"):
+        return ast.unparse(cast("ast.Tuple", kind.slice).elts[0])
+    return annotation
+
+
 def redeclared(base: Field[Any], value: Any) -> Field[Any]:
     """The field that a class declares anew: what it does not say is as its base has it.
 
@@ -148,7 +181,9 @@ def _like(base: Field[Any], default: Any) -> Any:
 
 def documented(docstring: str | None, fields: Iterable[Field[Any]]) -> str | None:
     """A class's docstring with a section `Args` of what its fields say, where it has none."""
-    said = [(f.name, doc) for f in fields if f.init and (doc := declaration(f).doc)]
+    # Those that have to be given first, as in a call.
+    ordered = sorted(fields, key=lambda f: not is_required(f))
+    said = [(f.name, doc) for f in ordered if f.init and (doc := declaration(f).doc)]
     if docstring is None or not said or "Args:\n" in docstring:
         return docstring
     section = "    Args:\n" + "".join(map(_entry, said))

@@ -28,7 +28,7 @@ from tasksmithy.errors import FieldError, TaskDefinitionError
 from tasksmithy.task._attempt import pre_execute_post
 from tasksmithy.task._context import RunContext, current
 from tasksmithy.task._declaration import UNSET, Unset, current_spellings
-from tasksmithy.task._field import task_field
+from tasksmithy.task._field import given_type, task_field
 from tasksmithy.task._hooks import hooks_for, is_answering
 from tasksmithy.task._interface import NativeInterface
 from tasksmithy.task._spec import DataLoadingConfig, SerializationContext, Sql
@@ -350,7 +350,7 @@ def _override_signature() -> inspect.Signature:
     """The parameters of `override`: the fields that it changes, and those of a task type."""
     named = [
         inspect.Parameter(
-            field.name, inspect.Parameter.KEYWORD_ONLY, default=UNSET, annotation=field.type
+            field.name, inspect.Parameter.KEYWORD_ONLY, default=UNSET, annotation=given_type(field)
         )
         for field in fields(TaskTemplate)
         if field.name not in TaskTemplate.fixed_fields and not field.name.startswith("_")

@@ -54,8 +54,8 @@ class TemplateChecks(Subject):
                     fail(
                         f"{self._who}: task.override({name}={value!r}) raised "
                         f"{type(error).__name__}: {error}",
-                        "let __post_init__ take each field also as it has settled it before: a "
-                        "task with changes goes through it again",
+                        "let __post_init__ take also what it has stored in a field before: a task "
+                        "with changes goes through it again",
                     )
                 expected = getattr(bare_task(**{name: value}), name)
                 self._is_overridden(task, changed, name, value, expected)
@@ -94,7 +94,7 @@ class TemplateChecks(Subject):
                 found = "took it"
             fail(
                 f"{self._who}: {kind.__name__} was given the unknown field {name!r} and {found}",
-                "declare fields in the class body and settle them in __post_init__; the "
+                "declare fields in the class body, with task_field where they are checked; the "
                 "constructor that TaskTemplate makes refuses the others",
             )
 
