@@ -6,6 +6,7 @@ own name, so that every comparison is also one over what the tests before it hav
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -241,6 +242,23 @@ def test_a_target_directory_that_stands_first_hides_the_installed_distribution(
     # What is left of an interrupted uninstall hides nothing.
     (tmp_path / "without" / "demo_shadowed-3.0.dist-info" / "METADATA").unlink()
     assert versions(tmp_path / "without") == ["1.0"]
+
+
+def test_what_pip_leaves_where_it_is_killed_hides_and_adds_nothing(
+    env: Environment, tmp_path: Path
+) -> None:
+    project = Project(tmp_path / "1", "demo-killed", "2.0")
+    env.install(project.wheel(env))
+    left = env.site / "~emo_killed-1.0.dist-info"
+    shutil.copytree(env.site / "demo_killed-2.0.dist-info", left)
+    try:
+        # importlib_metadata takes the folder for a distribution; pip, which has made it, does not.
+        before, reference, after = json.loads(env.run("-c", PROBE))
+        assert before == after
+        assert [row[3] for row in reference if row not in before] == ["-emo-killed"]
+        assert [row[3] for row in before if "killed" in row[3]] == ["demo-killed"]
+    finally:
+        shutil.rmtree(left)
 
 
 def test_a_wheel_on_the_path_is_found_in_its_place(env: Environment, tmp_path: Path) -> None:

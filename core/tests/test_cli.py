@@ -400,6 +400,19 @@ def test_an_unknown_task_type_is_told_with_what_to_install(
     assert "task 't' has task type 'sqk', which no installed plugin provides" in message
 
 
+def test_what_is_built_beside_the_tasks_hides_nothing_that_is_installed(
+    tasksmithy: CommandLine, pipeline: Path
+) -> None:
+    folder = pipeline.parent / "below"  # with `python -m`, the working directory is on the path
+    info = folder / "tasksmithy_function.egg-info"
+    info.mkdir(parents=True)
+    (info / "PKG-INFO").write_text(
+        "Metadata-Version: 2.1\nName: tasksmithy-function\nVersion: 0.0\n"
+    )
+    file = pipeline.rename(folder / pipeline.name)
+    assert tasksmithy("run", file, "add", "--a", "2").out == "3\n"
+
+
 def test_render_prints_a_json_array_of_specs(tasksmithy: CommandLine, pipeline: Path) -> None:
     specs = json.loads(tasksmithy("render", pipeline).out)
     assert [spec["name"] for spec in specs] == [f"demo.{name}" for name in TASKS]

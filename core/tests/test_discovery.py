@@ -187,6 +187,13 @@ def test_what_an_interrupted_uninstall_leaves_hides_nothing(tmp_path: Path) -> N
     assert versions(tmp_path / "a", tmp_path / "b") == ["2.0"]
 
 
+@pytest.mark.parametrize("sign", "-~.=%_!+ ")
+def test_what_a_killed_upgrade_leaves_is_no_distribution(tmp_path: Path, sign: str) -> None:
+    install(tmp_path, f"{sign}emo_sql-1.0.dist-info")
+    install(tmp_path, "demo_sql-2.0.dist-info")
+    assert [(each.distribution, each.version) for each in found(tmp_path)] == [("demo-sql", "2.0")]
+
+
 def test_of_distributions_without_metadata_the_first_counts(tmp_path: Path) -> None:
     install(tmp_path / "a", metadata_file=None)
     install(tmp_path / "b", "demo_sql-2.0.dist-info", metadata_file=None)

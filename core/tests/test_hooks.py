@@ -4,13 +4,18 @@ import asyncio
 import functools
 import gc
 import sys
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
+from pydantic import BaseModel, SecretStr
 
 from tasksmithy import (
     DataLoadingConfig,
@@ -27,6 +32,7 @@ from tasksmithy import (
     hookimpl,
     run,
     serialize,
+    with_runcontext,
 )
 from tasksmithy.errors import HookError, HookResultError, NotExecutableError, TasksmithyError
 from tasksmithy.plugins._discovery import POLICIES, TASK_TYPES, PluginRecord
@@ -122,6 +128,11 @@ def test_a_task_type_that_cannot_run_here_says_so(installed: Callable[..., Regis
     )
 
 
+def one_of_code() -> int:
+    """Code, of which a digest would know the name alone."""
+    return 1
+
+
 class Own(TaskTemplate, task_type="demo"):
     query: str = "select 1"
     tags: frozenset[str] = frozenset()
@@ -150,6 +161,90 @@ def test_the_default_cache_version_follows_the_fields_of_the_class(
     plain = ask(registry, "cache_version", task(Own))
     assert ask(registry, "cache_version", task(Own, retries=3)) == plain
     assert ask(registry, "cache_version", task(Own, query="select 2")) != plain
+
+
+class Options(BaseModel):
+    token: SecretStr
+
+
+@dataclass
+class Limits:
+    url: str
+    limit: int = field(default=10, repr=False)
+
+
+class Client:
+    def __init__(self, host: str) -> None:
+        self.host = host
+
+    def __repr__(self) -> str:
+        return "<Client>"
+
+
+def array(middle: float) -> Any:
+    weights = np.zeros(2000)
+    weights[500] = middle
+    return weights
+
+
+def frame(middle: float) -> Any:
+    return pd.DataFrame({"w": array(middle)})
+
+
+class Holds(TaskTemplate, task_type="demo"):
+    value: Any
+
+
+APART: dict[str, tuple[Callable[[], Any], Callable[[], Any]]] = {
+    "secrets": (lambda: Options(token=SecretStr("a")), lambda: Options(token=SecretStr("b"))),
+    "fields that are not shown": (lambda: Limits("u", 10), lambda: Limits("u", 99)),
+    "objects that show nothing": (lambda: Client("a"), lambda: Client("b")),
+    "long arrays": (lambda: array(0), lambda: array(7)),
+    "tables": (lambda: frame(0), lambda: frame(7)),
+    "arrays inside": (lambda: {"w": [array(0)]}, lambda: {"w": [array(7)]}),
+    "types of numbers": (lambda: 1, lambda: True),
+    "long texts": (lambda: "a" * 5000 + "b" + "a" * 5000, lambda: "a" * 10001),
+}
+
+
+@pytest.mark.parametrize("case", APART)
+def test_the_default_cache_version_tells_values_apart_whatever_their_repr(
+    installed: Callable[..., Registry], case: str
+) -> None:
+    registry = installed(Type)
+    one, other = (
+        [ask(registry, "cache_version", task(Holds, value=make())) for _ in range(2)]
+        for make in APART[case]
+    )
+    assert one[0] == one[1]
+    assert other[0] == other[1]
+    assert one[0] != other[0]
+
+
+@pytest.mark.parametrize("value", [threading.Lock(), one_of_code, [one_of_code], {"f": print}])
+def test_the_default_cache_version_of_what_has_no_identity_is_never_the_same(
+    installed: Callable[..., Registry], value: object
+) -> None:
+    registry, same = installed(Type), task(Holds, value=value)
+    assert ask(registry, "cache_version", same) != ask(registry, "cache_version", same)
+
+
+def test_a_result_of_one_array_is_not_handed_out_for_another(tmp_path: Path) -> None:
+    class Sums(TaskType):
+        task_type = "demo"
+
+        @hookimpl
+        async def execute(self, task: Any) -> float:
+            return float(task.value.sum())
+
+    cached = with_runcontext(cache_dir=tmp_path)
+    interface = NativeInterface.from_types({}, {"o0": float})
+    with Registry([], settings=Settings(), task_types=[Sums]).entered():
+        sums = [
+            cached.run(task(Holds, value=array(middle), cache="auto", interface=interface))
+            for middle in (0, 7, 0)
+        ]
+    assert sums == [0, 7, 0]
 
 
 def test_the_default_cache_version_follows_the_version_of_the_plugin() -> None:
@@ -294,7 +389,7 @@ def test_an_exception_names_hook_plugin_distribution_version_and_task(
 
 
 @pytest.mark.parametrize(
-    ("hook", "answer", "problem"), [row for row in WRONG if row[0] != "around_execute"]
+    ("hook", "answer", "problem"), [row for row in WRONG if not HOOKS[row[0]].unwrapped]
 )
 def test_a_policy_that_makes_an_answer_wrong_is_named(
     installed: Callable[..., Registry], hook: str, answer: Any, problem: str
@@ -879,10 +974,9 @@ class Sees:
         self.calls.append("data_loading_config")
         return replace((yield), format="YAML")
 
-    @hookimpl(wrapper=True)
-    def execute(self) -> Any:
+    @hookimpl
+    def execute(self) -> None:
         self.calls.append("execute")
-        return (yield)
 
 
 class Base(TaskType):

@@ -1,9 +1,12 @@
 """The registry: from the name of a task type to the one plugin that provides it."""
 
+import importlib
+import os
 import pickle
 import subprocess
 import sys
 import threading
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -12,6 +15,7 @@ from typing import Any
 
 import pytest
 
+import tasksmithy
 from tasksmithy import NativeInterface, SerializationContext, TaskTemplate, TaskType, hookimpl
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.errors import (
@@ -27,6 +31,7 @@ from tasksmithy.errors import (
 )
 from tasksmithy.plugins._discovery import EXECUTORS, POLICIES, RENDERERS, TASK_TYPES, PluginRecord
 from tasksmithy.plugins._registry import Registry
+from tasksmithy.plugins._requirement import unmet
 from tasksmithy.plugins._settings import Settings
 
 HEADER = """
@@ -494,6 +499,50 @@ CONTRACT = {
         "class Good(TaskType):\n    @hookimpl(wrapper=True)\n    def config(self): return {}",
         "breaks the hook spec: ",
     ),
+    "tryfirst": (
+        "class Good(TaskType):\n    @hookimpl(tryfirst=True)\n    def config(self): return {}",
+        "'config' has @hookimpl(tryfirst=True), which is not for plugins: the order is fixed",
+    ),
+    "tryfirst on a wrapper": (
+        (
+            "class Good(TaskType):\n    @hookimpl(wrapper=True, tryfirst=True)\n"
+            "    def config(self): return (yield)"
+        ),
+        "'config' has @hookimpl(tryfirst=True), which is not for plugins: the order is fixed",
+    ),
+    "trylast": (
+        "class Good(TaskType):\n    @hookimpl(trylast=True)\n    def config(self): return {}",
+        "'config' has @hookimpl(trylast=True), which is not for plugins: the order is fixed",
+    ),
+    "an old wrapper": (
+        "class Good(TaskType):\n    @hookimpl(hookwrapper=True)\n    def config(self): yield",
+        "@hookimpl(hookwrapper=True), which is not for plugins: write @hookimpl(wrapper=True)",
+    ),
+    "an optional hook": (
+        "class Good(TaskType):\n    @hookimpl(optionalhook=True)\n    def estimate(self): ...",
+        "'estimate' has @hookimpl(optionalhook=True), which is not for plugins: a hook that this",
+    ),
+    "a hook under another name": (
+        "class Good(TaskType):\n    @hookimpl(specname='config')\n    def mine(self): return {}",
+        (
+            "'mine' has @hookimpl(specname='config'), which is not for plugins: give the method "
+            "the name of the hook"
+        ),
+    ),
+    "a wrapper around execute": (
+        (
+            "class Good(TaskType):\n    @hookimpl(wrapper=True)\n"
+            "    def execute(self): return (yield)"
+        ),
+        "wraps hook 'execute': it would see a coroutine that has not begun; implement around_exec",
+    ),
+    "a wrapper around a hook that takes all answers": (
+        (
+            "class Good(TaskType):\n    @hookimpl(wrapper=True)\n"
+            "    def around_execute(self): return (yield)"
+        ),
+        "wraps hook 'around_execute': all answers are taken, so give one of your own",
+    ),
     "no hash": (
         "class Good(TaskType):\n    def __eq__(self, other): return True",
         "cannot be hashed",
@@ -510,6 +559,33 @@ def test_a_plugin_that_breaks_the_contract_is_an_error_that_says_how(
     with pytest.raises(PluginContractError) as caught:
         registry(record("demo_wrong:Good")).hooks("demo")
     assert str(caught.value).startswith("task type 'demo' (demo-dist 1.2)")
+    assert problem in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        "tryfirst",
+        "tryfirst on a wrapper",
+        "trylast",
+        "an old wrapper",
+        "an optional hook",
+        "a hook under another name",
+        "a wrapper around execute",
+        "a wrapper around a hook that takes all answers",
+    ],
+)
+def test_a_policy_is_held_to_the_same_rules(module: Write, case: str) -> None:
+    source, problem = CONTRACT[case]
+    module("demo_wrong", source.replace("(TaskType)", ""))
+    module("demo_good")
+    source_of = Registry(
+        [record("demo_good:Good"), record("demo_wrong:Good", "ours", POLICIES)],
+        settings=Settings(policies=("ours",)),
+    )
+    with pytest.raises(PluginContractError) as caught:
+        source_of.hooks("demo")
+    assert str(caught.value).startswith("policy 'ours' (demo-dist 1.2)")
     assert problem in str(caught.value)
 
 
@@ -551,6 +627,135 @@ def test_a_type_registered_in_code_is_checked_when_it_is_registered(
         Registry([], settings=Settings(), task_types=[demo_code.Good])
 
 
+# Installed while the process runs, and made for another tasksmithy
+
+
+def install(
+    folder: Path, name: str, value: str, *, group: str = TASK_TYPES, needs: str = ""
+) -> None:
+    """What pip leaves of the metadata of a distribution `NAME-dist 1.0` with one entry point."""
+    info = folder / f"{name}_dist-1.0.dist-info"
+    info.mkdir(exist_ok=True)
+    requires = f"Requires-Dist: {needs}\n" if needs else ""
+    (info / "METADATA").write_text(
+        f"Metadata-Version: 2.1\nName: {name}-dist\nVersion: 1.0\n{requires}"
+    )
+    (info / "entry_points.txt").write_text(f"[{group}]\n{name} = {value}\n")
+
+
+def test_a_plugin_that_is_installed_while_the_process_runs_is_found(
+    module: Write, tmp_path: Path
+) -> None:
+    source = Registry(settings=Settings())
+    with pytest.raises(UnknownTaskTypeError):
+        source.hooks("late")
+    module("demo_late")
+    install(tmp_path, "late", "demo_late:Good")
+    assert config(source, "late") == {"from": "demo_late"}
+    assert "late" in source.names(TASK_TYPES)
+
+
+def test_a_policy_that_is_installed_while_the_process_runs_is_found(
+    module: Write, tmp_path: Path
+) -> None:
+    module("demo_good")
+    kind = type("Kind", (TaskType,), {"task_type": "demo"})
+    source = Registry(settings=Settings(policies=("late",)), task_types=[kind])
+    with pytest.raises(PluginLoadError, match="no installed plugin provides 'late'"):
+        source.hooks("demo")
+    install(tmp_path, "late", "demo_good:Good", group=POLICIES)
+    assert config(source) == {"from": "demo_good"}
+
+
+def test_what_is_given_is_not_looked_for_elsewhere(module: Write, tmp_path: Path) -> None:
+    module("demo_late")
+    install(tmp_path, "late", "demo_late:Good")
+    with pytest.raises(UnknownTaskTypeError):
+        registry().hooks("late")
+
+
+def test_a_search_that_finds_nothing_forgets_nothing(
+    module: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module("demo_late")
+    install(tmp_path, "late", "demo_late:Good")
+    source = Registry(settings=Settings())
+    assert "late" in source.names(TASK_TYPES)
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each != str(tmp_path)])
+    with pytest.raises(UnknownTaskTypeError):
+        source.hooks("unknown")
+    assert "late" in source.names(TASK_TYPES)
+
+
+def test_a_module_that_python_has_not_seen_yet_is_looked_for_once_more(
+    module: Write, tmp_path: Path
+) -> None:
+    before = tmp_path.stat()
+    with pytest.raises(ModuleNotFoundError):  # Python keeps what it saw in the folder
+        importlib.import_module("demo_late")
+    module("demo_late")
+    os.utime(tmp_path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert config(registry(record("demo_late:Good"))) == {"from": "demo_late"}
+
+
+MADE_FOR = {
+    "a hook of the future": "class Good(TaskType):\n    @hookimpl\n    def estimate(self): ...",
+    "an argument of the future": (
+        "class Good(TaskType):\n    @hookimpl\n    def config(self, cluster): ..."
+    ),
+    "a name of the future": "from tasksmithy import NotYetThere",
+}
+
+
+@pytest.mark.parametrize("case", MADE_FOR)
+def test_a_plugin_that_fails_and_is_made_for_another_tasksmithy_is_told_so(
+    module: Write, tmp_path: Path, case: str
+) -> None:
+    module("demo_new", MADE_FOR[case])
+    install(tmp_path, "new", "demo_new:Good", needs="tasksmithy (>=99.2,<100)")
+    with pytest.raises(PluginVersionError) as caught:
+        Registry(settings=Settings()).hooks("new")
+    assert str(caught.value).startswith(
+        "task type 'new' (new-dist 1.0) is made for tasksmithy (>=99.2,<100), and this is "
+        f"tasksmithy {tasksmithy.__version__}: "
+    )
+    assert isinstance(caught.value.__cause__, PluginError)
+
+
+@pytest.mark.parametrize(
+    "needs", ["tasksmithy>=0.1,<1", "other>=99", "tasksmithy>=99; extra == 'x'"]
+)
+def test_a_plugin_that_fails_and_is_made_for_this_tasksmithy_is_told_what_is_wrong(
+    module: Write, tmp_path: Path, needs: str
+) -> None:
+    module("demo_new", MADE_FOR["a hook of the future"])
+    install(tmp_path, "new", "demo_new:Good", needs=needs)
+    with pytest.raises(PluginContractError, match="unknown hook 'estimate'"):
+        Registry(settings=Settings()).hooks("new")
+
+
+@pytest.mark.parametrize(
+    ("needs", "version", "holds"),
+    [
+        ("tasksmithy", "0.1.0", True),
+        ("tasksmithy>=0.1", "0.1.0", True),
+        ("tasksmithy >= 0.1.0.0", "0.1", True),
+        ("tasksmithy<0.1", "0.1.0", False),
+        ("tasksmithy>0.1,!=0.2", "0.2.0", False),
+        ("Task-Smithy>=9", "0.1.0", True),
+        ("TaskSmithy==0.2", "0.10", False),
+        ("tasksmithy>=0.9", "0.10", True),
+        ("tasksmithy @ https://example.com/tasksmithy.whl", "0.1.0", True),
+    ],
+)
+def test_a_requirement_is_held_against_the_version(
+    module: Write, tmp_path: Path, needs: str, version: str, holds: bool
+) -> None:
+    module("demo_new")
+    install(tmp_path, "new", "demo_new:Good", needs=needs)
+    assert unmet("new-dist", version) == ("" if holds else needs)
+
+
 # Two of one name
 
 
@@ -588,6 +793,47 @@ def test_the_preferred_distribution_is_used_and_the_other_is_not_imported(
 def test_a_preference_for_what_is_not_installed_is_told() -> None:
     with pytest.raises(PluginConflictError, match=r"it prefers 'dist-c', which does not provide"):
         registry(*CLASH, prefer={"demo": "dist-c"}).hooks("demo")
+
+
+@pytest.mark.parametrize("name", ["acme.sql", "acme sql", 'a"b', "a\\b", "größe", "a:b"])
+def test_the_advice_of_a_collision_is_toml_whatever_the_name(name: str) -> None:
+    records = [each._replace(name=name) for each in CLASH]
+    with pytest.raises(PluginConflictError) as caught:
+        registry(*records).hooks(name)
+    _, _, advice = str(caught.value).partition("[tool.tasksmithy] ")
+    assert tomllib.loads(advice) == {"prefer": {name: "dist-a"}}
+
+
+@pytest.mark.parametrize("prefer", [{}, {"demo": "dist-a"}])
+def test_one_distribution_that_lists_a_name_twice_is_told_as_its_authors_fault(
+    prefer: dict[str, str],
+) -> None:
+    twice = [record("demo_a:Good", dist="dist-a"), record("demo_a:Other", dist="dist-a")]
+    with pytest.raises(PluginConflictError) as caught:
+        registry(*twice, prefer=prefer).hooks("demo")
+    assert str(caught.value) == (
+        "dist-a 1.2 lists 'demo' more than once ('demo_a:Good' and 'demo_a:Other'); this is for "
+        "its author to mend: uninstall it, or install another version"
+    )
+
+
+def test_one_line_that_is_listed_twice_is_one_plugin(module: Write) -> None:
+    module("demo_good")
+    assert config(registry(*[record("demo_good:Good")] * 2)) == {"from": "demo_good"}
+
+
+@pytest.mark.parametrize(
+    ("name", "off"), [("demo", "demo"), ("acme.sql", "acme.sql"), ("a b", "d"), ("a,b", "d")]
+)
+def test_the_advice_to_switch_a_plugin_off_switches_it_off(name: str, off: str) -> None:
+    broken = record("demo_none:Good", name, dist="d")
+    with pytest.raises(PluginLoadError) as caught:
+        registry(broken).hooks(name)
+    _, _, advice = str(caught.value).partition("TASKSMITHY_DISABLE_PLUGINS=")
+    assert advice == off
+    settings = Settings.load({"TASKSMITHY_DISABLE_PLUGINS": advice}, "/")
+    with pytest.raises(PluginDisabledError):
+        Registry([broken], settings=settings).hooks(name)
 
 
 def test_a_preference_where_nothing_collides_changes_nothing(module: Write) -> None:

@@ -1,5 +1,6 @@
 """Settings: the variables of the environment, and the nearest `[tool.tasksmithy]`."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -123,7 +124,7 @@ def test_an_empty_table_hides_the_one_above_it(tmp_path: Path) -> None:
     assert load(tmp_path / "a").policies == ()
 
 
-def test_what_is_no_readable_file_is_passed_over(tmp_path: Path) -> None:
+def test_a_folder_in_the_place_of_the_file_is_passed_over(tmp_path: Path) -> None:
     write(tmp_path, '[tool.tasksmithy]\npolicies = ["far"]\n')
     (tmp_path / "a" / "pyproject.toml").mkdir(parents=True)
     assert load(tmp_path / "a").policies == ("far",)
@@ -170,3 +171,48 @@ def test_preferences_are_a_table_of_names(tmp_path: Path, value: str) -> None:
     message = problem(tmp_path)
     assert message.startswith(f"{file}: [tool.tasksmithy] prefer = ")
     assert message.endswith('such as {sql = "tasksmithy-sql"}')
+
+
+# A file that is there and cannot be read may enable policies.
+
+
+def test_a_file_that_is_a_link_to_itself_is_an_error(tmp_path: Path) -> None:
+    file = tmp_path / "pyproject.toml"
+    file.symlink_to(file)
+    assert problem(tmp_path) == (
+        f"{file} cannot be read (Too many levels of symbolic links), and it may have the table "
+        "[tool.tasksmithy]: make it readable, or take it away"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
+def test_a_file_that_may_not_be_read_is_an_error(tmp_path: Path) -> None:
+    file = write(tmp_path, '[tool.tasksmithy]\npolicies = ["ours"]\n')
+    file.chmod(0)
+    assert "cannot be read (Permission denied)" in problem(tmp_path)
+
+
+def test_a_file_in_the_folder_above_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "below").mkdir()
+    (tmp_path / "pyproject.toml").symlink_to("pyproject.toml")
+    assert "cannot be read" in problem(tmp_path / "below")
+
+
+def test_a_link_to_a_file_that_is_not_there_is_no_file(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").symlink_to(tmp_path / "gone.toml")
+    assert load(tmp_path) == Settings()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-32", "utf-8-sig"])
+def test_a_file_in_another_encoding_than_that_of_toml_is_an_error(
+    tmp_path: Path, encoding: str
+) -> None:
+    write(tmp_path, '[tool.tasksmithy]\npolicies = ["ours"]\n'.encode(encoding))
+    assert "is not valid TOML" in problem(tmp_path)
+
+
+def test_a_preference_for_a_name_with_a_dot_is_written_in_quotes(tmp_path: Path) -> None:
+    write(tmp_path, '[tool.tasksmithy]\nprefer = {acme.sql = "acme-sql"}\n')
+    assert 'a name with a dot is in quotes: {"acme.sql" = "acme-sql"}' in problem(tmp_path)
+    write(tmp_path, '[tool.tasksmithy]\nprefer = {"acme.sql" = "acme-sql"}\n')
+    assert load(tmp_path).preferred("acme.sql") == "acme-sql"

@@ -34,6 +34,9 @@ def load(file: str) -> ModuleType:
                 passed_over,
                 settings.file or f"{Path.cwd()}, which has none",
             )
+    # Read before the folder of the file goes first on the path: what is built beside the tasks,
+    # such as an `.egg-info`, must not hide what is installed.
+    _ = registry_in_use.get().records
     # What is imported by now lasts as long as the process. To look through it for garbage, above
     # all when the process ends, would take a tenth of the time of a short run.
     gc.freeze()

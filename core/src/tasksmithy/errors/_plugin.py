@@ -65,7 +65,7 @@ class PluginDisabledError(PluginError):
 
 
 class PluginVersionError(PluginError):
-    """A plugin that is built for another major version of the plugin API."""
+    """A plugin that is made for another tasksmithy, or for another major of the plugin API."""
 
 
 class PluginRegistrationError(PluginError, ValueError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import pluggy
@@ -19,6 +20,21 @@ _NEVER_PASSED = {
     inspect.Parameter.KEYWORD_ONLY: "a keyword-only argument",
     inspect.Parameter.VAR_POSITIONAL: "variable arguments",
     inspect.Parameter.VAR_KEYWORD: "variable keyword arguments",
+}
+
+_ORDER = (
+    "the order is fixed (policies as the settings name them, the task's class, the task type, the "
+    "core): leave it out"
+)
+_REFUSED_OPTIONS = {
+    "tryfirst": _ORDER,
+    "trylast": _ORDER,
+    "hookwrapper": "write @hookimpl(wrapper=True), `answer = yield`, and return the answer",
+    "optionalhook": (
+        "a hook that this tasksmithy does not have would never be called: leave it out, and have "
+        "the distribution require the tasksmithy that has the hook"
+    ),
+    "specname": "give the method the name of the hook",
 }
 
 
@@ -120,14 +136,22 @@ def check_hooks(plugin: object, who: str) -> None:
 
     Raises:
         PluginContractError: a method has a hook's name but no `@hookimpl`, a `@hookimpl` has no
-            hook's name, or it takes arguments that the hook does not have or does not pass.
+            hook's name or an option that is not for plugins, it wraps a hook that cannot be
+            wrapped, or it takes arguments that the hook does not have or does not pass.
     """
     for name in dir(plugin):
         if inspect.ismodule(plugin) and _home(plugin, name) != plugin.__name__:
             continue  # what a module merely imports
         method = inspect.getattr_static(plugin, name, None)
         method = getattr(method, "__func__", method)  # of a staticmethod or classmethod
-        is_hook = hasattr(method, f"{PROJECT}_impl")
+        options: Mapping[str, object] = getattr(method, f"{PROJECT}_impl", {})
+        is_hook = bool(options)
+        for option, instead in _REFUSED_OPTIONS.items():
+            if options.get(option):
+                raise PluginContractError(
+                    f"{who}: {name!r} has @hookimpl({option}={options[option]!r}), which is not "
+                    f"for plugins: {instead}"
+                )
         if is_hook and name not in HOOKS:
             raise PluginContractError(
                 f"{who} implements the unknown hook {name!r}{near_misses(name, HOOKS)} "
@@ -138,6 +162,8 @@ def check_hooks(plugin: object, who: str) -> None:
                 f"{who} has a method {name!r}, the name of a hook, without @hookimpl: it would "
                 "never be called; decorate it (from tasksmithy import hookimpl)"
             )
+        if options.get("wrapper") and (instead := HOOKS[name].unwrapped):
+            raise PluginContractError(f"{who} wraps hook {name!r}: {instead}")
         if is_hook and (never := _never_passed(getattr(plugin, name), name)) is not None:
             raise PluginContractError(f"{who}: hook {name!r} takes {never}")
     if type(plugin).__hash__ is None:

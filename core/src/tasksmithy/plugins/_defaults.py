@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
+import uuid
 from collections.abc import Awaitable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
-from tasksmithy.errors import NotExecutableError
+from tasksmithy.errors import NotExecutableError, ValueEncodingError
 from tasksmithy.task._hook import hookimpl
 from tasksmithy.task._hooks import TaskHooks
 from tasksmithy.task._interface import NativeInterface
 from tasksmithy.task._spec import SerializationContext, Sql, TaskSpec
 from tasksmithy.task._template import TaskTemplate
-from tasksmithy.values._json import to_json
 
 if TYPE_CHECKING:
     from tasksmithy.fields._image import Image
@@ -36,18 +35,28 @@ class CoreDefaults:
 
     @hookimpl
     def cache_version(self, task: Task) -> str:
-        """A digest of what the hooks answer and of the fields that the task's class adds."""
-        sctx = SerializationContext()
-        # A field whose repr holds an address never hits the cache, which is the safe mistake.
-        own = {name: _stable(getattr(task, name)) for name in _own_fields(task)}
+        """A digest of what the hooks answer and of the fields that the task's class adds.
+
+        Where a field has no digest, or holds code, of which a digest knows the name alone, the
+        version is another each time, so that the task runs again.
+        """
+        from tasksmithy.values._identity import digest  # which listing plugins needs not
+
+        sctx, hooks = SerializationContext(), self.hooks
+        own = {name: getattr(task, name) for name in _own_fields(task)}
         answers = {
-            "provenance": str(self.hooks.provenance),
+            "provenance": str(hooks.provenance),
             "fields": own,
-            "custom_config": self.hooks.custom_config(task, sctx),
-            "container_args": self.hooks.container_args(task, sctx),
-            "sql": repr(self.hooks.sql(task, sctx)),
+            "custom_config": hooks.custom_config(task, sctx),
+            "container_args": hooks.container_args(task, sctx),
+            "sql": hooks.sql(task, sctx),
         }
-        return hashlib.sha256(to_json(answers).encode()).hexdigest()
+        try:
+            if not _holds_code(own):
+                return digest(answers)
+        except ValueEncodingError:
+            pass
+        return f"none-{uuid.uuid4()}"
 
     @hookimpl
     def execute(self, task: Task) -> Awaitable[Any]:
@@ -83,17 +92,12 @@ def _own_fields(task: Task) -> list[str]:
     return sorted(task.field_names - TaskTemplate.field_names)
 
 
-def _stable(value: Any) -> str:
-    """`repr(value)` in an order that is the same in every process, which that of a set is not."""
-    if isinstance(value, dict):
-        parts = sorted(f"{_stable(key)}: {_stable(item)}" for key, item in value.items())
-    elif isinstance(value, (set, frozenset)):
-        parts = sorted(map(_stable, value))
-    elif type(value) in (list, tuple):
-        parts = [_stable(item) for item in value]
-    else:
-        return repr(value)
-    return f"{type(value).__name__}({', '.join(parts)})"
+def _holds_code(value: Any) -> bool:
+    if isinstance(value, Mapping):
+        return any(map(_holds_code, (*value.keys(), *value.values())))
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return any(map(_holds_code, value))
+    return callable(value) and not isinstance(value, type)
 
 
 def _is_cached(task: Task) -> bool:

@@ -73,7 +73,8 @@ def discover(path: Iterable[str] | None = None) -> list[PluginRecord]:
 
     Of several distributions with one normalised name the first counts, also where it has no entry
     points; one without a metadata file (what an interrupted uninstall leaves) gives way to one
-    that has it. Names are not made unique: two distributions may offer the same one.
+    that has it. A folder that no distribution can be named after is none: a name begins with a
+    letter or a digit. Names are not made unique: two distributions may offer the same one.
 
     A directory or file that cannot be read is passed over. An error raised by a foreign finder on
     `sys.meta_path` is not caught, because it leaves open what is installed.
@@ -215,7 +216,7 @@ def _scan(path: list[str]) -> Iterator[_Installed | _Foreign]:
             yield from _ask(MetadataPathFinder, [entry])
             continue
         for child in children:
-            if child.lower().endswith(_INFO_SUFFIXES):
+            if _is_name(child) and child.lower().endswith(_INFO_SUFFIXES):
                 yield _Installed(entry, child)
 
 
@@ -223,7 +224,16 @@ def _ask(finder: Any, path: list[str]) -> Iterator[_Foreign]:
     from importlib_metadata import DistributionFinder
 
     context: Any = DistributionFinder.Context  # its constructor is not typed
-    return map(_Foreign, finder.find_distributions(context(path=path)))
+    found = map(_Foreign, finder.find_distributions(context(path=path)))
+    return (each for each in found if not each.name or _is_name(each.name))
+
+
+def _is_name(text: str) -> bool:
+    """Whether `text` may begin with the name of a distribution.
+
+    pip sets aside what it replaces as in `~l_big-1.0.dist-info`, and leaves it where it is killed.
+    """
+    return text[0].isalnum()
 
 
 def _parsed(text: str) -> list[tuple[str, str, str]]:

@@ -106,10 +106,11 @@ class Registry:
         except (UnknownTaskTypeError, PluginLoadError):
             if self._given is not None:
                 raise
+        again = Installed(tuple(discover()), self.settings)
+        record = again.record(group, name, task=task, beside=beside)
         with self._lock:
-            self.records = tuple(discover())
-            self._installed = Installed(self.records, self.settings)
-        return self._installed.record(group, name, task=task, beside=beside)
+            self.records, self._installed = tuple(again.records), again
+        return record
 
     def names(self, group: str) -> list[str]:
         """The names that can be used in an entry point group, sorted."""

@@ -51,7 +51,7 @@ class Installed:
         self.records = records
         self._settings = settings
         self._by_name: defaultdict[tuple[str, str], list[PluginRecord]] = defaultdict(list)
-        for record in sorted(records):
+        for record in sorted(set(records)):  # a distribution may list the same line twice
             self._by_name[record.group, record.name].append(record)
 
     def of(self, group: str, name: str) -> Sequence[PluginRecord]:

@@ -52,7 +52,8 @@ class Settings:
         user's home. `TASKSMITHY_SECRETS_DIR` goes before `secrets_dir`.
 
         Raises:
-            SettingsError: a key is unknown, a value has the wrong type, or the file is no TOML.
+            SettingsError: a key is unknown, a value has the wrong type, or the file cannot be read
+                or is no TOML.
         """
         environ = os.environ if environ is None else environ
         table, file = _nearest_table(directory)
@@ -64,9 +65,11 @@ class Settings:
             )
         prefer = table.get("prefer", {})
         if not isinstance(prefer, dict) or not all(isinstance(v, str) for v in prefer.values()):
+            dotted = isinstance(prefer, dict) and any(isinstance(v, dict) for v in prefer.values())
+            quoted = '; a name with a dot is in quotes: {"acme.sql" = "acme-sql"}' if dotted else ""
             raise SettingsError(
                 f"{file}: {_TABLE} prefer = {shorten(prefer)} is not allowed: give a table of "
-                'plugin name to distribution, such as {sql = "tasksmithy-sql"}'
+                f'plugin name to distribution, such as {{sql = "tasksmithy-sql"}}{quoted}'
             )
         variable = environ.get("TASKSMITHY_SECRETS_DIR")
         return cls(
@@ -87,7 +90,7 @@ class Settings:
             The file; empty where there is none, or these are from it.
 
         Raises:
-            SettingsError: the file is no TOML.
+            SettingsError: the file cannot be read, or is no TOML.
         """
         _, file = _nearest_table(directory)
         return "" if file == self.file else file
@@ -166,10 +169,18 @@ def _nearest_table(directory: str) -> tuple[dict[str, object], str]:
         try:
             with open(file, "rb") as stream:  # noqa: PTH123 - as above
                 content = stream.read()
-        except OSError:
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             content = b""
-        # The TOML parser is imported only for a file that can have the table.
-        if b"tasksmithy" in content and (table := _table(content, file)) is not None:
+        except OSError as error:  # it may have the table, and with it policies
+            raise SettingsError(
+                f"{file} cannot be read ({error.strerror}), and it may have the table {_TABLE}: "
+                "make it readable, or take it away"
+            ) from None
+        # The TOML parser is imported only for a file that can have the table. A NUL is of another
+        # encoding than UTF-8, where the table has other bytes.
+        if (b"tasksmithy" in content or b"\0" in content) and (
+            table := _table(content, file)
+        ) is not None:
             return table, file
         parent = os.path.dirname(folder)  # noqa: PTH120 - as above
         if parent == folder:

@@ -97,7 +97,7 @@ class Hook(Generic[P, T]):
         arguments: the names of its arguments.
         check: gives an answer as its reader gets it, or raises `WrongAnswerError`.
         takes_all: whether all answers are taken, and not the first one alone.
-        may_be_wrapped: whether an implementation may wrap the others.
+        unwrapped: what to write instead of a wrapper; empty where there may be wrappers.
     """
 
     def __init__(
@@ -106,7 +106,7 @@ class Hook(Generic[P, T]):
         check: Callable[[Any], Any],
         *,
         takes_all: bool,
-        may_be_wrapped: bool,
+        unwrapped: str,
     ) -> None:
         functools.update_wrapper(cast("Any", self), method)
         self.name = method.__name__
@@ -115,7 +115,7 @@ class Hook(Generic[P, T]):
         self.arguments = tuple(self.signature.parameters)
         self.check = check
         self.takes_all = takes_all
-        self.may_be_wrapped = may_be_wrapped
+        self.unwrapped = unwrapped
 
     @overload
     def __get__(self, hooks: None, owner: type) -> Callable[..., Any]: ...
@@ -271,7 +271,7 @@ class Hook(Generic[P, T]):
 
 
 def first_answer(
-    check: Callable[[Any], T], *, may_be_wrapped: bool = True
+    check: Callable[[Any], T], *, unwrapped: str = ""
 ) -> Callable[[Callable[Concatenate[Any, P], object]], Hook[P, T]]:
     """Declare a hook whose first answer counts that is not None.
 
@@ -279,11 +279,11 @@ def first_answer(
 
     Args:
         check: gives an answer as its reader gets it, or raises `WrongAnswerError`.
-        may_be_wrapped: whether an implementation may wrap the others.
+        unwrapped: what to write instead of a wrapper, where an implementation may not wrap others.
     """
 
     def declare(method: Callable[Concatenate[Any, P], object]) -> Hook[P, T]:
-        return Hook(method, check, takes_all=False, may_be_wrapped=may_be_wrapped)
+        return Hook(method, check, takes_all=False, unwrapped=unwrapped)
 
     return declare
 
@@ -300,6 +300,11 @@ def every_answer(
     def declare(
         method: Callable[Concatenate[Any, P], object],
     ) -> Hook[P, Iterator[Given[T]]]:
-        return Hook(method, check, takes_all=True, may_be_wrapped=False)
+        return Hook(
+            method,
+            check,
+            takes_all=True,
+            unwrapped="all answers are taken, so give one of your own: @hookimpl without wrapper",
+        )
 
     return declare

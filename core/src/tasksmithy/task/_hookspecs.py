@@ -169,7 +169,10 @@ class TaskTemplateSpec:
         'weights-2026-03'
         """
 
-    @first_answer(answers.awaitable, may_be_wrapped=False)
+    @first_answer(
+        answers.awaitable,
+        unwrapped="it would see a coroutine that has not begun; implement around_execute",
+    )
     def execute(
         self, task: Task, inputs: Mapping[str, Any], ctx: RunContext
     ) -> Awaitable[Any] | None:
