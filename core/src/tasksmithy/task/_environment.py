@@ -87,6 +87,7 @@ def _taking(
 class TaskEnvironment(SharedFields):
     """Where tasks are defined: what is given here is given to every task in it.
 
+    >>> from tasksmithy import Resources, TaskEnvironment
     >>> env = TaskEnvironment(name="etl", resources=Resources(cpu=1, memory="500Mi"))
     >>> @env.task(retries=2)
     ... async def double(n: int) -> int:
