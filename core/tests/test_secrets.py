@@ -28,7 +28,8 @@ from tasksmithy import (
     hookimpl,
 )
 from tasksmithy.fields._secret import SecretRequest
-from tasksmithy.runtime.secrets._sources import Mounts, SecretSources, environment, mounted, resolve
+from tasksmithy.runtime.secrets._mounts import Mounts, mounted
+from tasksmithy.runtime.secrets._sources import SecretSources, environment, resolve
 
 NOWHERE = SecretSources(env_files=())
 

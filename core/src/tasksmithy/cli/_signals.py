@@ -96,7 +96,7 @@ class Stop:
 def _end_at_once(code: int) -> NoReturn:
     """End this process with nothing tidied up but what would be a danger or a nuisance."""
     _signal_descendants(signal.SIGKILL)
-    if (secrets := sys.modules.get("tasksmithy.runtime.secrets._sources")) is not None:
+    if (secrets := sys.modules.get("tasksmithy.runtime.secrets._mounts")) is not None:
         secrets.remove_mounts()
     if os.isatty(2):
         os.write(2, _SHOW_CURSOR)

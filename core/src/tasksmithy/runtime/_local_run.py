@@ -26,6 +26,7 @@ from tasksmithy.runtime._steps import (
     with_secrets,
 )
 from tasksmithy.runtime.executors._of_run import Executors
+from tasksmithy.runtime.secrets._abandoned import remove_abandoned
 from tasksmithy.task._call_checks import check_inputs
 from tasksmithy.task._context import RunContext
 from tasksmithy.task._hooks import hooks_for
@@ -80,6 +81,7 @@ class LocalRun:
             InputError: the inputs do not fit the interface.
             Exception: whatever the task raises, as the type that it was raised as.
         """
+        remove_abandoned()
         problem: BaseException | None = None
         try:
             self._events = self._stream(task, args, kwargs)

@@ -127,7 +127,8 @@ def with_secrets(then: Step) -> Step:
         return resolved(call) if call.task.secrets else then(call)
 
     async def resolved(call: Call) -> Any:
-        from tasksmithy.runtime.secrets._sources import SecretSources, mounted, resolve
+        from tasksmithy.runtime.secrets._mounts import mounted
+        from tasksmithy.runtime.secrets._sources import SecretSources, resolve
 
         hooks, sources = hooks_for(call.task), SecretSources.of(registry_in_use.get().settings)
         call.secrets = await resolve(call.task, hooks, sources)

@@ -11,6 +11,7 @@ from typing import Any
 from tasksmithy.plugins._attempt import Attempt, Host
 from tasksmithy.runtime.executors import _shipping as shipping
 from tasksmithy.runtime.executors._frames import Frame, Kind, RunChannel
+from tasksmithy.runtime.secrets._exits import handed_out
 
 
 class Conversation:
@@ -79,6 +80,10 @@ class Conversation:
             answer = Frame(Kind.ERROR, call.number, shipping.pack_error(error))
         except Exception as error:  # noqa: BLE001 - handed to the task, whatever it is
             answer = Frame(Kind.ERROR, call.number, shipping.pack_error(error))
+        # A child has secrets of its own, and may return or raise one: the far side is told of those
+        # that it gets anyway.
+        if secrets := handed_out.known_in(answer.payload):
+            self._channel.send(Frame(Kind.SECRETS, 0, pickle.dumps(secrets)))
         self._channel.send(answer)
 
     async def _called(self, payload: bytes) -> bytes:

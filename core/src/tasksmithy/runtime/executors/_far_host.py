@@ -15,6 +15,7 @@ from typing import Any
 from tasksmithy.plugins._attempt import Host
 from tasksmithy.runtime.executors import _shipping as shipping
 from tasksmithy.runtime.executors._frames import FarChannel, Frame, Kind
+from tasksmithy.runtime.secrets._exits import learn
 
 
 class FarHost:
@@ -33,6 +34,8 @@ class FarHost:
     def listen(self) -> None:
         """In a thread: hand out the answers of the run until the channel ends."""
         while (frame := self._channel.receive()) is not None:
+            if frame.kind is Kind.SECRETS:
+                learn(pickle.loads(frame.payload))  # noqa: S301 - texts, from the run
             waiting = self._waiting.get(frame.number)
             if waiting is not None and waiting.set_running_or_notify_cancel():
                 waiting.set_result(frame)

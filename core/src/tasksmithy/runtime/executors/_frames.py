@@ -43,6 +43,9 @@ class Kind(IntEnum):
     REPORT = 8
     """Far side to run: HTML for a tab of the report."""
 
+    SECRETS = 9
+    """Run to far side: what is to be masked there, as the next frame holds it."""
+
 
 class Frame(NamedTuple):
     """One message.

@@ -99,6 +99,8 @@ class Masker:
 
     def known_in(self, data: bytes) -> set[str]:
         """The values that are in the bytes of a text or an encoded value."""
+        if not self._forms:
+            return set()
         text = data.decode("utf-8", "surrogateescape")
         return {
             value

@@ -15,11 +15,8 @@ An empty variable or file is no value: it is what a CI service makes of a secret
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +28,6 @@ from tasksmithy.runtime.secrets import _dotenv as dotenv
 from tasksmithy.runtime.secrets._exits import hand_out
 from tasksmithy.task._hooks import TaskHooks
 from tasksmithy.task._template import TaskTemplate
-
-MOUNTS_VARIABLE = "TASKSMITHY_SECRETS_ROOT"
-"""The environment variable that holds `Mounts.root`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,24 +50,6 @@ class SecretSources:
             env_files=tuple(map(Path, settings.secrets_files)),
             directory=None if settings.secrets_dir is None else Path(settings.secrets_dir),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Mounts:
-    """The secrets that are in files now.
-
-    Attributes:
-        root: the private directory that stands for `/`: a mount `/etc/secrets` is
-            `<root>/etc/secrets`. None where no secret is mounted.
-        files: the file of each mounted secret.
-    """
-
-    root: Path | None = None
-    files: Mapping[Secret, Path] = field(default_factory=dict)
-
-    def environment(self) -> dict[str, str]:
-        """`TASKSMITHY_SECRETS_ROOT`, by which a task finds `root`; empty where there is none."""
-        return {} if self.root is None else {MOUNTS_VARIABLE: str(self.root)}
 
 
 async def resolve(
@@ -104,47 +80,6 @@ def environment(secrets: Mapping[Secret, str]) -> dict[str, str]:
     return {
         secret.env_name: value for secret, value in secrets.items() if secret.env_name is not None
     }
-
-
-@contextmanager
-def mounted(secrets: Mapping[Secret, str]) -> Iterator[Mounts]:
-    """The secrets with a `mount` as files (mode 0600) that are gone after the body.
-
-    The files are in a private directory of this machine's temporary directory, never at the
-    declared path: `/etc/secrets` belongs to the machine, needs its administrator, and may be in
-    use by another run. Below the directory the declared path is kept, so that a container can
-    have it where it is declared.
-    """
-    places = {secret: secret.mount_file for secret in secrets}
-    if not any(places.values()):
-        yield Mounts()
-        return
-    with tempfile.TemporaryDirectory(prefix="tasksmithy-secrets-") as directory:
-        _in_use.add(directory)
-        root = Path(directory)
-        files = {
-            secret: root.joinpath(*place.parts[1:]) for secret, place in places.items() if place
-        }
-        for secret, file in files.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            # Created with its mode: a moment with the usual one is a moment to read it in.
-            descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-            # What the environment holds is bytes; those that are no UTF-8 are written as they were.
-            with os.fdopen(descriptor, "wb") as stream:
-                stream.write(secrets[secret].encode(errors="surrogateescape"))
-        try:
-            yield Mounts(root=root, files=files)
-        finally:
-            _in_use.discard(directory)
-
-
-_in_use: set[str] = set()
-
-
-def remove_mounts() -> None:
-    """Remove the files of all secrets that are mounted, for a process that ends at once."""
-    for directory in tuple(_in_use):
-        shutil.rmtree(directory, ignore_errors=True)
 
 
 def _value(secret: Secret, task: str, hooks: TaskHooks, sources: SecretSources) -> str:

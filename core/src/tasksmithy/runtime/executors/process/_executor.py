@@ -28,6 +28,7 @@ from tasksmithy.runtime.executors._conversation import Conversation
 from tasksmithy.runtime.executors._frames import Frame, Kind, StreamChannel
 from tasksmithy.runtime.executors._slots import declared
 from tasksmithy.runtime.executors._surroundings import Surroundings
+from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.runtime.secrets._sources import environment
 from tasksmithy.task._template import TaskTemplate
 
@@ -77,9 +78,11 @@ class ProcessExecutor:
                 causes is a `WorkerTraceback`.
         """
         task = attempt.task.name
+        packed = _packed(attempt)
+        surroundings = Surroundings.here(task), handed_out.known_in(packed)
         frames = (
-            Frame(Kind.SURROUNDINGS, 0, pickle.dumps(Surroundings.here(task))),
-            Frame(Kind.ATTEMPT, 0, _packed(attempt)),
+            Frame(Kind.SURROUNDINGS, 0, pickle.dumps(surroundings)),
+            Frame(Kind.ATTEMPT, 0, packed),
         )
         async with _started(task, attempt) as (process, channel):
             for frame in frames:

@@ -37,8 +37,10 @@ def main(descriptor: int, grace: float) -> None:
     surroundings, attempt = channel.receive(), channel.receive()
     if surroundings is None or attempt is None:
         return
-    taken: Surroundings = pickle.loads(surroundings.payload)  # noqa: S301 - from the run
+    taken: Surroundings
+    taken, secrets = pickle.loads(surroundings.payload)  # noqa: S301 - from the run
     taken.take_on()
+    learn(secrets)  # of the attempt: its own, and those in its inputs
     life = _Life(channel, grace)
     LogToHost(life.host).take_over()
     maker = _Maker(life.host)
@@ -131,7 +133,6 @@ class _Maker:
         # Not in the event loop: a script that is imported here may well start one.
         attempt: Attempt = shipping.unpacked(task, "the task, or one of its inputs,", payload)
         registry_in_use.set(attempt.registry)
-        learn(attempt.context.secrets.values())
         site = Site()
         try:
             result = asyncio.run(self._until_told(make_attempt_at(site, attempt, self._host)))
