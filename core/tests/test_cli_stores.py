@@ -137,3 +137,79 @@ def test_a_disk_that_is_read_only_or_full(
     [warning] = warnings_of(run(pipeline, option, folder, inside=inside))
     assert str(folder / name) in warning
     assert warning.endswith("; the run goes on without it")
+
+
+def on_small_disk(pipeline: Path, commands: str) -> list[str]:
+    """What shell commands print in a folder `disk` of 300 KiB; `$t` is `tasksmithy`."""
+    disk = pipeline.with_name("disk")
+    disk.mkdir()
+    script = f"""
+        mount -t tmpfs -o size=300k tmpfs {disk}
+        t="{sys.executable} -m tasksmithy"
+        stores="--cache-dir disk/c --runs-dir disk/r"
+        fill() {{ dd if=/dev/zero of=disk/fill bs=1k 2>/dev/null; }}
+        {commands}
+    """
+    done = subprocess.run(
+        ["unshare", "--map-root-user", "--mount", "sh", "-c", script],
+        cwd=pipeline.parent,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.stderr == ""
+    return done.stdout.splitlines()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "before",
+    [
+        "$t run --quiet $stores pipeline.py main",
+        "$t run --quiet $stores pipeline.py part --n 1 | wc -l",
+    ],
+    ids=["full while it ran", "full afterwards"],
+)
+def test_a_full_disk_can_be_cleared(pipeline: Path, before: str) -> None:
+    commands = f"""
+        {before}; fill
+        $t cache clear --cache-dir disk/c
+        $t runs clear --runs-dir disk/r
+        rm disk/fill
+        $t run $stores pipeline.py part --n 1 2>/dev/null | wc -l
+        $t cache info --cache-dir disk/c | head -1 | cut -d: -f2
+        """
+    _, cache, runs, result, info = on_small_disk(pipeline, commands)
+    assert cache.startswith("dropped")
+    assert runs == "dropped 1 run"
+    assert result == "1"
+    assert info == " 1 entry, 48.8 KiB"
+
+
+@pytest.mark.slow
+def test_of_a_full_disk_nothing_is_cleared_but_what_was_asked_for(pipeline: Path) -> None:
+    commands = """
+        $t run --quiet $stores pipeline.py part --n 1 | wc -l; fill
+        $t cache clear --cache-dir disk/c --task other 2>&1
+        $t runs clear --runs-dir disk/r --older-than 1d
+        $t runs list --runs-dir disk/r | wc -l
+        """
+    _, cache, runs, listed = on_small_disk(pipeline, commands)
+    assert "cannot be used" in cache
+    assert runs == "dropped 0 runs"
+    assert listed == "2"
+
+
+@pytest.mark.slow
+def test_what_is_in_a_read_only_folder_can_be_read(pipeline: Path) -> None:
+    commands = """
+        $t run --quiet $stores pipeline.py part --n 1 | wc -l
+        mount -o remount,ro disk
+        $t cache info --cache-dir disk/c | tail -1
+        $t runs list --runs-dir disk/r | wc -l
+        $t run --quiet $stores pipeline.py part --n 1 | wc -l
+        """
+    made, info, listed, again = on_small_disk(pipeline, commands)
+    assert (made, listed, again) == ("1", "2", "1")
+    assert info.split() == ["p.part", "1", "48.8", "KiB"]

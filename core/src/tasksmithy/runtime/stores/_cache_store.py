@@ -98,7 +98,10 @@ class CacheStore:
 
         def found(connection: sqlite3.Connection) -> Encoded | None:
             row = connection.execute(
-                "SELECT format, data FROM entry WHERE key = ? AND made >= ?", (key, oldest)
+                # A damaged file may have another type in a column than was written.
+                "SELECT CAST(format AS TEXT), CAST(data AS BLOB) FROM entry "
+                "WHERE key = ? AND made >= ?",
+                (key, oldest),
             ).fetchone()
             return None if row is None else Encoded(*row)
 
@@ -198,7 +201,14 @@ class CacheStore:
             shrink(connection)
             return dropped
 
-        return self._database.read(cleared, otherwise=0)
+        try:
+            return self._database.read(cleared, otherwise=0)
+        except StoreError as error:
+            if task is not None:
+                raise
+            entries = self.info().total.entries
+            self._database.remove_full(error)
+            return entries
 
     def close(self) -> None:
         """Let go of the file; the next use opens it again."""

@@ -49,7 +49,25 @@ _WRITE_RUN = """
 _WRITE_TASK = "REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _SUCCEEDED = "FROM task WHERE run = ? AND status IN ('succeeded', 'cached', 'resumed')"
 _OUTPUTS = f"{_SUCCEEDED} AND format IS NOT NULL"
-_RUNS = "SELECT id, file, task, inputs, version, pid, status, started, ended, unrecorded FROM run"
+# A damaged file may have another type in a column than was written.
+_RUNS = """
+    SELECT CAST(id AS TEXT), CAST(file AS TEXT), CAST(task AS TEXT), CAST(inputs AS TEXT),
+        CAST(version AS TEXT), CAST(pid AS INTEGER), CAST(status AS TEXT), CAST(started AS REAL),
+        CAST(ended AS REAL), CAST(unrecorded AS INTEGER)
+    FROM run
+"""
+_TASKS = """
+    SELECT CAST(run AS TEXT), CAST(key AS TEXT), CAST(parent AS TEXT), CAST(task AS TEXT),
+        CAST(task_type AS TEXT), CAST(group_name AS TEXT), CAST(status AS TEXT),
+        CAST(queued AS REAL), CAST(started AS REAL), CAST(ended AS REAL), CAST(attempts AS TEXT),
+        CAST(inputs AS TEXT), CAST(error AS TEXT), CAST(report AS TEXT), CAST(format AS TEXT),
+        ifnull(CAST(output AS BLOB), x''), CAST(code AS TEXT)
+    FROM task WHERE run = ? ORDER BY queued, rowid
+"""
+_OUTPUT = f"""
+    SELECT CAST(format AS TEXT), ifnull(CAST(output AS BLOB), x''), CAST(code AS TEXT)
+    {_OUTPUTS} AND key = ?
+"""
 _MASK_RUN = "UPDATE run SET inputs = masked(inputs) WHERE id = ? AND inputs IS NOT masked(inputs)"
 _MASK_TASKS = """
     UPDATE task SET group_name = masked(group_name), inputs = masked(inputs),
@@ -267,8 +285,7 @@ class RunStore:
             StoreError: the records cannot be read.
         """
         run = self.find(run_id)
-        rows = self._rows("SELECT * FROM task WHERE run = ? ORDER BY queued, rowid", run.id)
-        return RunDetails(run, [_record(row) for row in rows])
+        return RunDetails(run, [_record(row) for row in self._rows(_TASKS, run.id)])
 
     def digests(self, run_id: str) -> Mapping[str, str]:
         """What `begin` was given to tell the run's inputs from others; `run_id` is the whole id.
@@ -276,8 +293,11 @@ class RunStore:
         Raises:
             StoreError: the records cannot be read.
         """
-        [(digests,)] = self._rows("SELECT digests FROM run WHERE id = ?", run_id)
-        found: Mapping[str, str] = json.loads(digests)
+        [(digests,)] = self._rows("SELECT CAST(digests AS TEXT) FROM run WHERE id = ?", run_id)
+        found = _parsed(digests)
+        if not isinstance(found, dict):
+            problem = f"what run {run_id} began with is damaged; start a new run"
+            raise StoreError(_SCHEMA.holds, self._reading.file, problem)
         return found
 
     def lost(self, run: RunRecord) -> int:
@@ -337,10 +357,18 @@ class RunStore:
         Raises:
             StoreError: the records cannot be read or written.
         """
-        over = {run.id for run in self.runs() if run.status != "running"}
-        removed = [run_id for run_id in run_ids if run_id in over and self._removed(run_id)]
-        if removed and all(run.status != "running" for run in self.runs()):
-            self._writing.use(shrink)  # a run that records meanwhile would wait for it
+        runs, asked = self.runs(), set(run_ids)
+        over = [run.id for run in runs if run.status != "running" and run.id in asked]
+        try:
+            removed = [run_id for run_id in over if self._removed(run_id)]
+            if removed and all(run.status != "running" for run in self.runs()):
+                self._writing.use(shrink)  # a run that records meanwhile would wait for it
+        except StoreError as error:
+            if len(over) < len(runs):
+                raise
+            self._reading.close()
+            self._writing.remove_full(error)
+            return over
         return removed
 
     def close(self) -> None:
@@ -419,7 +447,7 @@ class _Outputs(Mapping[str, Kept]):
         self._run_id = run_id
 
     def __getitem__(self, key: str) -> Kept:
-        rows = self._rows(f"SELECT format, output, code {_OUTPUTS} AND key = ?", self._run_id, key)
+        rows = self._rows(_OUTPUT, self._run_id, key)
         if not rows:
             raise KeyError(key)
         format_, output, code = rows[0]
@@ -461,14 +489,39 @@ def _record(row: Sequence[Any]) -> TaskRecord:
     return TaskRecord._make(
         [
             *facts,
-            tuple(AttemptRecord(*attempt) for attempt in json.loads(attempts)),
+            _attempts(attempts),
             inputs,
             None if format_ is None else Encoded(format_, output),
             error,
-            None if report is None else json.loads(report),
+            _report(report),
             code,
         ]
     )
+
+
+def _attempts(text: str) -> tuple[AttemptRecord, ...]:
+    """The attempts of a record; none where that is damaged."""
+    try:
+        return tuple(
+            AttemptRecord(int(number), float(started), float(ended), error and str(error))
+            for number, started, ended, error in _parsed(text)
+        )
+    except (TypeError, ValueError):
+        return ()
+
+
+def _report(text: str | None) -> Mapping[str, str] | None:
+    """The report of a record; none where that is damaged."""
+    found = text and _parsed(text)
+    return {tab: str(page) for tab, page in found.items()} if isinstance(found, dict) else None
+
+
+def _parsed(text: str) -> Any:
+    """What JSON says; None where it is damaged."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
 
 
 def _text(text: str) -> str:

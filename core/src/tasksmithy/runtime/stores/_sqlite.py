@@ -24,6 +24,12 @@ BUSY_SECONDS = 10.0
 _PARTS = ("-wal", "-shm", "")
 """What a database consists of, by the ends of the names; the file itself comes last."""
 
+_NO_PLACE = {
+    sqlite3.SQLITE_FULL,
+    sqlite3.SQLITE_IOERR,
+    sqlite3.SQLITE_CANTOPEN,
+    sqlite3.SQLITE_READONLY,
+}
 _BAD_FILE = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 # A value may also be too large for SQLite, or a text not Unicode.
@@ -103,6 +109,26 @@ class Database:
             self._warned = True
             _log(f"{error}; the run goes on without it")
 
+    def remove_full(self, error: StoreError) -> None:
+        """Remove the file, if `error` says that the disk is full; for who drops all there is.
+
+        To delete what is in a file takes some space first. A process that has it open goes on with
+        a file that is not there any more.
+
+        Raises:
+            StoreError: `error`, if it says anything else; the file cannot be removed.
+        """
+        if not _has_no_place(error.__cause__):
+            raise error
+        try:
+            with self._lock, _locked_folder(self.file.parent):
+                self._close()
+                for suffix in _PARTS:
+                    Path(f"{self.file}{suffix}").unlink(missing_ok=True)
+                self._unusable = None
+        except OSError as refused:
+            raise StoreError(self._schema.holds, self.file, str(refused)) from refused
+
     def close(self) -> None:
         """Let go of the file. The next use opens it again."""
         with self._lock:
@@ -163,9 +189,20 @@ class Database:
 
     def _connected(self) -> sqlite3.Connection:
         make_file(self.file)  # SQLite's own files beside it get its mode
+        try:
+            return self._connected_to(self.file.as_uri())
+        except sqlite3.OperationalError as error:
+            if not _has_no_place(error) or not self.file.stat().st_size:
+                raise
+            # A folder that is read-only or full has no place for the files beside it.
+            return self._connected_to(f"{self.file.as_uri()}?immutable=1")
+
+    def _connected_to(self, uri: str) -> sqlite3.Connection:
         connection = sqlite3.connect(
-            self.file, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+            uri, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False, uri=True
         )
+        # One damaged text is no reason not to read the others.
+        connection.text_factory = lambda data: str(data, errors="replace")
         try:
             is_new = self._is_new(connection)
             connection.execute("PRAGMA journal_mode = WAL")
@@ -243,6 +280,11 @@ def _is_bad(error: sqlite3.DatabaseError) -> bool:
     """Whether an error says that the file itself is no good; it may come without a code."""
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the rest is detail
     return code in _BAD_FILE or isinstance(error, _ForeignFileError)
+
+
+def _has_no_place(error: BaseException | None) -> bool:
+    """Whether an error says that nothing can be written here."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _NO_PLACE
 
 
 def _identity(file: Path) -> tuple[int, int] | None:
