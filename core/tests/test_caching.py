@@ -9,13 +9,16 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic_core import core_schema
 
 from tasksmithy import (
     Cache,
+    Dir,
     File,
     NativeInterface,
     Registry,
@@ -28,6 +31,7 @@ from tasksmithy import (
     in_thread,
     with_runcontext,
 )
+from tasksmithy.errors import ValueEncodingError
 from tasksmithy.runtime._run import Runner
 
 env = TaskEnvironment(name="t")
@@ -283,11 +287,111 @@ def test_an_input_that_cannot_be_a_key_is_told_with_what_to_do(runner: Runner) -
     async def call(func: Callable[[], int], n: int) -> int:
         return func()
 
-    from tasksmithy.errors import ValueEncodingError
-
     with pytest.raises(ValueEncodingError) as raised:
         runner.run(call, func=(n for n in [1]).__next__, n=1)
-    assert "Cache(ignored_inputs='func')" in "".join(raised.value.__notes__)
+    message = str(raised.value)
+    assert message.startswith("input 'func' of task 't.call' is <method-wrapper")
+    assert message.endswith("or leave it out of the cache key, by Cache(ignored_inputs='func')")
+
+
+def test_a_result_that_cannot_be_kept_is_told_with_its_task_and_what_to_do(runner: Runner) -> None:
+    @env.task(cache="auto")
+    def lock() -> dict[str, Any]:
+        return {"lock": threading.Lock()}
+
+    with pytest.raises(ValueEncodingError) as raised:
+        runner.run(lock)
+    message = str(raised.value)
+    assert message.startswith("the result of task 't.lock', at ['lock'], is <unlocked _thread.lock")
+    assert message.endswith('or do without a cache for this task: cache="disable"')
+
+
+# What a function can see of its inputs
+
+
+def shown(runner: Runner, task: TaskTemplate[..., Any], *inputs: Any) -> list[Any]:
+    return [runner.run(task, of=each) for each in inputs]
+
+
+def test_the_order_of_a_dict_is_part_of_the_key(runner: Runner) -> None:
+    @env.task(cache="auto")
+    def order(of: dict[str, int]) -> list[str]:
+        return list(of)
+
+    assert shown(runner, order, {"a": 1, "b": 2}, {"b": 2, "a": 1}) == [["a", "b"], ["b", "a"]]
+
+
+def test_the_name_of_a_file_is_part_of_the_key(runner: Runner, tmp_path: Path) -> None:
+    @env.task(cache="auto")
+    def name(of: File) -> str:
+        return Path(of.path).name
+
+    for each in ("x", "y"):
+        (tmp_path / each).write_text("same")
+    assert shown(runner, name, File(tmp_path / "x"), File(tmp_path / "y")) == ["x", "y"]
+
+
+@dataclass
+class Reading:
+    value: int
+    source: str = field(default="", compare=False)
+
+
+def test_a_field_that_does_not_compare_is_part_of_the_key(runner: Runner) -> None:
+    @env.task(cache="auto")
+    def source(of: Reading) -> str:
+        return of.source
+
+    assert shown(runner, source, Reading(1, "a"), Reading(1, "b")) == ["a", "b"]
+
+
+# Results that are references
+
+
+@pytest.mark.parametrize("kind", [File, Dir])
+def test_a_kept_file_that_another_call_has_overwritten_is_made_anew(
+    runner: Runner, tmp_path: Path, kind: Any
+) -> None:
+    out = tmp_path / "out"
+    out.mkdir()
+
+    def write(n: int) -> Any:
+        (out / "out.csv").write_text(f"value {n}")  # always of the same size
+        return kind(out / "out.csv" if kind is File else out)
+
+    write.__annotations__["return"] = kind
+    task = env.task(cache="auto")(write)
+    found = [runner.run(task, n=n) and (out / "out.csv").read_text() for n in (1, 2, 1, 1)]
+    assert found == ["value 1", "value 2", "value 1", "value 1"]
+
+
+def test_a_kept_result_that_its_type_does_not_allow_any_more_is_made_anew(
+    runner: Runner, caplog: pytest.LogCaptureFixture
+) -> None:
+    limit = 10
+
+    class Small:
+        @classmethod
+        def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+            return core_schema.int_schema(le=limit)
+
+    results = iter([9, 1])
+
+    def small() -> Any:
+        return next(results)
+
+    small.__annotations__["return"] = Small
+    runner.run(env.task(cache=Cache(version_override="1"))(small))
+    limit = 5
+
+    class Small:  # type: ignore[no-redef]
+        @classmethod
+        def __get_pydantic_core_schema__(cls, *_: Any) -> Any:
+            return core_schema.int_schema(le=limit)
+
+    small.__annotations__["return"] = Small
+    assert runner.run(env.task(cache=Cache(version_override="1"))(small)) == 1
+    assert "the kept result of task 't.small' is made anew" in caplog.text
 
 
 @pytest.mark.parametrize("remove", [True, False])

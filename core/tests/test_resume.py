@@ -8,6 +8,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -399,3 +400,35 @@ def test_the_command_line_refuses_a_file_beside_resume(tmp_path: Path) -> None:
     result = tasksmithy(tmp_path, "run", "--resume", "r9", "file.py")
     assert result.returncode == 2
     assert "--resume has the file and the inputs from the record" in result.stderr
+
+
+class Connection:
+    """A value without an identity."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.lock = threading.Lock()
+
+
+def test_calls_with_an_input_that_has_no_identity_run_again(tmp_path: Path) -> None:
+    fetched: list[str] = []
+
+    @env.task
+    async def fetch(of: Connection) -> str:
+        fetched.append(of.name)
+        return f"rows of {of.name}"
+
+    @env.task
+    async def main() -> dict[str, str]:
+        names = ["sales", "hr"] if not fetched else ["hr", "sales"]
+        rows = {name: await fetch(Connection(name)) for name in names}
+        if len(fetched) == 2:
+            raise RuntimeError("not yet")
+        return rows
+
+    runner = with_runcontext(runs_dir=tmp_path, record=True)
+    with pytest.raises(RuntimeError, match="not yet"):
+        runner.run(main)
+    resumed = with_runcontext(runs_dir=tmp_path, resume=only_run(tmp_path).run.id)
+    assert resumed.run(main) == {"hr": "rows of hr", "sales": "rows of sales"}
+    assert fetched == ["sales", "hr", "hr", "sales"]

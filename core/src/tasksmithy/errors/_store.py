@@ -91,19 +91,21 @@ class ValueEncodingError(TasksmithyError):
     Attributes:
         where: where inside the value, as code has it (`"['rows'][3].lock"`); empty for all of it.
         problem: what is wrong there and what to do, as the end of the sentence "the value ...".
+        what: which value it is: `"the value"`, `"the result of task 't.load'"`.
     """
 
-    def __init__(self, where: str, problem: str) -> None:
-        super().__init__(where, problem)
+    def __init__(self, where: str, problem: str, what: str = "the value") -> None:
+        super().__init__(where, problem, what)
         self.where = where
         self.problem = problem
+        self.what = what
 
     def __str__(self) -> str:
-        return f"the value{f', at {self.where},' if self.where else ''} {self.problem}"
+        return f"{self.what}{f', at {self.where},' if self.where else ''} {self.problem}"
 
-    def inside(self, step: str) -> ValueEncodingError:
-        """The same error as seen from the value that holds this one at `step`."""
-        return ValueEncodingError(step + self.where, self.problem)
+    def about(self, what: str, remedy: str) -> ValueEncodingError:
+        """The same error of a value that has a name, with what else can be done about it."""
+        return ValueEncodingError(self.where, f"{self.problem}; {remedy}", what)
 
 
 class InlineSizeError(TasksmithyError, ValueError):

@@ -143,7 +143,7 @@ class EventStream:
                 run_id=self.run_id, time=now, execution=execution, input_digests=digests
             )
         )
-        return ExecutionEvents(self, task, execution, executor)
+        return ExecutionEvents(self, task, execution, executor, all(digests.values()))
 
     def ended(self, error: BaseException | None) -> None:
         """The run is over; what is recorded of it is complete."""
@@ -213,15 +213,21 @@ class ExecutionEvents:
         key: identifies the execution in its run.
     """
 
-    __slots__ = ("_execution", "_executor", "_stream", "_task", "key")
+    __slots__ = ("_execution", "_executor", "_is_identified", "_stream", "_task", "key")
 
     def __init__(
-        self, stream: EventStream, task: Task, execution: Execution, executor: str
+        self,
+        stream: EventStream,
+        task: Task,
+        execution: Execution,
+        executor: str,
+        is_identified: bool,
     ) -> None:
         self._stream = stream
         self._task = task
         self._execution = execution
         self._executor = executor
+        self._is_identified = is_identified
         self.key = execution.key
 
     def admitted(self) -> None:
@@ -243,7 +249,11 @@ class ExecutionEvents:
     def kept(self) -> tuple[Any] | None:
         """The result from before the run was resumed, in a tuple; None where there is none."""
         journal = self._stream.journal
-        return None if journal is None else journal.kept(self.key, self._task)
+        # Calls with an input that has no identity are told apart by their order alone, and that may
+        # be another one now.
+        if journal is None or not self._is_identified:
+            return None
+        return journal.kept(self.key, self._task)
 
     async def resumed(self, result: Any) -> None:
         """The result is one that was kept."""

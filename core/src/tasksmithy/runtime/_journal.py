@@ -180,7 +180,7 @@ class Journal:
                     self.run_id,
                 )
             return None
-        return decoded(kept.output, result_type(task.interface))
+        return decoded(kept.output, task)
 
     async def succeeded(self, event: ExecutionSucceeded, result: Any) -> None:
         """Write down a result; return once it is there to stay."""

@@ -8,12 +8,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from tasksmithy.concurrency._threads import caller_is_blocked, in_thread
-from tasksmithy.errors import ValueEncodingError
+from tasksmithy.errors import OutputError, TasksmithyError, ValueEncodingError
 from tasksmithy.fields._cache import Cache
 from tasksmithy.runtime.stores._cache_store import CacheStore
+from tasksmithy.task._call_checks import check_result
 from tasksmithy.task._hooks import hooks_for
 from tasksmithy.task._interface import NativeInterface, result_type
 from tasksmithy.task._template import TaskTemplate
+from tasksmithy.values._declared import declared
 from tasksmithy.values._files import Dir, File
 from tasksmithy.values._identity import digest
 from tasksmithy.values._json import to_json
@@ -23,14 +25,24 @@ Task = TaskTemplate[..., Any]
 Compute = Callable[[], Awaitable[Any]]
 
 
-def decoded(encoded: Encoded, kind: Any) -> tuple[Any] | None:
-    """A kept result, in a tuple; None where it is of no use any more, with a warning."""
+def decoded(encoded: Encoded, task: Task) -> tuple[Any] | None:
+    """A kept result, in a tuple; None where it is of no use any more, with a warning.
+
+    It is checked as a new result is: what a name in the interface stands for may have changed.
+    """
+    problem: TasksmithyError
     try:
-        return (decode(encoded, kind),)
-    except ValueEncodingError as problem:
+        result = decode(encoded, result_type(task.interface))
+        check_result(task.name, task.interface, result)
+    except (ValueEncodingError, OutputError) as error:
         # A file was changed, or another version of a class, of Python or of tasksmithy wrote it.
-        logging.getLogger("tasksmithy.run").warning("a kept result is made anew: %s", problem)
-        return None
+        problem = error
+    else:
+        return (result,)
+    logging.getLogger("tasksmithy.run").warning(
+        "the kept result of task %r is made anew: %s", task.name, problem
+    )
+    return None
 
 
 def code_version(task: Task) -> str:
@@ -67,18 +79,17 @@ class RunCache:
         reads = any(isinstance(value, (File, Dir)) for value in inputs.values())
         call = task, inputs, policy
         key = await in_thread(self.key, *call) if reads else self.key(*call)
-        kind = result_type(task.interface)
-        found = self._found(key, kind, policy)
+        found = await self._found(key, task, policy)
         if found:
             return found[0], True
         if not policy.serialize or caller_is_blocked.get():
-            return await self._computed(key, task, kind, compute), False
+            return await self._computed(key, task, compute), False
         async with self._store.lock(key):
             # Who held the lock before has left what is wanted.
-            found = self._found(key, kind, policy)
+            found = await self._found(key, task, policy)
             if found:
                 return found[0], True
-            return await self._computed(key, task, kind, compute), False
+            return await self._computed(key, task, compute), False
 
     def key(self, task: Task, inputs: Mapping[str, Any], policy: Cache) -> str:
         """What a result is kept under: task, version of its code, interface, salt, input values.
@@ -98,11 +109,9 @@ class RunCache:
                 try:
                     parts += [name, digest(value)]
                 except ValueEncodingError as error:
-                    error.add_note(
-                        f"input {name!r} of task {task.name!r} is part of its cache key; "
-                        f"Cache(ignored_inputs={name!r}) leaves it out"
-                    )
-                    raise
+                    remedy = f"or leave it out of the cache key, by Cache(ignored_inputs={name!r})"
+                    what = f"input {name!r} of task {task.name!r}"
+                    raise error.about(what, remedy) from error.__cause__
         # With their lengths, so that no two lists of parts read the same.
         text = "".join(f"{len(part)}:{part}" for part in parts)
         return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
@@ -114,14 +123,28 @@ class RunCache:
             known = self._interfaces[id(interface)] = (interface, to_json(interface.to_dict()))
         return known[1]
 
-    def _found(self, key: str, kind: Any, policy: Cache) -> tuple[Any] | None:
+    async def _found(self, key: str, task: Task, policy: Cache) -> tuple[Any] | None:
         """The kept result, which may be None, in a tuple."""
         if policy.behavior == "override":
             return None
         encoded = self._store.get(key, max_age=policy.max_age_seconds)
-        return None if encoded is None else decoded(encoded, kind)
+        if encoded is None:
+            return None
+        return await in_thread(decoded, encoded, task) if _reads(task) else decoded(encoded, task)
 
-    async def _computed(self, key: str, task: Task, kind: Any, compute: Compute) -> Any:
+    async def _computed(self, key: str, task: Task, compute: Compute) -> Any:
         result = await compute()
-        self._store.put(key, task.name, encode(result, kind))
+        call = result, result_type(task.interface)
+        try:
+            encoded = await in_thread(encode, *call) if _reads(task) else encode(*call)
+        except ValueEncodingError as error:
+            what = f"the result of task {task.name!r}"
+            remedy = 'or do without a cache for this task: cache="disable"'
+            raise error.about(what, remedy) from error.__cause__
+        self._store.put(key, task.name, encoded)
         return result
+
+
+def _reads(task: Task) -> bool:
+    """Whether to keep a result, and to take a kept one, reads files."""
+    return declared(result_type(task.interface)).names(File, Dir)

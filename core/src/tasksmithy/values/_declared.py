@@ -38,6 +38,10 @@ class Declared:
     classes: Mapping[str, type]
     is_open: bool
 
+    def names(self, *classes: type) -> bool:
+        """Whether it names one of the classes."""
+        return any(reference_to(cls) in self.classes for cls in classes)
+
     def find(self, reference: str) -> type:
         """The class of a reference, as `reference_to` gives one.
 
