@@ -34,6 +34,7 @@ bench: $(VENV)/.installed  ## measure what things cost, beside a floor or a peer
 	$(VENV)-peers/bin/python -m pip install --quiet --group peers ./core ./plugins/function
 	$(VENV)-peers/bin/python benchmarks/bench_peers.py
 	$(BIN)/python benchmarks/bench_children.py
+	$(BIN)/python benchmarks/bench_values.py
 	$(BIN)/python benchmarks/bench_stores.py
 	$(BIN)/python benchmarks/bench_sql.py
 	$(BIN)/python benchmarks/bench_container.py

@@ -10,13 +10,13 @@ that is done only where the declared type is open, that is, where nothing else c
 from __future__ import annotations
 
 import copyreg
-import functools
 import io
+import pickle
 import struct
 import sys
 import zlib
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple
 
 from tasksmithy._texts import shorten
 from tasksmithy.errors import ValueEncodingError
@@ -27,16 +27,15 @@ from tasksmithy.values._places import place_of
 from tasksmithy.values._reducer import Parts, Reducer
 from tasksmithy.values._reducers import holds_table, reducer_for, reducer_of, title_of
 
-if TYPE_CHECKING:
-    import pickle
-
 _PLAIN = "tasksmithy.2"
 # Pickled code is bytecode, which another version of Python must not run.
 _PICKLED = f"tasksmithy.2+cloudpickle.{sys.implementation.cache_tag}"
 _PROTOCOL = 5
 _CHECKSUM = struct.Struct("<I")
+_UNDAMAGED = 0x2144DF1C  # what the checksum is of all bytes that end with their checksum
 
 _SCALARS = frozenset({type(None), bool, int, float, str, bytes})
+_are_scalars = _SCALARS.issuperset
 _SEQUENCES = frozenset({list, tuple, set, frozenset})
 _CLOUDPICKLE, _TABLE = "cloudpickle", "table"
 
@@ -68,13 +67,11 @@ def encode(value: object, kind: Any = Any) -> Encoded:
     Raises:
         ValueEncodingError: something in it cannot be encoded.
     """
-    import pickle  # only what is kept pays for it
-
     if _is_flat(value):
         data = pickle.dumps(value, _PROTOCOL)
         return Encoded(_PLAIN, data + _CHECKSUM.pack(zlib.crc32(data)))
     stream = io.BytesIO()
-    writer = _writer_class()(stream, value, kind)
+    writer = _Writer(stream, value, kind)
     try:
         writer.dump(value)
     except _Unstorable as error:
@@ -176,94 +173,80 @@ class _Unstorable(Exception):  # noqa: N818 - no error of its own: the start of 
         self.problem = problem
 
 
-def _is_flat(value: object) -> bool:
+def _is_flat(value: Any) -> bool:
     """Whether a value is a builtin scalar or holds nothing else: most values are of this kind."""
     kind = type(value)
     if kind is dict:
-        return _SCALARS.issuperset(map(type, value)) and _SCALARS.issuperset(  # type: ignore[call-overload]
-            map(type, value.values())  # type: ignore[attr-defined]
-        )
+        return _are_scalars(map(type, value)) and _are_scalars(map(type, value.values()))
     if kind in _SEQUENCES:
-        return _SCALARS.issuperset(map(type, value))  # type: ignore[call-overload]
+        return _are_scalars(map(type, value))
     return kind in _SCALARS
 
 
-@functools.cache
-def _writer_class() -> type[Any]:
-    import pickle  # only what is kept pays for it
+class _Writer(pickle.Pickler):
+    def __init__(self, stream: io.BytesIO, value: Any, kind: Any) -> None:
+        super().__init__(stream, _PROTOCOL)
+        self.pickled = False
+        self._whole = value
+        self._kind = kind
+        self._declared: Declared | None = None
+        self._reducers: dict[type, Reducer | None] = {}
 
-    class Writer(pickle.Pickler):
-        def __init__(self, stream: io.BytesIO, value: Any, kind: Any) -> None:
-            super().__init__(stream, _PROTOCOL)
-            self.pickled = False
-            self._whole = value
-            self._kind = kind
-            self._declared: Declared | None = None
-            self._reducers: dict[type, Reducer | None] = {}
+    def reducer_override(self, value: Any) -> Any:
+        if value is record:
+            return "record"
+        cls = type(value)
+        try:
+            reducer = self._reducers[cls]
+        except KeyError:
+            reducer = self._reducers[cls] = self._reducer(cls)
+        parts = None if reducer is None else reducer.reduce(value)
+        if reducer is not None and parts is not None:
+            return record, (reducer.shape,), parts
+        if holds_table(cls) and (table := self._table(value)) is not None:
+            return record, (_TABLE,), table
+        return record, (_CLOUDPICKLE,), (self._cloudpickle(value),)
 
-        def reducer_override(self, value: Any) -> Any:
-            if value is record:
-                return "record"
-            cls = type(value)
-            try:
-                reducer = self._reducers[cls]
-            except KeyError:
-                reducer = self._reducers[cls] = self._reducer(cls)
-            parts = None if reducer is None else reducer.reduce(value)
-            if reducer is not None and parts is not None:
-                return record, (reducer.shape,), parts
-            if holds_table(cls) and (table := self._table(value)) is not None:
-                return record, (_TABLE,), table
-            return record, (_CLOUDPICKLE,), (self._cloudpickle(value),)
+    def _reducer(self, cls: type) -> Reducer | None:
+        reducer = reducer_of(cls)
+        if reducer is None or reducer.cls is None or self._admitted().finds(reducer.cls):
+            return reducer
+        return None
 
-        def _reducer(self, cls: type) -> Reducer | None:
-            reducer = reducer_of(cls)
-            if reducer is None or reducer.cls is None or self._admitted().finds(reducer.cls):
-                return reducer
-            return None
+    def _admitted(self) -> Declared:
+        if self._declared is None:
+            self._declared = declared(self._kind)
+        return self._declared
 
-        def _admitted(self) -> Declared:
-            if self._declared is None:
-                self._declared = declared(self._kind)
-            return self._declared
+    def _table(self, value: Any) -> Parts | None:
+        from tasksmithy.values._arrow import to_arrow  # only who has tables pays for it
 
-        def _table(self, value: Any) -> Parts | None:
-            from tasksmithy.values._arrow import to_arrow  # only who has tables pays for it
+        table = to_arrow(value, self._admitted(), self._kind if value is self._whole else Any)
+        return None if table is None else tuple(table)
 
-            table = to_arrow(value, self._admitted(), self._kind if value is self._whole else Any)
-            return None if table is None else tuple(table)
-
-        def _cloudpickle(self, value: Any) -> bytes:
-            if not self._admitted().is_open:
-                problem = (
-                    f"is {shorten(value)} of type {type_name(type(value))}, which only cloudpickle "
-                    f"can store, and the declared type {type_name(self._kind)} does not ask for "
-                    "that: declare this type, or Any"
-                )
-                raise _Unstorable(value, problem)
-            self.pickled = True
-            try:
-                return dumped(value)
-            except ValueEncodingError as error:
-                raise _Unstorable(value, error.problem) from error.__cause__
-
-    return Writer
+    def _cloudpickle(self, value: Any) -> bytes:
+        if not self._admitted().is_open:
+            problem = (
+                f"is {shorten(value)} of type {type_name(type(value))}, which only cloudpickle "
+                f"can store, and the declared type {type_name(self._kind)} does not ask for "
+                "that: declare this type, or Any"
+            )
+            raise _Unstorable(value, problem)
+        self.pickled = True
+        try:
+            return dumped(value)
+        except ValueEncodingError as error:
+            raise _Unstorable(value, error.problem) from error.__cause__
 
 
-@functools.cache
-def _reader_class() -> type[pickle.Unpickler]:
-    import pickle  # only what is kept pays for it
+class _Reader(pickle.Unpickler):
+    has_records = False
 
-    class Reader(pickle.Unpickler):
-        has_records = False
-
-        def find_class(self, module: str, name: str) -> Any:
-            if (module, name) != (__name__, "record"):
-                raise pickle.UnpicklingError(f"it names {module}.{name}, and may name no code")
-            self.has_records = True
-            return record
-
-    return Reader
+    def find_class(self, module: str, name: str) -> Any:
+        if (module, name) != (__name__, "record"):
+            raise pickle.UnpicklingError(f"it names {module}.{name}, and may name no code")
+        self.has_records = True
+        return record
 
 
 def _read(encoded: Encoded) -> tuple[Any, bool]:
@@ -275,12 +258,11 @@ def _read(encoded: Encoded) -> tuple[Any, bool]:
             f"is stored in the format {format_!r}, which {_PLAIN!r} and {_PICKLED!r} cannot "
             "read: use the versions of Python and tasksmithy that wrote it, or make it again",
         )
-    data, checksum = content[: -_CHECKSUM.size], content[-_CHECKSUM.size :]
-    if _CHECKSUM.pack(zlib.crc32(data)) != checksum:
+    if zlib.crc32(content) != _UNDAMAGED:
         raise ValueEncodingError("", "is damaged where it is stored: delete it and make it again")
     # What someone has registered for short names of pickles is handed out without a question.
     copyreg.clear_extension_cache()
-    reader: Any = _reader_class()(io.BytesIO(data))
+    reader = _Reader(io.BytesIO(content))
     return reader.load(), reader.has_records
 
 
@@ -306,7 +288,7 @@ class _Objects:
     def of(self, value: Any) -> Any:
         """The value with objects in the place of its records."""
         kind = type(value)
-        if _is_flat(value):
+        if kind is not Record and _is_flat(value):
             return value
         if (made := self._made.get(id(value))) is not None:
             self._met.add(id(value))
@@ -333,7 +315,7 @@ class _Objects:
         return items
 
     def _dict(self, items: dict[Any, Any]) -> dict[Any, Any]:
-        if _SCALARS.issuperset(map(type, items)):
+        if _are_scalars(map(type, items)):
             for key, item in items.items():
                 if type(item) not in _SCALARS:
                     items[key] = self.of(item)
@@ -372,13 +354,16 @@ class _Objects:
         if reducer is None:
             reducer = self._reducers[of.shape] = reducer_for(of.shape, self._declared.find)
         if reducer.fill is None:
-            made = reducer.make(tuple([self.of(part) for part in of.parts]))
+            made = reducer.make(self._parts(of))
             self._settle(of, made)
             return made
         made = reducer.make(of.parts)
         self._settle(of, made)
-        reducer.fill(made, tuple([self.of(part) for part in of.parts]))
+        reducer.fill(made, self._parts(of))
         return made
+
+    def _parts(self, of: Record) -> Parts:
+        return tuple([part if type(part) in _SCALARS else self.of(part) for part in of.parts])
 
     _MAKES: ClassVar[Mapping[type, Callable[[Any, Any], Any]]] = {
         list: _list,
