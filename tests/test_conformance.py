@@ -170,7 +170,7 @@ FLYTE_STYLE = """
         cluster: dict = field(default_factory=dict)
 
         def custom_config(self, sctx):
-            return {"cluster": self.cluster, "version": sctx.version}
+            return {"cluster": dict(self.cluster), "version": sctx.version}
 
         def container_args(self, sctx):
             return ["job", "--inputs", sctx.input_path]
