@@ -512,7 +512,7 @@ def test_an_async_task_is_ended_at_its_max_runtime() -> None:
 
 
 def test_each_attempt_has_the_max_runtime_for_itself() -> None:
-    @env.task(timeout=0.05, retries=1)
+    @env.task(timeout=0.5, retries=1)
     async def slow_at_first() -> int:
         if current().attempt == 1:
             await asyncio.sleep(60)
@@ -533,14 +533,14 @@ def test_a_timeout_of_zero_is_none() -> None:
 def test_the_deadline_bounds_all_attempts_together() -> None:
     attempts: list[int] = []
 
-    @env.task(timeout=Timeout(max_runtime=0.05, deadline=0.12), retries=100)
+    @env.task(timeout=Timeout(max_runtime=0.05, deadline=0.5), retries=100)
     async def slow() -> None:
         attempts.append(current().attempt)
         await asyncio.sleep(60)
 
     with pytest.raises(TaskTimeoutError, match="its deadline"):
         run(slow)
-    assert 1 <= len(attempts) <= 3
+    assert 1 <= len(attempts) <= 10
 
 
 def test_a_deadline_that_has_passed_ends_the_task_at_once() -> None:

@@ -26,12 +26,20 @@ def fields(low: int, high: int) -> st.SearchStrategy[str]:
     return st.lists(items(low, high), min_size=1, max_size=4).map(",".join)
 
 
+def is_allowed(expression: str) -> bool:
+    try:
+        check_cron("expression", expression)
+    except FieldError:
+        return False
+    return True
+
+
 expressions = st.tuples(*(fields(low, high) for _, low, high in RANGES))
 
 
 @given(expressions, st.sampled_from([" ", "  ", "\t"]))
 def test_every_expression_by_the_grammar_is_allowed(texts: tuple[str, ...], space: str) -> None:
-    check_cron("expression", space.join(texts))
+    assert is_allowed(space.join(texts))
 
 
 @given(expressions, st.integers(0, 4), st.data())
@@ -70,7 +78,7 @@ def test_one_bad_item_is_refused_with_its_field(
     ],
 )
 def test_months_and_days_have_names_and_sunday_is_zero_and_seven(expression: str) -> None:
-    check_cron("expression", expression)
+    assert is_allowed(expression)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +104,7 @@ def test_names_have_three_letters_and_their_own_field(expression: str, name: str
 
 @pytest.mark.parametrize("macro", MACROS)
 def test_macros_are_allowed(macro: str) -> None:
-    check_cron("expression", macro)
+    assert is_allowed(macro)
 
 
 @pytest.mark.parametrize("macro", ["@reboot", "@every 5m", "@Daily", "@", "@dayly"])

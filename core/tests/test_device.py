@@ -121,6 +121,7 @@ def test_names_of_known_devices_are_taken_in_any_case() -> None:
 )
 def test_a_well_formed_device_that_is_not_known_is_allowed(device: Device) -> None:
     device.check()
+    assert device.to_dict()
 
 
 @pytest.mark.parametrize(

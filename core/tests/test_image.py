@@ -60,7 +60,9 @@ def test_environment_variables_that_are_not_allowed_are_refused_at_once() -> Non
 
 
 def test_a_name_may_have_a_registry_with_a_port() -> None:
-    Image(base="x", name="localhost:5000/y").check()
+    image = Image(base="x", name="localhost:5000/y")
+    image.check()
+    assert image.to_dict()["name"] == "localhost:5000/y"
 
 
 def test_a_debian_image_has_the_python_that_runs_here_or_the_one_asked_for() -> None:

@@ -77,6 +77,7 @@ def test_names_are_identifiers_and_inputs_are_pairs(interface: NativeInterface, 
 
 def test_an_allowed_interface_passes_its_check() -> None:
     MONTHLY.check()
+    assert [name for name in MONTHLY.inputs if not name.isidentifier()] == []
 
 
 # From a function

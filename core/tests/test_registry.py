@@ -942,6 +942,7 @@ def test_what_is_switched_off_or_not_enabled_does_not_fail_a_strict_start() -> N
     broken = record("demo_missing:T")
     strict(broken, disabled=frozenset({"demo"}))
     strict(record("demo_missing:T", group=POLICIES))
+    assert is_imported("demo_missing") == [False]
 
 
 def test_an_enabled_policy_that_cannot_load_fails_a_strict_start() -> None:

@@ -119,14 +119,17 @@ def test_tabs_of_a_task_without_report_true_are_dropped_with_one_warning(
     )
 
 
-def test_outside_a_run_what_is_added_is_dropped() -> None:
+def test_outside_a_run_what_is_added_is_dropped(
+    reports_of: Callable[..., dict[str, Any]],
+) -> None:
     report.log("x")
     report.tab("x").html("x")
     report.tab("x").text("x")
+    assert set(reports_of(adds)["t.adds"]) == {"Text", "HTML", "Both"}
 
 
 def test_a_run_that_is_not_recorded_takes_what_is_added() -> None:
-    with_runcontext().run(adds)
+    assert with_runcontext().run(adds) is None
 
 
 @env.task(report=True, env_vars={"ANY": "1"})
@@ -323,7 +326,9 @@ def test_hostile_text_comes_through_as_the_text_that_it_is(text: str) -> None:
 
 @pytest.mark.parametrize("text", HOSTILE)
 def test_a_page_with_hostile_text_can_be_written(text: str, tmp_path: Path) -> None:
-    (tmp_path / "page.html").write_text(page(details(text)), encoding="utf-8")
+    file, written = tmp_path / "page.html", page(details(text))
+    file.write_text(written, encoding="utf-8", newline="")
+    assert file.read_bytes().decode("utf-8") == written
 
 
 def test_times_are_seconds_since_the_start_of_the_run() -> None:

@@ -47,8 +47,10 @@ def test_a_list_that_holds_itself_has_a_size() -> None:
     assert 1000 < inline_size(loop) < 1100
 
 
-def test_inputs_within_the_limit_pass() -> None:
+def test_inputs_may_have_as_many_bytes_as_the_limit_and_no_more() -> None:
     check_inline("t", "input", {"a": "x" * 50, "b": "y" * 50}, 100)
+    with pytest.raises(InlineSizeError, match="of 100 in all"):
+        check_inline("t", "input", {"a": "x" * 50, "b": "y" * 50}, 99)
 
 
 def test_inputs_that_are_too_large_together_are_an_error_that_names_the_largest() -> None:

@@ -19,7 +19,9 @@ async def turns(times: int = 5) -> None:
 def test_who_comes_when_units_are_free_does_not_wait() -> None:
     async def main() -> None:
         slots = Slots(2)
-        await asyncio.wait_for(slots.acquire(2), timeout=5)
+        taking = asyncio.create_task(slots.acquire(2))
+        await turns(1)
+        assert taking.done()
 
     asyncio.run(main())
 

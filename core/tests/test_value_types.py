@@ -50,8 +50,10 @@ values = pytest.mark.parametrize("value", VALUES, ids=lambda value: type(value).
 
 
 @values
-def test_an_allowed_value_passes_its_check(value: Any) -> None:
+def test_an_allowed_value_passes_its_check_unchanged(value: Any) -> None:
+    before = copy.deepcopy(value)
     value.check()
+    assert value == before
 
 
 @values
@@ -80,6 +82,7 @@ def test_a_dict_is_json_of_the_same_order_every_time(value: Any) -> None:
 def test_building_never_raises_and_a_check_only_field_errors(value: Any, bad: object) -> None:
     for field in dataclasses.fields(value):
         built = dataclasses.replace(value, **{field.name: bad})
+        assert getattr(built, field.name) is bad
         with contextlib.suppress(FieldError):
             built.check()
             built.to_dict()

@@ -44,8 +44,10 @@ def snapshot(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return file
 
 
-def test_the_same_spec_passes(snapshot: Path) -> None:
+def test_the_same_spec_passes_and_leaves_the_file_as_it_is(snapshot: Path) -> None:
+    before = snapshot.read_bytes()
     assert_spec_snapshot(greeting(), str(snapshot))
+    assert snapshot.read_bytes() == before
 
 
 def test_another_spec_fails_with_the_lines_that_differ_and_what_to_do(snapshot: Path) -> None:

@@ -110,7 +110,9 @@ def test_files_directories_and_links_between_them_come_across(folder: Path) -> N
     (folder / "v1/up").symlink_to("../v1/data")
     (folder / "all").symlink_to(".")
     os.link(folder / "v1/data", folder / "hard")
+    before = sorted(folder.rglob("*"))
     check_tree(folder)
+    assert sorted(folder.rglob("*")) == before
 
 
 def test_the_border_itself_may_be_reached_by_a_link(folder: Path, tmp_path: Path) -> None:
@@ -118,6 +120,9 @@ def test_the_border_itself_may_be_reached_by_a_link(folder: Path, tmp_path: Path
     (folder / "s").symlink_to("f")
     (tmp_path / "here").symlink_to("left")
     check_tree(tmp_path / "here")
+    (folder / "out").symlink_to("/etc/passwd")
+    with pytest.raises(BorderError, match="out of it"):
+        check_tree(tmp_path / "here")
 
 
 LEFT = {

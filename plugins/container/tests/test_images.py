@@ -33,7 +33,8 @@ def test_a_missing_image_is_pulled_and_the_progress_shown(
 
 
 def test_an_image_that_is_here_is_not_pulled(image: str, engine: str) -> None:
-    run(ContainerTask(name="t", image=image, command=["true"]))  # no registry has it
+    task = ContainerTask(name="t", image=image, command=["true"])
+    assert run(task) is None  # no registry has it
 
 
 def test_an_image_is_always_pulled_where_the_task_says_so(image: str, engine: str) -> None:

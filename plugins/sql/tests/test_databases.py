@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import sys
 import time
@@ -116,10 +117,10 @@ def test_an_unreachable_server_is_told_with_the_time_it_took(ask):
 def test_a_server_that_never_answers_is_given_up_after_connect_timeout(ask):
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
-        begun = time.monotonic()
-        with pytest.raises(DatabaseUnreachableError, match=r"no connection in 2\.\d s"):
+        with pytest.raises(DatabaseUnreachableError) as raised:
             ask(f"postgresql://a@127.0.0.1:{port}/x?connect_timeout=2", "select 1")
-    assert time.monotonic() - begun < 6
+    [seconds] = re.findall(r"no connection in (\d+\.\d) s", str(raised.value))
+    assert 2 <= float(seconds) < 10  # which it is without one
 
 
 def test_the_password_is_a_secret_of_the_task(server, monkeypatch):
@@ -181,11 +182,10 @@ def test_a_task_finds_nothing_of_the_session_that_another_has_used(database):
     env = TaskEnvironment(name="sessions")
 
     @env.task
-    async def twice() -> None:
-        await make()
-        await make()
+    async def twice() -> list[None]:
+        return [await make(), await make()]  # a table that is there cannot be made
 
-    run(twice)
+    assert run(twice) == [None, None]
 
 
 def test_the_connections_of_a_run_are_closed_at_its_end(server):

@@ -185,12 +185,13 @@ def test_other_databases_queries_are_parsed_at_definition_too(database, query, s
     ],
 )
 def test_a_correct_statement_is_not_refused(database, query):
-    defined(query, database, **({"a": str} if ":a" in query else {}))
+    task = defined(query, database, **({"a": str} if ":a" in query else {}))
+    assert task.query == query
 
 
 @pytest.mark.parametrize("database", ["duckdb://", "sqlite://", "postgresql://h/d"])
 def test_a_query_may_be_nested_deeply(database):
-    defined(f"select {'(' * 300}1{')' * 300}", database)
+    assert defined(f"select {'(' * 300}1{')' * 300}", database).parsed.parameters == ()
 
 
 def test_a_query_that_is_nested_too_deeply_to_be_transpiled_is_an_error_at_definition():
