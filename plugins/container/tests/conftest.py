@@ -189,9 +189,10 @@ def _found() -> set[str]:
             command = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:  # it has ended meanwhile
             continue
-        if "tasksmithy-" in command and ("conmon" in command or "--cidfile" in command):
+        is_engine = f"--cidfile={tempfile.gettempdir()}/" in command
+        if is_engine or ("conmon" in command and "tasksmithy-" in command):
             processes.append(command)
     folders = [*Path(tempfile.gettempdir()).glob("tasksmithy-container-*/*")]
-    folders += Path("/dev/shm").glob("tasksmithy-*")
+    folders += Path("/dev/shm").rglob("tasksmithy-*-secrets")
     found = {*containers, *volumes, *processes, *map(str, folders)}
     return {thing for thing in found if not any(name in thing for name in others)}
