@@ -90,8 +90,9 @@ class EventStream:
         self.run_id = run_id if self.journal is None else self.journal.run_id
         self.wants_output_digests = any(each.wants_output_digests for each, _ in observers)
         self._threads = [ObserverThread(observer, who) for observer, who in observers]
-        everybody: Sequence[Listener | None] = (self.journal, options.progress, *self._threads)
-        self._listeners = [listener for listener in everybody if listener is not None]
+        self._listeners: list[Listener] = [*self._threads]
+        if options.progress is not None:
+            self._listeners.insert(0, options.progress)
         self._calls: dict[bytes, int] = {}
         self._has_report = False
         self._errors: dict[str, deque[tuple[BaseException, str]]] = {}  # by the caller's key
@@ -138,11 +139,12 @@ class EventStream:
         now = time.time()
         if self.journal is not None:
             self.journal.begin(execution, now, task, inputs)
-        self.tell(
-            ExecutionQueued(
-                run_id=self.run_id, time=now, execution=execution, input_digests=digests
+        if self.is_watched:
+            self.tell(
+                ExecutionQueued(
+                    run_id=self.run_id, time=now, execution=execution, input_digests=digests
+                )
             )
-        )
         return ExecutionEvents(self, task, execution, executor, all(digests.values()))
 
     def ended(self, error: BaseException | None) -> None:
@@ -160,12 +162,19 @@ class EventStream:
             )
         )
 
+    @property
+    def is_watched(self) -> bool:
+        """Whether anybody is told but the journal, which knows what `begin` tells it."""
+        return bool(self._listeners)
+
     async def close(self) -> None:
         """Wait until the observers have heard everything, or for as long as a run waits."""
         await end_all(self._threads)
 
     def tell(self, event: Event) -> None:
-        """Tell everybody an event."""
+        """Tell everybody an event, the journal first."""
+        if self.journal is not None:
+            self.journal.observe(event)
         for listener in self._listeners:
             listener.observe(event)
 
@@ -232,7 +241,8 @@ class ExecutionEvents:
 
     def admitted(self) -> None:
         """The run lets the execution go on."""
-        self._tell(ExecutionAdmitted)
+        if self._stream.is_watched:
+            self._tell(ExecutionAdmitted)
 
     def attempt_started(self, attempt: int) -> None:
         """An attempt has begun."""
