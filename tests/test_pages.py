@@ -17,7 +17,7 @@ import subprocess
 import sys
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +29,7 @@ from tests.conftest import House, Venv
 from tasksmithy import errors
 from tasksmithy.errors import TasksmithyError
 from tasksmithy.plugins import _settings as settings
+from tasksmithy.task import _events as events
 from tasksmithy.task._hookspecs import HOOKS
 
 ROOT = Path(__file__).parents[1]
@@ -337,6 +338,22 @@ def test_every_exception_has_a_heading_and_no_other_has_one() -> None:
     }
     headings = {name for name in sections("docs/errors.md") if name.endswith("Error")}
     assert headings == public
+
+
+def test_every_event_has_a_row_with_its_fields() -> None:
+    page = sections("docs/write-an-observer.md")["The events"]
+    rows = {
+        cells[0].strip(" `"): set(re.findall(r"`(\w+)`", cells[2]))
+        for line in page.splitlines()
+        if len(cells := line.strip("|").split("|")) == 3 and "`" in cells[0]
+    }
+    abstract = {events.Event, events.ExecutionEvent}
+    common = {"run_id", "time"}
+    assert rows == {
+        name: {field.name for field in fields(found)} - common
+        for name, found in vars(events).items()
+        if isinstance(found, type) and issubclass(found, events.Event) and found not in abstract
+    }
 
 
 def test_every_setting_and_every_variable_is_on_the_page_of_settings() -> None:

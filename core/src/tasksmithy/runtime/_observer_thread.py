@@ -94,14 +94,14 @@ class ObserverThread:
             self._loop.call_soon_threadsafe(self._over.set)
 
     def _tell_failure(self, event: Event, error: BaseException) -> None:
-        *_, last = traceback.extract_tb(error.__traceback__)
+        frames = traceback.extract_tb(error.__traceback__)[1:]  # without that of `_work`
+        own = [frame for frame in frames if frame.filename == frames[0].filename]
         _logger.warning(
-            "%s failed at %s: %s (%s, line %s); the run goes on, and further failures are not told",
+            "%s failed at %s: %s%s; the run goes on, and further failures are not told",
             self._who,
             type(event).__name__,
             shorten(error, 500),
-            last.filename,
-            last.lineno,
+            f" ({own[-1].filename}, line {own[-1].lineno})" if own else "",
         )
 
 
