@@ -21,7 +21,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from tasksmithy.runtime.stores._cache_store import CacheStore
-from tasksmithy.runtime.stores._run_store import AttemptRecord, RunStore, TaskRecord
+from tasksmithy.runtime.stores._records import AttemptRecord, TaskRecord
+from tasksmithy.runtime.stores._run_store import RunStore
 from tasksmithy.values._storage import Encoded
 
 ROUNDS = 7

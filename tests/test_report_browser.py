@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from tasksmithy.runtime.report._html import page
-from tasksmithy.runtime.stores._run_store import AttemptRecord, RunDetails, RunRecord, TaskRecord
+from tasksmithy.runtime.stores._records import AttemptRecord, RunDetails, RunRecord, TaskRecord
 from tasksmithy.values._storage import encode
 
 pytestmark = pytest.mark.slow

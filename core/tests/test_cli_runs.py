@@ -15,7 +15,8 @@ from core.tests.conftest import CommandLine
 
 from tasksmithy import __version__
 from tasksmithy.runtime.stores._processlocks import ProcessLocks
-from tasksmithy.runtime.stores._run_store import AttemptRecord, RunStore, TaskRecord, TaskStatus
+from tasksmithy.runtime.stores._records import AttemptRecord, TaskRecord, TaskStatus
+from tasksmithy.runtime.stores._run_store import RunStore
 from tasksmithy.values._storage import Encoded
 
 ROOT, SUM, CACHED, LOST = (

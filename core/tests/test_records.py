@@ -20,21 +20,16 @@ import pytest
 from tasksmithy import __version__
 from tasksmithy.errors import RunInProgressError, StoreError, UnknownRunError
 from tasksmithy.runtime.secrets._exits import learn
-from tasksmithy.runtime.stores._run_store import (
-    AttemptRecord,
-    Kept,
-    RunStore,
-    TaskRecord,
-    TaskStatus,
-    default_runs_directory,
-)
+from tasksmithy.runtime.stores._records import AttemptRecord, Kept, TaskRecord, TaskStatus
+from tasksmithy.runtime.stores._run_store import RunStore, default_runs_directory
 from tasksmithy.values._storage import Encoded, encode
 
 PRELUDE = """
 import asyncio, os, sys, time
 from pathlib import Path
 from tasksmithy.values._storage import Encoded
-from tasksmithy.runtime.stores._run_store import RunStore, TaskRecord
+from tasksmithy.runtime.stores._records import TaskRecord
+from tasksmithy.runtime.stores._run_store import RunStore
 
 store = RunStore(Path(sys.argv[1]))
 

@@ -27,13 +27,8 @@ from tasksmithy import (
 )
 from tasksmithy.runtime.report._html import LEAST_SHOWN, MOST_SHOWN, page, shown
 from tasksmithy.runtime.report._pages import LINES_KEPT
-from tasksmithy.runtime.stores._run_store import (
-    AttemptRecord,
-    RunDetails,
-    RunRecord,
-    RunStore,
-    TaskRecord,
-)
+from tasksmithy.runtime.stores._records import AttemptRecord, RunDetails, RunRecord, TaskRecord
+from tasksmithy.runtime.stores._run_store import RunStore
 from tasksmithy.values._storage import Encoded, encode
 
 env = TaskEnvironment(name="t")

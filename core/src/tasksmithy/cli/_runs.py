@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tasksmithy.runtime.stores._run_store import RunDetails, RunStore, TaskRecord
+    from tasksmithy.runtime.stores._records import RunDetails, TaskRecord
+    from tasksmithy.runtime.stores._run_store import RunStore
 
 
 def describe(parser: argparse.ArgumentParser) -> None:

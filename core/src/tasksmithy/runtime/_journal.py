@@ -14,15 +14,14 @@ from tasksmithy.runtime._run_cache import code_version, decoded
 from tasksmithy.runtime.report._pages import Pages
 from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.runtime.secrets._masking import MASK
-from tasksmithy.runtime.stores._run_store import (
+from tasksmithy.runtime.stores._records import (
     AttemptRecord,
     Kept,
     RunRecord,
-    RunStore,
     TaskRecord,
     TaskStatus,
-    default_runs_directory,
 )
+from tasksmithy.runtime.stores._run_store import RunStore, default_runs_directory
 from tasksmithy.task._events import (
     AttemptFailed,
     AttemptStarted,

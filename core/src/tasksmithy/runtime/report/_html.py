@@ -19,7 +19,7 @@ from typing import Any
 
 from tasksmithy._texts import cut, shorten
 from tasksmithy.errors import ValueEncodingError
-from tasksmithy.runtime.stores._run_store import RunDetails, RunRecord, TaskRecord
+from tasksmithy.runtime.stores._records import RunDetails, RunRecord, TaskRecord
 from tasksmithy.values._storage import Encoded, preview
 
 MOST_SHOWN, LEAST_SHOWN = 2000, 200
