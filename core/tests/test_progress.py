@@ -17,8 +17,9 @@ from tasksmithy import (
     current,
     with_runcontext,
 )
+from tasksmithy._texts import in_one_line, printable
 from tasksmithy.runtime.report._live import Live
-from tasksmithy.runtime.report._progress import Lines, printable
+from tasksmithy.runtime.report._progress import Lines
 
 env = TaskEnvironment(name="t")
 
@@ -92,10 +93,19 @@ def test_no_standard_error_fails_no_run(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize(
     ("text", "line"),
-    [("plain ü", "plain ü"), ("a\nb\tc", "a\\nb\\tc"), ("\x1b[31m\x07", "\\x1b[31m\\x07")],
-)  # fmt: skip
+    [
+        ("plain ü\u3000\xa0", "plain ü\u3000\xa0"),
+        ("a\nb\tc\r", "a\\nb\\tc\\r"),
+        ("\x1b[31m\x07\x9b", "\\x1b[31m\\x07\\x9b"),
+        ("a\u202eb\u2066", "a\\u202eb\\u2066"),
+    ],
+)
 def test_what_is_printed_is_one_line_that_no_terminal_obeys(text: str, line: str) -> None:
-    assert printable(text) == line
+    assert in_one_line(text) == line
+
+
+def test_what_is_printed_in_lines_stays_so() -> None:
+    assert printable("a\n\tb\x1b]0;x\x07") == "a\n\tb\\x1b]0;x\\x07"
 
 
 # The display

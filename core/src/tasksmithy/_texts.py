@@ -19,6 +19,25 @@ def cut(text: str, limit: int) -> str:
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
+def printable(text: str) -> str:
+    """`text` with nothing in it that a terminal would obey, but line ends and tabs."""
+    return text.translate(_OBEYED)
+
+
+def in_one_line(text: str) -> str:
+    """`text` in one line, with nothing in it that a terminal would obey."""
+    return printable(text).replace("\n", "\\n").replace("\t", "\\t")
+
+
+# Control characters, and what has the text around it read from the right or in another line.
+_OBEYED = {
+    code: chr(code).encode("unicode_escape").decode()
+    for start, end in ((0, 32), (127, 160), (0x200E, 0x2010), (0x2028, 0x202F), (0x2066, 0x206A))
+    for code in range(start, end)
+    if chr(code) not in "\n\t"
+}
+
+
 def near_misses(name: str, known: Iterable[str]) -> str:
     """`"; did you mean 'x'?"` where something in `known` is close to `name`, otherwise `""`."""
     import difflib  # only on the way to an error

@@ -53,6 +53,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Print the plugins to standard output; the exit code is 1 where one is broken."""
+    from tasksmithy._texts import printable
     from tasksmithy.cli._table import aligned
     from tasksmithy.plugins._registry import Registry
     from tasksmithy.values._json import to_json
@@ -78,7 +79,7 @@ def execute(args: argparse.Namespace) -> int:
     print(aligned(table))
     for plugin in plugins:
         if plugin.detail:
-            print(f"\n{plugin.record.name}: {plugin.detail}")
+            print(printable(f"\n{plugin.record.name}: {plugin.detail}"))
     return code
 
 
@@ -102,6 +103,7 @@ def _warn_of_idle_names(registry: Registry) -> None:
 
 def show(args: argparse.Namespace) -> int:
     """Print all about the plugins of a name to standard output."""
+    from tasksmithy._texts import printable
     from tasksmithy.plugins._description import describe
     from tasksmithy.plugins._registry import Registry
     from tasksmithy.values._json import to_json
@@ -110,12 +112,13 @@ def show(args: argparse.Namespace) -> int:
     if args.json:
         print(to_json([plugin.to_dict() for plugin in plugins]))
     else:
-        print("\n\n\n".join(map(_as_text, plugins)))
+        print(printable("\n\n\n".join(map(_as_text, plugins))))
     return 0
 
 
 def docs(args: argparse.Namespace) -> int:
     """Print the documentation of the plugins of a name to standard output."""
+    from tasksmithy._texts import printable
     from tasksmithy.errors import PluginLoadError
     from tasksmithy.plugins._description import describe
     from tasksmithy.plugins._registry import Registry
@@ -128,7 +131,7 @@ def docs(args: argparse.Namespace) -> int:
                 f"{label(plugin.status.record)} cannot be documented, as it is "
                 f"{plugin.status.status}: {plugin.status.detail}"
             )
-    print("\n\n".join(map(_as_markdown, plugins)))
+    print(printable("\n\n".join(map(_as_markdown, plugins))))
     return 0
 
 

@@ -101,6 +101,7 @@ def execute(args: argparse.Namespace) -> int:
 def _execute(args: argparse.Namespace, stop: Stop) -> int:
     import asyncio
 
+    from tasksmithy._texts import printable
     from tasksmithy.cli import _inputs as inputs
     from tasksmithy.cli._failure import is_of_a_task
     from tasksmithy.cli._source import load
@@ -114,11 +115,11 @@ def _execute(args: argparse.Namespace, stop: Stop) -> int:
         raise SourceError("say which file to run, or which run to --resume")
     module = load(args.file)
     if args.task is None and "--help" in args.inputs:
-        print(inputs.overview(args.file, module))
+        print(printable(inputs.overview(args.file, module)))
         return 0
     task = only_task(module) if args.task is None else find_task(module, args.task)
     if "--help" in args.inputs:
-        print(inputs.usage(args.file, task))
+        print(printable(inputs.usage(args.file, task)))
         return 0
     args.inputs, others = inputs.split(task, args.inputs)
     if others:

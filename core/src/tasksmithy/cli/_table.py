@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from tasksmithy._texts import in_one_line
+
 
 def aligned(table: Sequence[Sequence[str]]) -> str:
-    """The rows, one a line, with their columns below each other."""
+    """The rows, one a line, with their columns below each other; a terminal obeys nothing in it."""
+    table = [[in_one_line(cell) for cell in row] for row in table]
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     return "\n".join(
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -7,7 +7,8 @@ import threading
 from collections import defaultdict
 from typing import TYPE_CHECKING, Final
 
-from tasksmithy.runtime.report._progress import Lines, printable
+from tasksmithy._texts import in_one_line
+from tasksmithy.runtime.report._progress import Lines
 from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.task._events import Event, RunEnded, RunStarted
 
@@ -81,7 +82,7 @@ class Live(Lines):
             took = f"{self._began + self.seconds - oldest[name]:.0f} s"
             rows.add_row(
                 Text(f"  {number[name]}", "cyan", justify="right"),
-                Text(printable(handed_out.mask(name)), overflow="ellipsis", no_wrap=True),
+                Text(in_one_line(handed_out.mask(name)), overflow="ellipsis", no_wrap=True),
                 Text(took, "dim", justify="right"),
             )
         if len(number) > _ROWS:

@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from functools import cache
 
-from tasksmithy._texts import cut
+from tasksmithy._texts import cut, in_one_line, printable
 from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.runtime.secrets._masking import masked_json
 from tasksmithy.task._events import (
@@ -108,8 +108,8 @@ class Lines:
             return
         self._failures += 1
         if self._failures <= FAILURES_TOLD:
-            error = printable(cut(event.error, _ERROR_SHOWN))
-            say(f"failed: {printable(event.execution.task)}: {error}")
+            error = in_one_line(cut(event.error, _ERROR_SHOWN))
+            say(f"failed: {in_one_line(event.execution.task)}: {error}")
         if self._failures == FAILURES_TOLD:
             say("more failures are counted and not told one by one")
 
@@ -134,11 +134,11 @@ def _in_json(name: str) -> str:
 
 
 def say(line: str) -> None:
-    """Print a line to standard error, masked.
+    """Print a line to standard error, masked and with nothing in it that a terminal would obey.
 
     To the stream as it is now: a live display puts itself in its place.
     """
-    _write(handed_out.mask(line))
+    _write(printable(handed_out.mask(line)))
 
 
 def say_json(event: str, **facts: object) -> None:
@@ -153,10 +153,3 @@ def _write(line: str) -> None:
         sys.stderr.flush()
     except (OSError, ValueError, AttributeError):  # it is closed, or there is none
         return
-
-
-def printable(text: str) -> str:
-    """`text` in one line, with nothing in it that a terminal would obey."""
-    return "".join(
-        char if char.isprintable() else char.encode("unicode_escape").decode() for char in text
-    )
