@@ -28,6 +28,7 @@ from tasksmithy import (
     hookimpl,
 )
 from tasksmithy.fields._secret import SecretRequest
+from tasksmithy.runtime.secrets import _sources
 from tasksmithy.runtime.secrets._mounts import Mounts, mounted
 from tasksmithy.runtime.secrets._sources import SecretSources, environment, resolve
 
@@ -455,3 +456,33 @@ def test_two_secrets_cannot_share_a_file() -> None:
         resolved(
             [Secret("a", mount="/etc/tls/a.pem"), Secret("b", mount="/etc/tls/a.pem")], NOWHERE
         )
+
+
+# Pipes in the place of files
+
+
+def test_a_pipe_is_read_as_a_file_is(tmp_path: Path) -> None:
+    file = tmp_path / ".env"
+    os.mkfifo(file)
+
+    def write() -> None:
+        with file.open("wb", buffering=0) as pipe:
+            for piece in (b"OTHER=1\nKE", b"Y=from ", b"a pipe\n"):
+                pipe.write(piece)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    assert value(Secret("key"), SecretSources(env_files=(file,))) == "from a pipe"
+    writer.join()
+
+
+def test_a_pipe_that_nobody_writes_to_is_no_source_and_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / ".env"
+    os.mkfifo(file)
+    monkeypatch.setattr(_sources, "PATIENCE", 0.1)
+    with pytest.raises(
+        SecretNotFoundError, match=r"it is a pipe, and nobody wrote to it for 0\.1 s"
+    ):
+        value(Secret("key"), SecretSources(env_files=(file,)))

@@ -15,6 +15,7 @@ An empty variable or file is no value: it is what a CI service makes of a secret
 from __future__ import annotations
 
 import os
+import select
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -28,6 +29,9 @@ from tasksmithy.runtime.secrets import _dotenv as dotenv
 from tasksmithy.runtime.secrets._exits import hand_out
 from tasksmithy.task._hooks import TaskHooks
 from tasksmithy.task._template import TaskTemplate
+
+PATIENCE = 10.0
+"""How long a pipe is waited for, seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,13 +142,32 @@ def _in_directory(secret: Secret, directory: Path) -> tuple[str, str | None]:
     return _place(str(file), text.removesuffix("\n").removesuffix("\r"))
 
 
+def _from_pipe(file: Path) -> bytes:
+    """What a program writes to a pipe once it is opened, as some password managers do.
+
+    Raises:
+        TimeoutError: nobody writes to it.
+    """
+    descriptor = os.open(file, os.O_RDONLY | os.O_NONBLOCK)
+    with os.fdopen(descriptor, "rb", buffering=0) as pipe:
+        content = b""
+        while select.select([pipe], [], [], PATIENCE)[0]:
+            piece = pipe.read(65536)
+            if not piece:
+                return content
+            content += piece
+    raise TimeoutError
+
+
 def _text(file: Path) -> tuple[str, str]:
     """What the file holds, or why it cannot be read."""
     try:
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            return stream.read(), ""
+        content = _from_pipe(file) if file.is_fifo() else file.read_bytes()
+        return content.decode("utf-8-sig"), ""
     except FileNotFoundError:
         return "", "not there"
+    except TimeoutError:
+        return "", f"cannot be read: it is a pipe, and nobody wrote to it for {PATIENCE:g} s"
     except OSError as error:
         return "", f"cannot be read: {error.strerror}"
     except UnicodeDecodeError:
