@@ -18,6 +18,7 @@ from tasksmithy.task._spec import CodeBundle
 SOURCE = '''
 """Tasks for a container."""
 import asyncio
+import os
 import sys
 from dataclasses import dataclass
 from datetime import date
@@ -60,11 +61,29 @@ def talkative() -> None:
     return "done"
 
 
-@env.task(retries=2)
+@env.task(retries=2, cache="auto", timeout=60)
 def flaky() -> int:
+    with Path("attempts").open("a") as attempts:
+        print(current().attempt, os.getsid(0) == os.getpid(), file=attempts)
     if current().attempt < 3:
         raise ConnectionError("gone")
     return current().attempt
+
+
+@env.task
+async def calls_flaky() -> int:
+    return await flaky.aio()
+
+
+@env.task(secrets="token")
+def secret() -> int:
+    [value] = current().secrets.values()
+    return len(value)
+
+
+@env.task
+def leaves() -> int:
+    sys.exit(0)
 
 
 @env.task
@@ -133,7 +152,7 @@ def fails(done: subprocess.CompletedProcess[str], problem: str) -> None:
             {"flight": {"carrier": "AA", "day": "2013-03-01"}},
             {"o0": "AA", "o1": {"carrier": "AA", "day": "2013-03-01"}},
         ),
-        ("flaky", {}, {"o0": 3}),
+        ("calls_flaky", {}, {"o0": 3}),
     ],
 )
 def test_inputs_from_a_file_become_outputs_in_a_file(
@@ -142,6 +161,32 @@ def test_inputs_from_a_file_become_outputs_in_a_file(
     done = container.run(container.args(task), inputs)
     assert done.returncode == 0, done.stderr
     assert container.outputs() == outputs
+
+
+def test_a_container_makes_one_attempt_in_its_own_process_and_leaves_retries_to_the_platform(
+    container: Container,
+) -> None:
+    for _ in range(2):
+        done = container.run(container.args("flaky"), {})
+        assert done.returncode == 1
+        assert "ConnectionError: gone" in done.stderr
+        assert not container.has_outputs
+    assert (container.folder / "attempts").read_text() == "1 False\n" * 2
+
+
+def test_a_container_has_the_secrets_of_the_task_from_its_environment(
+    container: Container, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "open-sesame")
+    done = container.run(container.args("secret"), {})
+    assert done.returncode == 0, done.stderr
+    assert container.outputs() == {"o0": 11}
+
+
+def test_a_task_that_leaves_by_sys_exit_has_failed(container: Container) -> None:
+    done = container.run(container.args("leaves"), {})
+    assert done.returncode == 1
+    assert "called sys.exit(0); a task raises or returns" in done.stderr
 
 
 def test_a_task_without_outputs_leaves_an_empty_object(container: Container) -> None:

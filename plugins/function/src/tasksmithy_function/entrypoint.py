@@ -4,11 +4,15 @@
         --version v1 --module flights --task flights.main
 
 `inputs.json` is a JSON object of the inputs by name; `out/outputs.json` becomes one of the outputs.
+
+It makes one attempt. Retries, cache and timeout of the task are those of the platform that starts
+the container; the tasks that it calls are run in the container, as in a run on one machine.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import json
 import sys
 import tarfile
@@ -16,13 +20,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from tasksmithy import TaskTemplate, run
+from tasksmithy import Attempt, TaskTemplate, make_attempt
 from tasksmithy.errors import InputError, SourceError, TasksmithyError
 from tasksmithy.extend import find_task, from_json, load_module, to_jsonable
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the task that the arguments name.
+    """Make one attempt of the task that the arguments name.
 
     Returns:
         0; or 2 where the task or its inputs cannot be found or used. What the task raises is not
@@ -34,11 +38,11 @@ def main(argv: Sequence[str] | None = None) -> int:
             _unpack(args.tgz, args.dest)
         sys.path.insert(0, str(Path(args.dest).resolve()))
         task = find_task(load_module(args.module), args.task)
-        inputs = _inputs(task, Path(args.inputs))
+        attempt = Attempt.of(task, **_inputs(task, Path(args.inputs)))
     except TasksmithyError as error:
         print(f"error: {error}", file=sys.stderr)  # noqa: T201 - a program's own output
         return 2
-    result = run(task, **inputs)
+    result = asyncio.run(make_attempt(attempt))
     folder = Path(args.outputs_path)
     folder.mkdir(parents=True, exist_ok=True)
     outputs = _outputs(task, result)
@@ -75,11 +79,10 @@ def _inputs(task: TaskTemplate[..., Any], file: Path) -> dict[str, Any]:
     if not isinstance(given, dict):
         raise InputError(task.name, f"{file} holds no JSON object of inputs by name")
     kinds = {name: kind for name, (kind, _) in task.interface.inputs.items()}
-    inputs = {
+    return {
         name: from_json(task.name, name, kinds[name], value) if name in kinds else value
         for name, value in given.items()
     }
-    return task.interface.bind(task.name, (), inputs)
 
 
 def _outputs(task: TaskTemplate[..., Any], result: Any) -> dict[str, Any]:
