@@ -19,14 +19,14 @@ _IGNORED = {
 """The fields that only a cluster heeds, with the value that declares nothing."""
 
 
-class Unheeded:
-    """Says, once for each task of a run, which of its fields make no difference here."""
+class IgnoredFields:
+    """Warns, once for each task of a run, of the fields that make no difference here."""
 
     def __init__(self, *, respects_resources: bool) -> None:
         self._respects_resources = respects_resources
         self._said: set[str] = set()
 
-    def say(self, task: TaskTemplate[..., Any], heeded: frozenset[str]) -> None:
+    def warn(self, task: TaskTemplate[..., Any], heeded: frozenset[str]) -> None:
         """Log a warning that names the fields, if there are any.
 
         Args:

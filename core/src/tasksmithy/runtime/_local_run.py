@@ -14,7 +14,7 @@ from tasksmithy.runtime._attempts import attempt_told, in_time, made, placed, re
 from tasksmithy.runtime._call import Call, line
 from tasksmithy.runtime._capacity import Capacity
 from tasksmithy.runtime._host import LocalHost
-from tasksmithy.runtime._ignored_fields import Unheeded
+from tasksmithy.runtime._ignored_fields import IgnoredFields
 from tasksmithy.runtime._options import RunOptions
 from tasksmithy.runtime._steps import (
     admitted,
@@ -54,7 +54,7 @@ class LocalRun:
     def __init__(self, options: RunOptions) -> None:
         self.id = f"r{os.urandom(8).hex()}"
         self._options = options
-        self._ignored_fields = Unheeded(respects_resources=options.respect_resources)
+        self._ignored_fields = IgnoredFields(respects_resources=options.respect_resources)
         self._executors = Executors(options.executor)
         self._events: EventStream | None = None  # None where nobody is told
         self._at_end: list[Callable[[], None]] = []
@@ -165,7 +165,7 @@ class LocalRun:
         check_inputs(task.name, task.interface, inputs)
         check_inline(task.name, "input", inputs, task.max_inline_io_bytes)
         executor = self._executors.of(task)
-        self._ignored_fields.say(task, hooks_for(task).heeds | executor.heeds)
+        self._ignored_fields.warn(task, hooks_for(task).heeds | executor.heeds)
         return Call(
             run_id=self.id,
             task=task,

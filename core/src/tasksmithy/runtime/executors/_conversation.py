@@ -10,7 +10,7 @@ from typing import Any
 
 from tasksmithy.plugins._attempt import Attempt, Host
 from tasksmithy.runtime.executors import _shipping as shipping
-from tasksmithy.runtime.executors._frames import Frame, Kind, RunChannel
+from tasksmithy.runtime.executors._frames import Frame, Message, RunChannel
 from tasksmithy.runtime.secrets._exits import handed_out
 
 
@@ -32,18 +32,18 @@ class Conversation:
     async def answer(self) -> Frame | None:
         """The frame with the result or the error; None if the channel ended before."""
         while (frame := await self._channel.receive()) is not None:
-            match frame.kind:
-                case Kind.CALL:
+            match frame.message:
+                case Message.CALL:
                     call = asyncio.create_task(self._serve(frame))
                     self._calls[frame.number] = call
                     call.add_done_callback(partial(self._forget, frame.number))
-                case Kind.CANCEL:
+                case Message.CANCEL:
                     if frame.number in self._calls:
                         self._calls[frame.number].cancel()
-                case Kind.LOG:
+                case Message.LOG:
                     fields = pickle.loads(frame.payload)  # noqa: S301 - plain data of the far side
                     self._host.log(logging.makeLogRecord(fields))
-                case Kind.REPORT:
+                case Message.REPORT:
                     self._host.report(*pickle.loads(frame.payload))  # noqa: S301 - two texts
                 case _:
                     return frame
@@ -56,7 +56,7 @@ class Conversation:
             NotShippableError: it cannot be read here.
             Exception: whatever the attempt raised.
         """
-        if answer.kind is Kind.ERROR:
+        if answer.message is Message.ERROR:
             raise shipping.unpack_error(self._task, answer.payload)
         return shipping.unpacked(self._task, "its result", answer.payload)
 
@@ -72,18 +72,18 @@ class Conversation:
 
     async def _serve(self, call: Frame) -> None:
         try:
-            answer = Frame(Kind.RESULT, call.number, await self._called(call.payload))
+            answer = Frame(Message.RESULT, call.number, await self._called(call.payload))
         except asyncio.CancelledError as error:
             me = asyncio.current_task()
             if me is not None and me.cancelling():
                 raise  # nobody waits for it any more
-            answer = Frame(Kind.ERROR, call.number, shipping.pack_error(error))
+            answer = Frame(Message.ERROR, call.number, shipping.pack_error(error))
         except Exception as error:  # noqa: BLE001 - handed to the task, whatever it is
-            answer = Frame(Kind.ERROR, call.number, shipping.pack_error(error))
+            answer = Frame(Message.ERROR, call.number, shipping.pack_error(error))
         # A child has secrets of its own, and may return or raise one: the far side is told of those
         # that it gets anyway.
         if secrets := handed_out.known_in(answer.payload):
-            self._channel.send(Frame(Kind.SECRETS, 0, pickle.dumps(secrets)))
+            self._channel.send(Frame(Message.SECRETS, 0, pickle.dumps(secrets)))
         self._channel.send(answer)
 
     async def _called(self, payload: bytes) -> bytes:

@@ -14,7 +14,7 @@ from typing import Any
 
 from tasksmithy.plugins._attempt import Host
 from tasksmithy.runtime.executors import _shipping as shipping
-from tasksmithy.runtime.executors._frames import FarChannel, Frame, Kind
+from tasksmithy.runtime.executors._frames import FarChannel, Frame, Message
 from tasksmithy.runtime.secrets._exits import learn
 
 
@@ -34,7 +34,7 @@ class FarHost:
     def listen(self) -> None:
         """In a thread: hand out the answers of the run until the channel ends."""
         while (frame := self._channel.receive()) is not None:
-            if frame.kind is Kind.SECRETS:
+            if frame.message is Message.SECRETS:
                 learn(pickle.loads(frame.payload))  # noqa: S301 - texts, from the run
             waiting = self._waiting.get(frame.number)
             if waiting is not None and waiting.set_running_or_notify_cancel():
@@ -62,15 +62,15 @@ class FarHost:
         number = next(self._numbers)
         waiting = self._waiting[number] = Future()
         try:
-            self.send(Frame(Kind.CALL, number, payload))
+            self.send(Frame(Message.CALL, number, payload))
             answer = await asyncio.wrap_future(waiting)
         except asyncio.CancelledError:
             with suppress(OSError):
-                self.send(Frame(Kind.CANCEL, number, b""))
+                self.send(Frame(Message.CANCEL, number, b""))
             raise
         finally:
             self._waiting.pop(number, None)
-        if answer.kind is Kind.ERROR:
+        if answer.message is Message.ERROR:
             raise shipping.unpack_error(task.name, answer.payload)
         return shipping.unpacked(task.name, "its result", answer.payload)
 
@@ -83,12 +83,12 @@ class FarHost:
             name: value if type(value) in _PLAIN else repr(value) for name, value in told.items()
         }
         with suppress(OSError):  # nobody is there to be told
-            self.send(Frame(Kind.LOG, 0, pickle.dumps(plain)))
+            self.send(Frame(Message.LOG, 0, pickle.dumps(plain)))
 
     def report(self, tab: str, fragment: str) -> None:
         """Have the run add HTML to a tab of the report of the task."""
         with suppress(OSError):  # nobody is there to be told
-            self.send(Frame(Kind.REPORT, 0, pickle.dumps((tab, fragment))))
+            self.send(Frame(Message.REPORT, 0, pickle.dumps((tab, fragment))))
 
     def leave(self) -> None:
         """In a forked process, which is no part of the conversation."""

@@ -16,7 +16,7 @@ from typing import Final, NamedTuple, Protocol
 _HEADER: Final = struct.Struct("!BQQ")
 
 
-class Kind(IntEnum):
+class Message(IntEnum):
     """What a frame says."""
 
     SURROUNDINGS = 1
@@ -48,22 +48,22 @@ class Kind(IntEnum):
 
 
 class Frame(NamedTuple):
-    """One message.
+    """A message with what it carries.
 
     Attributes:
-        kind: what it says.
+        message: what it says.
         number: the call that it is about; 0 where it is about none.
         payload: what it carries, pickled.
     """
 
-    kind: Kind
+    message: Message
     number: int
     payload: bytes
 
     @property
     def header(self) -> bytes:
         """What goes before the payload in a stream of bytes."""
-        return _HEADER.pack(self.kind, self.number, len(self.payload))
+        return _HEADER.pack(self.message, self.number, len(self.payload))
 
 
 class RunChannel(Protocol):
@@ -114,8 +114,8 @@ class StreamChannel:
         """The next frame; None at the end, also in the middle of a frame."""
         try:
             header = await self._reader.readexactly(_HEADER.size)
-            kind, number, length = _HEADER.unpack(header)
-            return Frame(Kind(kind), number, await self._reader.readexactly(length))
+            message, number, length = _HEADER.unpack(header)
+            return Frame(Message(message), number, await self._reader.readexactly(length))
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
 
@@ -148,9 +148,9 @@ class SocketChannel:
         header = self._exactly(_HEADER.size)
         if header is None:
             return None
-        kind, number, length = _HEADER.unpack(header)
+        message, number, length = _HEADER.unpack(header)
         payload = self._exactly(length)
-        return None if payload is None else Frame(Kind(kind), number, bytes(payload))
+        return None if payload is None else Frame(Message(message), number, bytes(payload))
 
     def close(self) -> None:
         """End the channel, for this process."""

@@ -154,24 +154,22 @@ def unpack_error(task: str, payload: bytes) -> BaseException:
     return chain[0]
 
 
-def _has_plain_reduce(kind: type[BaseException]) -> bool:
+def _has_plain_reduce(cls: type[BaseException]) -> bool:
     """Whether the class leaves pickling to the built-in one that it is below of."""
-    own = (
-        vars(base).get(name) for base in kind.__mro__ for name in ("__reduce__", "__reduce_ex__")
-    )
+    own = (vars(base).get(name) for base in cls.__mro__ for name in ("__reduce__", "__reduce_ex__"))
     return not any(isinstance(method, FunctionType) for method in own)
 
 
-def _remade(kind: type[BaseException], args: tuple[Any, ...]) -> BaseException:
+def _remade(cls: type[BaseException], args: tuple[Any, ...]) -> BaseException:
     """An exception without a call of its constructor, whose parameters need not be its `args`."""
-    error: BaseException = _built_in("__new__", kind)(kind, *args)
-    _built_in("__init__", kind)(error, *args)
+    error: BaseException = _built_in("__new__", cls)(cls, *args)
+    _built_in("__init__", cls)(error, *args)
     return error
 
 
-def _built_in(method: str, kind: type[BaseException]) -> Callable[..., Any]:
-    """The method as the nearest built-in class of `kind` has it."""
-    home = next(base for base in kind.__mro__ if getattr(builtins, base.__name__, None) is base)
+def _built_in(method: str, cls: type[BaseException]) -> Callable[..., Any]:
+    """The method as the nearest built-in class of `cls` has it."""
+    home = next(base for base in cls.__mro__ if getattr(builtins, base.__name__, None) is base)
     found: Callable[..., Any] = getattr(home, method)
     return found
 
@@ -186,11 +184,9 @@ def _is_of_main(obj: type | FunctionType) -> bool:
     return found is obj
 
 
-def _name(kind: type) -> str:
+def _name(cls: type) -> str:
     return (
-        kind.__qualname__
-        if kind.__module__ == "builtins"
-        else f"{kind.__module__}.{kind.__qualname__}"
+        cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
     )
 
 

@@ -25,7 +25,7 @@ from tasksmithy.errors import NotShippableError, WorkerDiedError, WorkerStartErr
 from tasksmithy.plugins._attempt import Attempt, Host
 from tasksmithy.runtime.executors import _shipping as shipping
 from tasksmithy.runtime.executors._conversation import Conversation
-from tasksmithy.runtime.executors._frames import Frame, Kind, StreamChannel
+from tasksmithy.runtime.executors._frames import Frame, Message, StreamChannel
 from tasksmithy.runtime.executors._slots import declared
 from tasksmithy.runtime.executors._surroundings import Surroundings
 from tasksmithy.runtime.secrets._exits import handed_out
@@ -81,8 +81,8 @@ class ProcessExecutor:
         packed = _packed(attempt)
         surroundings = Surroundings.here(task), handed_out.known_in(packed)
         frames = (
-            Frame(Kind.SURROUNDINGS, 0, pickle.dumps(surroundings)),
-            Frame(Kind.ATTEMPT, 0, packed),
+            Frame(Message.SURROUNDINGS, 0, pickle.dumps(surroundings)),
+            Frame(Message.ATTEMPT, 0, packed),
         )
         async with _started(task, attempt) as (process, channel):
             for frame in frames:

@@ -19,7 +19,7 @@ from tasksmithy.plugins._attempt import Attempt
 from tasksmithy.runtime._task_run import Site, make_attempt_at
 from tasksmithy.runtime.executors import _shipping as shipping
 from tasksmithy.runtime.executors._far_host import FarHost, LogToHost
-from tasksmithy.runtime.executors._frames import Frame, Kind, SocketChannel
+from tasksmithy.runtime.executors._frames import Frame, Message, SocketChannel
 from tasksmithy.runtime.executors._surroundings import Surroundings
 from tasksmithy.runtime.secrets._exits import learn
 
@@ -45,9 +45,9 @@ def main(descriptor: int, grace: float) -> None:
     LogToHost(life.host).take_over()
     maker = _Maker(life.host)
     try:
-        answer = Frame(Kind.RESULT, 0, maker.result(taken.task, attempt.payload))
+        answer = Frame(Message.RESULT, 0, maker.result(taken.task, attempt.payload))
     except BaseException as error:  # noqa: BLE001 - handed to the run, whatever it is
-        answer = Frame(Kind.ERROR, 0, shipping.pack_error(error))
+        answer = Frame(Message.ERROR, 0, shipping.pack_error(error))
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):  # it may be closed, or None
             stream.flush()
