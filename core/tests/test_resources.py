@@ -7,8 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tasksmithy.errors import FieldError
-from tasksmithy.fields._quantity import Quantity
 from tasksmithy.fields._resources import GPU, TPU, Device, Resources
+
+
+def texts(amounts: tuple[Any, ...]) -> tuple[str | None, ...]:
+    return tuple(None if amount is None else str(amount) for amount in amounts)
 
 
 @pytest.mark.parametrize(
@@ -30,7 +33,7 @@ from tasksmithy.fields._resources import GPU, TPU, Device, Resources
 def test_cpu_is_cores_rounded_up_to_a_milli(
     cpu: Any, expected: tuple[str | None, str | None]
 ) -> None:
-    assert Resources(cpu).cpu_range() == expected
+    assert texts(Resources(cpu).cpu_range()) == expected
 
 
 @pytest.mark.parametrize(
@@ -60,7 +63,7 @@ def test_cpu_is_a_positive_ordered_amount(cpu: Any) -> None:
     ],
 )
 def test_memory_is_whole_bytes(memory: Any, expected: tuple[str | None, str | None]) -> None:
-    assert Resources(memory=memory).memory_range() == expected
+    assert texts(Resources(memory=memory).memory_range()) == expected
 
 
 @pytest.mark.parametrize(
@@ -79,7 +82,7 @@ def test_a_range_is_allowed_if_and_only_if_it_is_ordered(request: int, limit: in
         low, high = resources.cpu_range()
         assert low is not None
         assert high is not None
-        assert Quantity.parse(low) <= Quantity.parse(high)
+        assert low <= high
     else:
         with pytest.raises(FieldError, match="not larger than the limit"):
             resources.check()
@@ -109,7 +112,7 @@ def test_a_device_that_is_not_allowed_is_refused(gpu: Any, field: str) -> None:
 
 def test_disk_and_shared_memory_are_sizes() -> None:
     resources = Resources(disk="1024Mi", shm="0.5Gi")
-    assert (resources.disk_size(), resources.shm_size()) == ("1Gi", "512Mi")
+    assert texts((resources.disk_size(), resources.shm_size())) == ("1Gi", "512Mi")
 
 
 def test_shared_memory_may_be_automatic() -> None:

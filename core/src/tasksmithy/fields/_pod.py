@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasksmithy.checks import checked, matching, string_mapping
 from tasksmithy.errors import FieldError, MissingDependencyError
-from tasksmithy.fields._quantity import Quantity
+from tasksmithy.fields._quantity import NANOS, Quantity
 
 if TYPE_CHECKING:
     from kubernetes.client import V1PodSpec
@@ -100,14 +100,14 @@ def pod_spec_from_resources(
     shm = next((size for size in sizes if size), None)
     mount = client.V1VolumeMount(name=_SHM, mount_path="/dev/shm")  # noqa: S108 - not a temp file
     memory = client.V1EmptyDirVolumeSource(
-        medium="Memory", size_limit=None if shm == "auto" else shm
+        medium="Memory", size_limit=None if shm in (None, "auto") else str(shm)
     )
     return client.V1PodSpec(
         containers=[
             client.V1Container(
                 name=primary_container_name,
                 resources=client.V1ResourceRequirements(
-                    requests=requested or None, limits=limited or None
+                    requests=_texts(requested), limits=_texts(limited)
                 ),
                 volume_mounts=[mount] if shm else None,
             )
@@ -116,7 +116,7 @@ def pod_spec_from_resources(
     )
 
 
-def _amounts(resources: Resources | None, side: int, gpu_key: str) -> dict[str, str]:
+def _amounts(resources: Resources | None, side: int, gpu_key: str) -> dict[str, Quantity]:
     """Resource names to quantities; of a pair the request (side 0) or the limit (side 1)."""
     if resources is None:
         return {}
@@ -125,25 +125,31 @@ def _amounts(resources: Resources | None, side: int, gpu_key: str) -> dict[str, 
     amounts = {
         "cpu": cpu[side] or cpu[0],
         "memory": memory[side] or memory[0],
-        gpu_key: str(device.quantity) if device else None,
+        gpu_key: Quantity(device.quantity * NANOS) if device else None,
         "ephemeral-storage": resources.disk_size(),
     }
     return {name: amount for name, amount in amounts.items() if amount is not None}
 
 
-def _even_out(requested: dict[str, str], limited: dict[str, str], gpu_key: str) -> None:
+def _texts(amounts: dict[str, Quantity]) -> dict[str, str] | None:
+    return {name: str(amount) for name, amount in amounts.items()} or None
+
+
+def _even_out(requested: dict[str, Quantity], limited: dict[str, Quantity], gpu_key: str) -> None:
     counts = [amounts[gpu_key] for amounts in (limited, requested) if gpu_key in amounts]
     if len(set(counts)) > 1:
-        raise FieldError("requests.gpu", requested[gpu_key], f"as many as the limit, {counts[0]}")
+        raise FieldError(
+            "requests.gpu", str(requested[gpu_key]), f"as many as the limit, {counts[0]}"
+        )
     if counts:
         requested[gpu_key] = limited[gpu_key] = counts[0]
 
 
-def _check_order(requested: dict[str, str], limited: dict[str, str]) -> None:
+def _check_order(requested: dict[str, Quantity], limited: dict[str, Quantity]) -> None:
     for name, amount in requested.items():
         limit = limited.get(name)
-        if limit is not None and Quantity.parse(amount) > Quantity.parse(limit):
-            raise FieldError(f"requests.{name}", amount, f"no more than the limit, {limit}")
+        if limit is not None and amount > limit:
+            raise FieldError(f"requests.{name}", str(amount), f"no more than the limit, {limit}")
 
 
 def _container_name(name: object) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tasksmithy.checks import finite, widened
 from tasksmithy.errors import FieldError
@@ -52,7 +52,7 @@ class Resources:
         """Raise `FieldError` for the first field that is not allowed."""
         self.to_dict()
 
-    def cpu_range(self) -> tuple[str | None, str | None]:
+    def cpu_range(self) -> tuple[Quantity | None, Quantity | None]:
         """(request, limit) as canonical quantities, rounded up to a milli-core.
 
         A single value is a request without limit. Kubernetes knows no finer CPU than 1m.
@@ -62,7 +62,7 @@ class Resources:
         """
         return _range("cpu", self.cpu, _cpu)
 
-    def memory_range(self) -> tuple[str | None, str | None]:
+    def memory_range(self) -> tuple[Quantity | None, Quantity | None]:
         """(request, limit) as canonical quantities, rounded up to a byte; as `cpu_range`.
 
         Raises:
@@ -78,24 +78,26 @@ class Resources:
         """
         return None if self.gpu is None else Device.of(self.gpu, "gpu")
 
-    def disk_size(self) -> str | None:
+    def disk_size(self) -> Quantity | None:
         """`disk` as a canonical quantity.
 
         Raises:
             FieldError: `disk` is not allowed.
         """
-        return None if self.disk is None else str(_bytes("disk", self.disk))
+        return None if self.disk is None else _bytes("disk", self.disk)
 
-    def shm_size(self) -> str | None:
+    def shm_size(self) -> Quantity | Literal["auto"] | None:
         """`shm` as a canonical quantity, or "auto".
 
         Raises:
             FieldError: `shm` is not allowed.
         """
-        if self.shm is None or self.shm == "auto":
-            return self.shm
+        if self.shm is None:
+            return None
+        if self.shm == "auto":
+            return "auto"
         try:
-            return str(_bytes("shm", self.shm))
+            return _bytes("shm", self.shm)
         except FieldError as error:
             raise widened(error, '"auto"') from None
 
@@ -114,27 +116,28 @@ class Resources:
             "disk": self.disk_size(),
             "shm": self.shm_size(),
         }
-        return {name: value for name, value in fields.items() if value}
+        plain = {n: str(v) if isinstance(v, Quantity) else v for n, v in fields.items()}
+        return {name: value for name, value in plain.items() if value}
 
 
 def _range(
     field: str, value: object, parse: Callable[[str, object], Quantity]
-) -> tuple[str | None, str | None]:
+) -> tuple[Quantity | None, Quantity | None]:
     if value is None:
         return None, None
     if not isinstance(value, tuple):
-        return str(parse(field, value)), None
+        return parse(field, value), None
     if len(value) != 2:
         raise FieldError(field, value, "one value or a tuple (request, limit)")
     request, limit = (parse(field, side) for side in value)
     if request > limit:
         raise FieldError(field, value, "a request that is not larger than the limit")
-    return str(request), str(limit)
+    return request, limit
 
 
-def _range_dict(pair: tuple[str | None, str | None]) -> dict[str, str]:
+def _range_dict(pair: tuple[Quantity | None, Quantity | None]) -> dict[str, str]:
     names = ("request", "limit")
-    return {name: side for name, side in zip(names, pair, strict=True) if side is not None}
+    return {name: str(side) for name, side in zip(names, pair, strict=True) if side is not None}
 
 
 def _cpu(field: str, value: object) -> Quantity:

@@ -11,7 +11,7 @@ import ast
 import textwrap
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, dataclass, field, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from types import MappingProxyType
 from typing import (
     TYPE_CHECKING,
@@ -193,6 +193,7 @@ def documented(docstring: str | None, fields: Iterable[Field[Any]]) -> str | Non
     return f"{text}{section}\n{raises}{errors}"
 
 
+@cache  # the fields of every task are those of every class
 def _entry(said: tuple[str, str]) -> str:
     wrapped = textwrap.wrap(
         ": ".join(said), 100, initial_indent=" " * 8, subsequent_indent=" " * 12

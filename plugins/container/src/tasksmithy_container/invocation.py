@@ -6,7 +6,6 @@ import os
 from collections.abc import Iterator, Sequence
 
 from tasksmithy import Device, Resources, RunContext
-from tasksmithy.extend import Quantity
 from tasksmithy_container.engine import Engine
 from tasksmithy_container.inputs import Mount
 from tasksmithy_container.scratch import Scratch
@@ -74,20 +73,19 @@ def resource_arguments(engine: Engine, resources: Resources) -> Iterator[str]:
     what there is.
     """
     request, limit = resources.cpu_range()
-    cores = _number(limit or request)
     # More cores than there are limit nothing, and docker refuses them.
-    if cores is not None and cores < (os.cpu_count() or 1):
-        yield f"--cpus={cores:g}"
-    if limit is not None:
-        yield f"--cpu-shares={max(2, round(1024 * (_number(request) or 0)))}"
+    if (cores := limit or request) and float(cores) < (os.cpu_count() or 1):
+        yield f"--cpus={float(cores):g}"
+    if request and limit:
+        yield f"--cpu-shares={max(2, round(1024 * float(request)))}"
     request, limit = resources.memory_range()
-    if memory := _number(limit or request):
+    if memory := limit or request:
         # The same with swap: a limit that swap makes larger is none.
-        yield from (f"--memory={memory:.0f}b", f"--memory-swap={memory:.0f}b")
-    if limit is not None:
-        yield f"--memory-reservation={_number(request):.0f}b"
+        yield from (f"--memory={float(memory):.0f}b", f"--memory-swap={float(memory):.0f}b")
+    if request and limit:
+        yield f"--memory-reservation={float(request):.0f}b"
     if shm := resources.shm_size():
-        size = _machine_memory() if shm == "auto" else round(_number(shm) or 0)
+        size = _machine_memory() if shm == "auto" else round(float(shm))
         yield f"--shm-size={size}b"
     device = resources.device()
     if device is not None and can_hand_over(device):
@@ -105,11 +103,7 @@ def can_hand_over(device: Device) -> bool:
 def disk_arguments(resources: Resources | None) -> list[str]:
     """The limit of the disk, which only some engines can keep: it depends on their storage."""
     size = resources.disk_size() if resources is not None else None
-    return [f"--storage-opt=size={_number(size):.0f}"] if size else []
-
-
-def _number(quantity: str | None) -> float | None:
-    return None if quantity is None else float(Quantity.parse(quantity))
+    return [f"--storage-opt=size={float(size):.0f}"] if size else []
 
 
 def _machine_memory() -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tasksmithy.fields._quantity import NANOS, Quantity
+from tasksmithy.fields._quantity import NANOS
 from tasksmithy.task._template import TaskTemplate
 
 _NOTHING: Mapping[str, int] = {}
@@ -19,7 +19,7 @@ def declared(task: TaskTemplate[..., Any]) -> Mapping[str, int]:
     memory, _ = task.resources.memory_range()
     slots = {}
     if cpu is not None:
-        slots["cpu"] = -(-Quantity.parse(cpu).nanos * 1000 // NANOS)
+        slots["cpu"] = -(-cpu.nanos * 1000 // NANOS)
     if memory is not None:
-        slots["memory"] = -(-Quantity.parse(memory).nanos // NANOS)
+        slots["memory"] = -(-memory.nanos // NANOS)
     return slots
