@@ -21,6 +21,8 @@ from typing import Any
 
 import pytest
 
+from tasksmithy_container.places import run_folder
+
 IMAGE = f"localhost/tasksmithy-test-busybox-{os.getpid()}:1"  # other tests may run beside these
 ENGINES = ("podman", "docker")
 
@@ -189,10 +191,10 @@ def _found() -> set[str]:
             command = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
         except OSError:  # it has ended meanwhile
             continue
-        is_engine = f"--cidfile={tempfile.gettempdir()}/" in command
+        is_engine = f"--cidfile={os.environ['XDG_STATE_HOME']}/" in command
         if is_engine or ("conmon" in command and "tasksmithy-" in command):
             processes.append(command)
-    folders = [*Path(tempfile.gettempdir()).glob("tasksmithy-container-*/*")]
-    folders += Path("/dev/shm").rglob("tasksmithy-*-secrets")
+    folders = [*Path(os.environ["XDG_STATE_HOME"]).glob("tasksmithy/containers/*")]
+    folders += run_folder().glob("tasksmithy-*")
     found = {*containers, *volumes, *processes, *map(str, folders)}
     return {thing for thing in found if not any(name in thing for name in others)}

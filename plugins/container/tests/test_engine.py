@@ -38,7 +38,7 @@ def found() -> Engine:
 def test_docker_is_used_where_its_daemon_answers(programs: Path) -> None:
     docker = put(programs, "docker")
     put(programs, "podman")
-    assert found() == Engine(docker, "docker")
+    assert (found().program, found().kind, found().rootless) == (docker, "docker", False)
 
 
 def test_podman_is_used_where_dockers_daemon_does_not_answer(programs: Path) -> None:
@@ -70,7 +70,8 @@ def test_the_setting_may_be_a_path(programs: Path, monkeypatch: pytest.MonkeyPat
 def test_docker_host_chooses_docker(programs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     docker = put(programs, "docker")
     monkeypatch.setenv("DOCKER_HOST", "unix:///somewhere.sock")
-    assert found() == Engine(docker, "docker", (("DOCKER_HOST", "unix:///somewhere.sock"),))
+    assert (found().program, found().kind) == (docker, "docker")
+    assert ("DOCKER_HOST", "unix:///somewhere.sock") in found().environment
 
 
 def test_a_docker_that_was_chosen_is_not_replaced_by_podman(
@@ -132,4 +133,25 @@ def test_a_setting_that_names_no_engine_is_refused(
 
 def test_an_engine_can_be_found_again_by_who_cleans_up_after_it() -> None:
     engine = Engine("/bin/docker", "docker", (("DOCKER_HOST", "unix:///x"),), rootless=True)
-    assert Engine.from_json(engine.to_json()) == engine
+    assert Engine.from_dict(json.loads(json.dumps(engine.to_dict()))) == engine
+
+
+def test_a_daemon_that_says_nothing_is_given_up(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(programs, "docker", "#!/bin/sh\nexec /bin/sleep 600\n")
+    monkeypatch.setattr("tasksmithy_container.engine._DAEMON_SECONDS", 0.2)
+    with pytest.raises(NoEngineError, match=r"docker \(its daemon does not answer within 0.2 s\)"):
+        found()
+
+
+def test_who_cleans_up_later_asks_the_same_daemon(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(programs, "docker")
+    monkeypatch.setenv("DOCKER_CONFIG", "/then")
+    engine = found()
+    monkeypatch.setenv("DOCKER_HOST", "unix:///another.sock")
+    monkeypatch.setenv("DOCKER_CONFIG", "/now")
+    assert engine.client_environment["DOCKER_CONFIG"] == "/then"
+    assert "DOCKER_HOST" not in engine.client_environment

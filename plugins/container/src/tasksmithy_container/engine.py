@@ -14,12 +14,14 @@ the faster road, needs no package, and with podman no daemon.
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import shutil
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tasksmithy_container.errors import EngineError, NoEngineError
 from tasksmithy_container.process import Ended, completed
@@ -27,8 +29,18 @@ from tasksmithy_container.process import Ended, completed
 STOP_SECONDS = 5
 """How long a container may take to stop before it is killed."""
 
+_DAEMON_SECONDS = 20.0
+"""How long a daemon may take to say that it is there."""
+
 _CHOICE = "TASKSMITHY_CONTAINER_ENGINE"
-_DOCKER = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")
+_DOCKER = (
+    *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),
+    "HOME",
+)
+_PODMAN = (
+    *("CONTAINER_HOST", "CONTAINER_CONNECTION", "CONTAINERS_CONF", "CONTAINERS_STORAGE_CONF"),
+    *("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"),
+)
 _HOW_TO_INSTALL = (
     "Install one, for example podman by 'apt-get install podman' or 'dnf install podman' (it needs "
     "no daemon), or docker as docs.docker.com/engine/install says"
@@ -42,7 +54,7 @@ class Engine:
     Attributes:
         program: its command line client.
         kind: whose command line that is.
-        environment: the variables that say where its daemon is.
+        environment: the variables that say where its daemon, or its containers, are.
         rootless: whether root in a container is the user who started it.
     """
 
@@ -51,15 +63,28 @@ class Engine:
     environment: tuple[tuple[str, str], ...] = ()
     rootless: bool = False
 
-    def to_json(self) -> str:
-        """The engine as text from which `from_json` makes it again."""
-        return json.dumps([self.program, self.kind, self.environment, self.rootless])
+    def to_dict(self) -> dict[str, Any]:
+        """The engine as JSON values, from which `from_dict` makes it again."""
+        return {**asdict(self), "environment": dict(self.environment)}
 
     @classmethod
-    def from_json(cls, text: str) -> Engine:
-        """The engine that `to_json` has written."""
-        program, kind, environment, rootless = json.loads(text)
-        return cls(program, kind, tuple((name, value) for name, value in environment), rootless)
+    def from_dict(cls, told: Mapping[str, Any]) -> Engine:
+        """The engine that `to_dict` has told."""
+        return cls(**{**told, "environment": tuple(told["environment"].items())})
+
+    @property
+    def daemon(self) -> tuple[str | None, ...]:
+        """What tells the engine from those that may not answer where this one does."""
+        told = dict(self.environment)
+        hosts = ("DOCKER_HOST", "DOCKER_CONTEXT", "CONTAINER_HOST", "CONTAINER_CONNECTION")
+        return (self.program, *map(told.get, hosts))
+
+    @property
+    def client_environment(self) -> dict[str, str]:
+        """The environment of its client, which finds the same containers whoever calls it."""
+        deciding = _DOCKER if self.kind == "docker" else _PODMAN
+        others = {name: value for name, value in os.environ.items() if name not in deciding}
+        return {**others, **dict(self.environment)}
 
     @property
     def removes_by_itself(self) -> bool:
@@ -72,11 +97,20 @@ class Engine:
 
     async def call(self, *arguments: str) -> Ended:
         """Run the client."""
-        return await completed([self.program, *arguments], env=dict(self.environment))
+        return await completed([self.program, *arguments], env=self.client_environment)
 
     async def has_image(self, image: str) -> bool:
         """Whether the image is on this machine."""
         return (await self.call("image", "inspect", "--format={{.Id}}", image)).code == 0
+
+    async def labelled(self, label: str) -> list[tuple[str, str]]:
+        """The names of all containers that have a label, and its value."""
+        value = f'index .Labels "{label}"' if self.kind == "podman" else f'.Label "{label}"'
+        ended = await self.call(
+            *("ps", "--all", f"--filter=label={label}", f"--format={{{{.Names}}}} {{{{{value}}}}}")
+        )
+        found = (line.partition(" ") for line in ended.stdout)
+        return [(name, value) for name, _, value in found]
 
     async def was_started(self, name: str, ended: Ended) -> bool:
         """Whether a container that ended with an error had been started before."""
@@ -116,7 +150,7 @@ async def find_engine() -> Engine:
     Raises:
         NoEngineError: there is none, or the one that is asked for cannot be used.
     """
-    setting = tuple(os.environ.get(name) for name in (_CHOICE, *_DOCKER, "PATH", "HOME"))
+    setting = tuple(os.environ.get(name) for name in (_CHOICE, *_DOCKER, *_PODMAN, "PATH"))
     if setting not in _found:
         _found[setting] = await _find()
     return _found[setting]
@@ -161,17 +195,25 @@ async def _chosen(choice: str) -> Engine:
 
 
 async def _docker(program: str) -> Engine:
-    environment = tuple((name, os.environ[name]) for name in _DOCKER if name in os.environ)
-    ended = await completed([program, "info", "--format={{json .SecurityOptions}}"])
+    try:
+        async with asyncio.timeout(_DAEMON_SECONDS):
+            ended = await completed([program, "info", "--format={{json .SecurityOptions}}"])
+    except TimeoutError:
+        problem = f"its daemon does not answer within {_DAEMON_SECONDS:g} s"
+        raise NoEngineError(problem) from None
     if ended.code != 0:
         said = " ".join(ended.stderr) or f"exit code {ended.code}"
         raise NoEngineError(f"its daemon does not answer: {said}")
     rootless = any("name=rootless" in line for line in ended.stdout)
-    return Engine(program, "docker", environment, rootless)
+    return Engine(program, "docker", _set(_DOCKER), rootless)
 
 
 def _podman(program: str) -> Engine:
-    return Engine(program, "podman", rootless=os.getuid() != 0)
+    return Engine(program, "podman", _set(_PODMAN), rootless=os.getuid() != 0)
+
+
+def _set(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    return tuple((name, os.environ[name]) for name in names if name in os.environ)
 
 
 def _docker_elsewhere() -> str | None:
@@ -179,7 +221,7 @@ def _docker_elsewhere() -> str | None:
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):
         if value := os.environ.get(name):
             return f"{name}={value!r}"
-    folder = os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker"
+    folder = os.environ.get("DOCKER_CONFIG") or os.path.expanduser("~/.docker")  # noqa: PTH111
     try:
         context = json.loads(Path(folder, "config.json").read_text("utf-8"))["currentContext"]
     except (OSError, ValueError, KeyError, TypeError):  # none, or docker itself will complain

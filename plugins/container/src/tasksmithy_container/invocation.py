@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from tasksmithy import Device, Resources, RunContext
 from tasksmithy_container.engine import Engine
 from tasksmithy_container.inputs import Mount
+from tasksmithy_container.leftovers import owner
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.task import ContainerTask
 
@@ -36,6 +37,8 @@ def run_arguments(
         Mount(scratch.outputs, str(task.output_data_dir), read_only=False),
     ]
     labels = {"run": ctx.run_id, "task": task.name, "attempt": str(ctx.attempt)}
+    if (who := owner()) is not None:
+        labels["owner"] = who
     return [
         "run",
         f"--name={scratch.name}",

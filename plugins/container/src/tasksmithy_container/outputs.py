@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import stat
 from pathlib import Path
@@ -13,6 +12,7 @@ from tasksmithy.errors import InputError, OutputError
 from tasksmithy.extend import from_text, shorten, type_name
 from tasksmithy_container.border import BorderError, check_tree
 from tasksmithy_container.conversion import is_optional, required
+from tasksmithy_container.places import state_folder
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.task import ContainerTask
 
@@ -90,7 +90,6 @@ def _listing(task: ContainerTask, scratch: Scratch) -> str:
 
 def _kept(path: Path, attempt: str) -> Path:
     """Move an output to the user's state directory, where it stays."""
-    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local/state"
-    folder = Path(state, "tasksmithy", "outputs", attempt)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = state_folder() / "outputs" / attempt
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return Path(shutil.move(path, folder / path.name))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import os
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -46,7 +45,7 @@ async def completed(
         arguments: the program and its arguments.
         stdout: where what it writes to stdout goes, line by line; nowhere, if not given.
         stderr: the same for stderr.
-        env: environment variables, beside those of this process.
+        env: its environment; that of this process, if not given.
         cwd: its working directory; that of this process, if not given.
 
     Raises:
@@ -60,7 +59,7 @@ async def completed(
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
-                env={**os.environ, **(env or {})},
+                env=env,
                 cwd=cwd,
                 # Ctrl-C is for this process, which stops the container in its own way.
                 start_new_session=True,

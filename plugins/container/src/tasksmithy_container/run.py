@@ -13,10 +13,11 @@ from tasksmithy_container.engine import Engine, find_engine
 from tasksmithy_container.errors import ContainerError, EngineError
 from tasksmithy_container.inputs import place_inputs
 from tasksmithy_container.invocation import can_hand_over, disk_arguments, run_arguments
+from tasksmithy_container.leftovers import Sweep
 from tasksmithy_container.lines import Sink, console
 from tasksmithy_container.outputs import read_outputs
 from tasksmithy_container.process import Ended, completed, to_the_end
-from tasksmithy_container.scratch import Scratch, abandoned
+from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.secret_files import (
     check_secrets,
     place_secrets,
@@ -46,11 +47,11 @@ async def run_container(task: ContainerTask, inputs: Mapping[str, Any], ctx: Run
         OutputError: an output is missing or unreadable.
     """
     engine = await find_engine()
-    await sweep(ctx)
     secrets = secret_values(ctx)
     check_secrets(task, secrets)
     _say_what_cannot_be(task, ctx)
-    scratch = Scratch.create(engine.to_json())
+    scratch = Scratch.create(engine)
+    sweep = Sweep(engine, ctx.logger)
     try:
         placed = await to_the_end(in_thread(place_inputs, task, inputs, scratch))
         mounts = [*placed.mounts, *place_secrets(secrets, scratch)]
@@ -61,28 +62,22 @@ async def run_container(task: ContainerTask, inputs: Mapping[str, Any], ctx: Run
         await attempt.run()
         return await to_the_end(in_thread(read_outputs, task, scratch))
     finally:
-        await to_the_end(in_thread(scratch.remove))
+        await to_the_end(_cleaned(scratch, sweep, ctx))
+
+
+async def _cleaned(scratch: Scratch, sweep: Sweep, ctx: RunContext) -> None:
+    """Remove the directories; what cannot be removed is left, and costs no result."""
+    try:
+        await in_thread(scratch.remove)
+    except OSError as error:
+        ctx.logger.warning("left for the next container task: %s: %s", scratch.name, error)
+    await sweep.end()
 
 
 def _say_what_cannot_be(task: ContainerTask, ctx: RunContext) -> None:
     device = task.resources.device() if task.resources is not None else None
     if device is not None and not can_hand_over(device):
         _warn_once(ctx, task, "gpu", f"an engine can hand over whole GPUs, not {device}")
-
-
-async def sweep(ctx: RunContext) -> None:
-    """Remove the containers and directories of processes that were killed."""
-    for scratch in abandoned():
-        try:
-            if scratch.engine:
-                await Engine.from_json(scratch.engine).remove(scratch.name)
-        except BaseException as error:
-            scratch.release()
-            if not isinstance(error, EngineError):
-                raise
-            ctx.logger.warning("left for the next run: %s", error)
-        else:
-            await to_the_end(in_thread(scratch.remove))
 
 
 def _warn_once(ctx: RunContext, task: ContainerTask, resource: str, why: str) -> None:
@@ -112,7 +107,7 @@ class _Attempt:
         self._scratch = scratch
         self._arguments = arguments
         self._command = command
-        self._environment = {**dict(engine.environment), **environment}
+        self._environment = {**engine.client_environment, **environment}
 
     async def run(self) -> None:
         """Run the container to its end."""
@@ -202,7 +197,7 @@ class _Attempt:
             [self._engine.program, "pull", image],
             stdout=show,
             stderr=show,
-            env=dict(self._engine.environment),
+            env=self._engine.client_environment,
         )
         if ended.code:
             said = "\n".join(f"  {line}" for line in ended.stderr)

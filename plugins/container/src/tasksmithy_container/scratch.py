@@ -1,4 +1,4 @@
-"""The directories of one attempt, and what finds those of a process that was killed.
+"""The directories of one attempt, and the lock that says that its process is alive.
 
 An attempt has a name: its container is called so, and so are its directories. A lock file with
 that name is made before all else and removed after all else, and the process that holds the lock is
@@ -9,19 +9,22 @@ for it is the listing of one directory.
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import re
 import secrets
-import stat
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+from tasksmithy_container.engine import Engine
 from tasksmithy_container.errors import EngineError
+from tasksmithy_container.places import run_folder, state_folder
 from tasksmithy_container.trees import remove_tree
 
 _LOCK = ".lock"
-_MEMORY = Path("/dev/shm")  # noqa: S108 - the tmpfs that Linux has there
+
+_VERSION = 1
+"""Of the text in a lock file, which other versions of this package may have written."""
 
 
 class Scratch:
@@ -37,43 +40,44 @@ class Scratch:
         container_id: file that the engine writes when it has made the container.
     """
 
-    def __init__(self, name: str, lock: int) -> None:
+    def __init__(self, name: str, folder: Path, locks: Path, lock: int) -> None:
         self.name = name
         self._lock = lock
+        self._lock_file = locks / f"{name}{_LOCK}"
         self._is_left = False
-        self.folder = _root() / name
-        self.inputs = self.folder / "inputs"
-        self.outputs = self.folder / "outputs"
-        self.links = self.folder / "links"
-        self.container_id = self.folder / "container-id"
-        self.memory = (_MEMORY if _MEMORY.is_dir() else self.folder) / f"{name}-secrets"
+        self.folder = folder
+        self.inputs = folder / "inputs"
+        self.outputs = folder / "outputs"
+        self.links = folder / "links"
+        self.container_id = folder / "container-id"
+        self.memory = locks / f"{name}-secrets"
 
     @classmethod
-    def create(cls, engine: str) -> Scratch:
+    def create(cls, engine: Engine) -> Scratch:
         """New directories.
 
         Args:
             engine: which engine will have the container, for who finds it after a kill.
 
         Raises:
-            EngineError: the temporary directory cannot be used.
+            EngineError: there is no folder for them.
         """
         name = f"tasksmithy-{secrets.token_hex(8)}"
         try:
-            root = _root()
-            if re.search(r'[,"\s]', str(root)):
-                raise NotADirectoryError(f"no engine can mount what is in {str(root)!r}")
-            root.mkdir(mode=0o700, exist_ok=True)
-            _check_root(root)
-            lock = _locked(root / f"{name}{_LOCK}", os.O_RDWR | os.O_CREAT | os.O_EXCL)
-            os.write(lock, engine.encode())
-            scratch = cls(name, lock)
-            for folder in (scratch.inputs, scratch.outputs, scratch.links):
-                folder.mkdir(parents=True)
+            locks, folder = run_folder(), state_folder() / "containers" / name
+            if re.search(r'[,"\s]', str(folder)):
+                raise NotADirectoryError(f"no engine can mount what is in {str(folder)!r}")
+            text = json.dumps(
+                {"version": _VERSION, "folder": str(folder), "engine": engine.to_dict()}
+            )
+            lock = _new_lock(locks / f"{name}{_LOCK}", text)
+            scratch = cls(name, folder, locks, lock)
+            for inner in (scratch.inputs, scratch.outputs, scratch.links):
+                inner.mkdir(mode=0o700, parents=True)
         except OSError as error:
             raise EngineError(
-                f"the temporary directory of a container cannot be made: {error}. "
-                "Set TMPDIR to a directory that can be written to, its path without white space"
+                f"the directories of a container cannot be made: {error}. Set XDG_STATE_HOME to a "
+                "directory that can be written to, its path without white space"
             ) from None
         return scratch
 
@@ -85,11 +89,14 @@ class Scratch:
         except FileNotFoundError:
             return False
 
-    @property
-    def engine(self) -> str:
-        """What `create` was told; empty where the process was killed before it was written."""
-        size = os.fstat(self._lock).st_size
-        return os.pread(self._lock, size, 0).decode()
+    def forget_secrets(self) -> None:
+        """Remove the secrets, whatever else has to stay.
+
+        Raises:
+            OSError: they cannot be removed.
+        """
+        if self.memory.exists():
+            remove_tree(self.memory)
 
     def release(self) -> None:
         """Let go of the directories and leave them to the next who looks."""
@@ -107,47 +114,63 @@ class Scratch:
         """
         try:
             if not self._is_left:
-                for folder in (self.memory, self.folder):
-                    if folder.exists():
-                        remove_tree(folder)
-                Path(f"{self.folder}{_LOCK}").unlink(missing_ok=True)
+                self.forget_secrets()
+                if self.folder.exists():
+                    remove_tree(self.folder)
+                self._lock_file.unlink(missing_ok=True)
         finally:
             self.release()
 
 
-def abandoned() -> Iterator[Scratch]:
-    """What killed processes left behind; each is held, so that only one process removes it."""
-    for file in _root().glob(f"*{_LOCK}"):
-        try:
-            lock = _locked(file, os.O_RDWR)
-        except OSError:  # its process is alive, or another one is removing it
-            continue
-        yield Scratch(file.name.removesuffix(_LOCK), lock)
+class Leftover:
+    """What a killed process has left, held so that only one process removes it.
 
-
-def _root() -> Path:
-    return Path(tempfile.gettempdir(), f"tasksmithy-container-{os.getuid()}")
-
-
-def _check_root(root: Path) -> None:
-    # In a directory that all can write to, somebody else may have been faster.
-    status = root.lstat()
-    if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.getuid():
-        raise PermissionError(f"{root} is not a directory of this user's own")
-
-
-def _locked(file: Path, flags: int) -> int:
-    """Open a file and lock it for as long as it is open, which ends with the process.
-
-    Raises:
-        OSError: the file cannot be opened, another holds it, or it has just been removed.
+    Attributes:
+        scratch: its directories.
+        engine: the engine that has its container; None where that cannot be read.
     """
-    lock = os.open(file, flags, mode=0o600)
+
+    def __init__(self, name: str, locks: Path, lock: int) -> None:
+        self.engine: Engine | None = None
+        folder = locks / f"{name}-unknown"
+        try:
+            told = json.loads(os.pread(lock, os.fstat(lock).st_size, 0))
+            if told["version"] == _VERSION:
+                self.engine, folder = Engine.from_dict(told["engine"]), Path(told["folder"])
+        except (ValueError, KeyError, TypeError, AttributeError):  # of another version, or damaged
+            pass
+        self.scratch = Scratch(name, folder, locks, lock)
+
+
+def leftovers() -> Iterator[Leftover]:
+    """What killed processes left behind."""
+    locks = run_folder()
+    for file in locks.glob(f"*{_LOCK}"):
+        try:
+            lock = os.open(file, os.O_RDWR | os.O_NOFOLLOW)
+        except OSError:  # another process has removed it
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            is_there = os.fstat(lock).st_nlink > 0
+        except OSError:  # its process is alive, or another one is removing it
+            is_there = False
+        if is_there:
+            yield Leftover(file.name.removesuffix(_LOCK), locks, lock)
+        else:
+            os.close(lock)
+
+
+def _new_lock(file: Path, text: str) -> int:
+    """A lock file that nobody ever sees without its text, or without somebody who holds it."""
+    early = file.with_suffix(".new")
+    lock = os.open(early, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode=0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        if os.fstat(lock).st_nlink == 0:
-            raise FileNotFoundError(f"{file} was removed meanwhile")
+        os.write(lock, text.encode())
+        early.rename(file)
     except OSError:
         os.close(lock)
+        early.unlink(missing_ok=True)
         raise
     return lock

@@ -1,0 +1,228 @@
+"""What killed processes leave: the next container task removes it, and is not in trouble for it."""
+
+import asyncio
+import fcntl
+import json
+import logging
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasksmithy import run
+from tasksmithy_container import ContainerTask, leftovers
+from tasksmithy_container.places import run_folder
+from tasksmithy_container.scratch import Scratch
+
+SECRET = "sup3rs3cretVALUE0123456789abcdef"
+PROGRAM = """
+    from tasksmithy import Secret, run
+    from tasksmithy_container import ContainerTask
+
+    script = "trap 'exit 0' TERM; touch /var/outputs/runs; sleep 100 & wait"
+    token = Secret("tok", group="g", mount="/run/s")
+    run(ContainerTask(name="t", image={image!r}, command=["sh", "-c", script], secrets=token))
+"""
+
+
+def task(image: str, script: str = "true", **fields: Any) -> Any:
+    return ContainerTask(name="t", image=image, command=["sh", "-ec", script], **fields)
+
+
+def running(image: str) -> list[str]:
+    done = subprocess.run(
+        ["podman", "ps", "--quiet", "--filter=label=tasksmithy.task", f"--filter=ancestor={image}"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    return done.stdout.split()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_said_or_searched_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(leftovers, "_said", set())
+    monkeypatch.setattr(leftovers, "_searched", set())
+
+
+def killed(image: str, **environment: str) -> None:
+    """A run in another process that was killed while its container ran."""
+    program = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(PROGRAM.format(image=image))],
+        env={**os.environ, "G_TOK": SECRET, **environment},
+        stderr=subprocess.PIPE,
+    )
+    while not running(image):
+        assert program.poll() is None, program.communicate()
+        time.sleep(0.05)
+    program.kill()
+    program.communicate()
+    assert running(image)
+
+
+def secrets_in_memory() -> list[str]:
+    files = Path("/dev/shm").glob("tasksmithy-*/*-secrets/*")
+    return [str(file) for file in files if SECRET in file.read_text()]
+
+
+def test_the_next_task_removes_container_directories_and_secrets(
+    image: str, engine: str, left: Callable[[], set[str]]
+) -> None:
+    killed(image)
+    assert secrets_in_memory()
+    run(task(image))
+    assert left() == set()
+    assert secrets_in_memory() == []
+
+
+def test_they_are_found_also_from_a_job_with_other_folders(
+    image: str, engine: str, left: Callable[[], set[str]], tmp_path: Path
+) -> None:
+    killed(image, TMPDIR=str(tmp_path), XDG_STATE_HOME=str(tmp_path / "state"), HOME=str(tmp_path))
+    run(task(image))
+    assert left() == set()
+    assert secrets_in_memory() == []
+    assert list(tmp_path.glob("state/tasksmithy/containers/*")) == []
+
+
+def test_a_container_whose_lock_is_lost_is_found_by_its_label(
+    image: str, engine: str, left: Callable[[], set[str]]
+) -> None:
+    killed(image)
+    for lock in run_folder().glob("*.lock"):
+        with lock.open() as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                continue  # of a process that lives
+            lock.unlink()
+    run(task(image))
+    assert running(image) == []
+    for folder in [
+        *run_folder().glob("*-secrets"),
+        *Path(os.environ["XDG_STATE_HOME"]).rglob("tasksmithy-*"),
+    ]:
+        subprocess.run(["rm", "-rf", folder], check=True)
+
+
+@pytest.fixture
+def lock() -> Iterator[Path]:
+    """A lock file that nobody holds."""
+    file = run_folder() / "tasksmithy-0000deadbeef0000.lock"
+    yield file
+    file.unlink(missing_ok=True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['["podman", "podman", []]', "", "{", '{"version": 2}', '{"version": 1, "engine": 3}'],
+)
+def test_a_lock_of_another_version_is_left_alone_and_said_once(
+    image: str, engine: str, lock: Path, text: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    lock.write_text(text)
+    for _ in range(2):
+        run(task(image))
+    said = [record.message for record in caplog.records if "deadbeef" in record.message]
+    assert len(said) == 1
+    assert lock.exists()
+    lock.unlink()
+
+
+@pytest.mark.parametrize("engine", ["podman"], indirect=True)
+def test_an_engine_that_does_not_answer_delays_nobody(
+    image: str, engine: str, lock: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = tmp_path / "docker"
+    client.write_text("#!/bin/sh\nexec sleep 600\n")
+    client.chmod(0o755)
+    hung = {"program": str(client), "kind": "docker", "environment": {}, "rootless": False}
+    lock.write_text(json.dumps({"version": 1, "folder": str(tmp_path / "x"), "engine": hung}))
+    before = time.monotonic()
+    assert run(task(image, "true")) is None
+    with_hung = time.monotonic() - before
+    lock.unlink()
+    before = time.monotonic()
+    run(task(image, "true"))
+    without = time.monotonic() - before
+    assert with_hung - without < leftovers._OTHERS_SECONDS + 5 * without
+    assert subprocess.run(["pgrep", "-f", str(client)], check=False).returncode == 1
+
+
+def test_leftovers_that_cannot_be_removed_cost_no_result(
+    image: str,
+    engine: str,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    removed = Scratch.remove
+
+    def remove(scratch: Scratch) -> None:
+        removed(scratch)
+        raise OSError("device or resource busy")
+
+    monkeypatch.setattr(Scratch, "remove", remove)
+    assert run(task(image, "echo 5 > /var/outputs/o", outputs={"o": int})) == 5
+    assert "left for the next container task" in caplog.text
+    assert caplog.records[-1].levelno == logging.WARNING
+
+
+def test_attempts_that_begin_while_others_sweep_are_not_taken_for_abandoned(
+    image: str, engine: str
+) -> None:
+    """Many processes make and sweep directories at once."""
+    program = """
+        import sys, time
+        from tasksmithy_container.engine import Engine
+        from tasksmithy_container.scratch import Scratch, leftovers
+
+        end = time.monotonic() + 2
+        made = swept = 0
+        while time.monotonic() < end:
+            swept += len([found.scratch.remove() for found in leftovers()])
+            Scratch.create(Engine("podman", "podman")).remove()
+            made += 1
+        print(made, swept)
+    """
+    programs = [
+        subprocess.Popen(
+            [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
+        )
+        for _ in range(3)
+    ]
+    for each in programs:
+        said, _ = each.communicate()
+        assert each.returncode == 0
+        made, swept = map(int, said.split())
+        assert made > 50
+        assert swept == 0
+
+
+def test_what_a_live_process_has_is_left_alone(image: str, engine: str) -> None:
+    async def main() -> None:
+        longer = asyncio.create_task(
+            task(image, "sleep 2; echo 1 > /var/outputs/o", outputs={"o": int}).aio()
+        )
+        await asyncio.sleep(0.5)
+        leftovers._searched.clear()
+        await task(image).aio()
+        assert await longer == 1
+
+    asyncio.run(main())
+
+
+def test_a_process_of_another_machine_or_namespace_is_not_gone() -> None:
+    here = leftovers.owner()
+    assert here is not None
+    boot, space, process, started = here.rsplit(":", 3)
+    assert not leftovers._is_gone(here)
+    assert leftovers._is_gone(f"{boot}:{space}:{process}:1")
+    assert leftovers._is_gone(f"{boot}:{space}:99999999:{started}")
+    for foreign in (f"other:{space}:99999999:1", f"{boot}:1:99999999:1", "", "x", "a:b:c:d"):
+        assert not leftovers._is_gone(foreign)
