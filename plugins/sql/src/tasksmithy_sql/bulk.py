@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -66,17 +66,30 @@ def conflict_clause(write: Write, columns: Sequence[str]) -> str:
     return f" on conflict ({column_list(write.key)}) do {action}"
 
 
-def duplicate_key_query(write: Write, source: str) -> str:
-    """The first key that `source` has more than once: which of its rows should win?"""
+def check_keys(write: Write, source: str, rows: Callable[[str], list[tuple[Any, ...]]]) -> None:
+    """Check that each key is there once in `source`, and none is NULL.
+
+    A database takes two NULLs for different keys: each run of the task would add such a row.
+
+    Args:
+        write: the upsert.
+        source: the table with the rows that are written.
+        rows: asks the database a query.
+
+    Raises:
+        QueryError: one is not.
+    """
+    for name in map(double_quoted, write.key):
+        if rows(f"select 1 from {source} where {name} is null limit 1"):  # noqa: S608 - quoted
+            raise QueryError(
+                f"upsert into {write.target}: the rows have NULL in the key's column {name}, which "
+                "is no key: NULL is the same as nothing; leave such rows out, or append them"
+            )
     keys = column_list(write.key)
-    return f"select {keys} from {source} group by {keys} having count(*) > 1 limit 1"  # noqa: S608 - quoted names
-
-
-def refuse_duplicates(write: Write, found: Sequence[Sequence[Any]]) -> None:
-    """Raise where `duplicate_key_query` found something."""
-    if found:
+    repeated = f"select {keys} from {source} group by {keys} having count(*) > 1 limit 1"  # noqa: S608 - quoted
+    for found in rows(repeated):  # which of its rows should win?
         key = ", ".join(
-            f"{name}={shorten(value)}" for name, value in zip(write.key, found[0], strict=True)
+            f"{name}={shorten(value)}" for name, value in zip(write.key, found, strict=True)
         )
         raise QueryError(
             f"upsert into {write.target}: the rows have the key {key} more than once; "

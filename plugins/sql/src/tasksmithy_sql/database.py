@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from tasksmithy import Converted, Secret, SecretRequest, TaskTemplate, checks, task_field
+from tasksmithy import Cache, Converted, Secret, SecretRequest, TaskTemplate, checks, task_field
 from tasksmithy.errors import FieldError
 from tasksmithy_sql.url import ALLOWED, DatabaseURL
 
@@ -41,6 +41,17 @@ class DatabaseTask(TaskTemplate[..., Coroutine[Any, Any, Any]], task_type="sql")
     secrets: Converted[SecretRequest | None, tuple[Secret, ...]] = task_field(
         default=None, derived=_with_password
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.is_cached and self.url.location is None:
+            allowed = "no cache where the URL names no host: what it means is the driver's to know"
+            raise FieldError("cache", self.cache, allowed)
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether results are kept."""
+        return Cache.of(self.cache, "cache").enabled
 
     @property
     def url(self) -> DatabaseURL:

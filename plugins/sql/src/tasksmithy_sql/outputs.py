@@ -66,6 +66,11 @@ def delivery(declared: Any) -> Deliver:
     raise FieldError("output", type_name(declared), _ALLOWED)
 
 
+def is_stream(declared: Any) -> bool:
+    """Whether a result of the type is read once."""
+    return isinstance(declared, type) and _TABLES.get(_full_name(declared)) is _reader
+
+
 def _full_name(kind: type) -> str:
     return f"{kind.__module__.partition('.')[0]}.{kind.__qualname__}"
 

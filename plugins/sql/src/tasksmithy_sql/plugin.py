@@ -55,7 +55,7 @@ class SQLTaskType(TaskType):
     @hookimpl
     def cache_version(self, task: DatabaseTask) -> str:
         """A digest of the database and the query's tokens, or of the table that is written."""
-        parts = [task.url.location]
+        parts = [task.url.location or task.url.text]
         if isinstance(task, SQLTask):
             types = [f"{name} {type_name(kind)}" for name, kind in task.inputs.items()]
             parts += ["query", task.parsed.normal, *types, type_name(task.output)]

@@ -12,7 +12,7 @@ from tasksmithy.extend import UNSET
 from tasksmithy_sql import dialects, syntax
 from tasksmithy_sql.database import DatabaseTask
 from tasksmithy_sql.kinds import Kind, kind_of
-from tasksmithy_sql.outputs import delivery
+from tasksmithy_sql.outputs import delivery, is_stream
 from tasksmithy_sql.query import Query, analysed, check_names, read
 from tasksmithy_sql.values import RowCount
 
@@ -136,6 +136,8 @@ class SQLTask(DatabaseTask, task_type="sql"):
             frozenset(name for name, kind in kinds.items() if kind is Kind.LIST),
             transaction=self.transaction,
         )
+        if self.is_cached and is_stream(self.output):
+            raise FieldError("cache", self.cache, "no cache of a stream, it is read once")
         if self.output is RowCount and query.keywords[0] in _NO_CHANGE:
             allowed = f"another type: {query.keywords[0]} changes no rows"
             raise FieldError("output", "RowCount", allowed)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from tasksmithy.errors import FieldError
 from tasksmithy.extend import near_misses
@@ -35,7 +37,23 @@ _DIALECTS = {
     "awsathena": "athena",
 }
 
-_SECRET_WORDS = ("pass", "pwd", "token", "secret", "credential")
+# What a name that holds one of the first is, or one that is one of the second between its
+# underscores; but not the path of a file.
+_SECRET_PARTS = (
+    "pass",
+    "pwd",
+    "token",
+    "secret",
+    "credential",
+    "apikey",
+    "accesskey",
+    "privatekey",
+)
+_SECRET_WORDS = frozenset(
+    {"key", "jwt", "auth", "authorization", "bearer", "sas", "sig", "signature", "pw", "cookie"}
+)
+_NO_SECRETS = frozenset({"passfile", "sslkey", "ssl_key", "ssl_passwordfile"})
+_PATHS = ("_file", "_path")
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,8 +98,9 @@ class DatabaseURL:
             return found
         # An "@" after the host is a password with a "/" or "?" in it.
         elsewhere = "@" in parts.path + parts.query + parts.fragment
-        hidden = any(_is_secret(key) for key, _ in parse_qsl(parts.query))
-        if parts.password is not None or elsewhere or hidden:
+        named = ":" in unquote(parts.username or "")
+        hidden = _hides_secret(f"{parts.path.partition(';')[2]}&{parts.query}")
+        if parts.password is not None or elsewhere or named or hidden:
             allowed = "a URL without a password: SQLConfig(url=..., password=Secret(...)) holds one"
             raise FieldError(field, masked(url), allowed)
         try:
@@ -109,21 +128,21 @@ class DatabaseURL:
         return self.is_file and self.path == ":memory:"
 
     @property
-    def location(self) -> str:
-        """What tells the database from every other that the same URL means elsewhere."""
-        if self.in_memory or self.kind == "sqlalchemy":
-            return self.text
+    def location(self) -> str | None:
+        """What tells the database from every other that the same URL means elsewhere.
+
+        None where that is in the hands of the driver: the URL names neither a file nor a host.
+        """
         if self.is_file:
-            return f"{self.scheme}:///{Path(self.path).resolve()}"
-        parts = urlsplit(self.text)  # libpq takes from the environment what it does not say
-        said = {
-            "PGHOST": parts.hostname,
-            "PGPORT": parts.port,
-            "PGDATABASE": parts.path.strip("/"),
-            "PGUSER": parts.username,
-        }
-        unsaid = [f"{name}={os.environ.get(name, '')}" for name in said if not said[name]]
-        return " ".join([self.text, *unsaid])
+            return self.text if self.in_memory else f"{self.scheme}:///{Path(self.path).resolve()}"
+        parts = urlsplit(self.text)
+        if self.dialect in ("duckdb", "sqlite"):  # a file, by a driver of SQLAlchemy
+            name = self.path.removeprefix("file:")
+            where = name if name == ":memory:" else str(Path(name).resolve())
+            return f"{self.text} {where}"
+        if self.dialect == "postgres":
+            return " ".join([self.text, *_libpq_settings(parts)])
+        return self.text if parts.hostname else None
 
     @property
     def dialect(self) -> str:
@@ -146,12 +165,62 @@ class DatabaseURL:
 
 def masked(url: str) -> str:
     """A URL as it may be shown: nothing of what could be credentials, however it is written."""
-    user = re.match(r"([^/]*//[^:@/?]*)@[^@]*$", url)
+    user = re.match(r"([^/]*//(?:(?!%(?:25)*3a)[^:@/?])*)@[^@]*$", url, re.I)
     if user is None:
         url = re.sub(r"//.*@", "//***@", url) if "//" in url else re.sub(r"^.*@", "***@", url)
-    words = "|".join(_SECRET_WORDS)
-    return re.sub(rf"(?i)([?&;][^=&;]*(?:{words})[^=&;]*=)[^&;]*", r"\1***", url)
+    return re.sub(
+        r"([?&;])([^=&;]*)=([^&;]*)",
+        lambda found: (
+            f"{found[1]}{found[2]}=***" if _hides_secret(f"{found[2]}={found[3]}") else found[0]
+        ),
+        url,
+    )
+
+
+def _hides_secret(query: str) -> bool:
+    """Whether an argument of a URL is a secret, or has one in its value, however it is encoded."""
+    pairs = parse_qsl(query.replace(";", "&"), keep_blank_values=True)
+    return any(_is_secret(key) or _has_secret(value) for key, value in pairs)
+
+
+def _has_secret(value: str) -> bool:
+    """Whether settings in the value of an argument have a secret: `DRIVER=x;PWD=y`."""
+    plain = value
+    while (decoded := unquote(plain)) != plain:
+        plain = decoded
+    settings = re.findall(r"([\w.-]+)[ \"']*[=:]", plain)
+    return any(map(_is_secret, settings)) or re.search(r"//[^/?#]*@", plain) is not None
 
 
 def _is_secret(key: str) -> bool:
-    return any(word in key.lower() for word in _SECRET_WORDS) and key.lower() != "passfile"
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", unquote(key).strip()).lower()
+    if name in _NO_SECRETS or name.endswith(_PATHS):
+        return False
+    words = set(re.split(r"[\W_]+", name))
+    flat = re.sub(r"[\W_]", "", name)
+    return bool(words & _SECRET_WORDS) or any(part in flat for part in _SECRET_PARTS)
+
+
+def _libpq_settings(parts: SplitResult) -> list[str]:
+    """What libpq takes from its surroundings, without passwords: it decides what a URL means."""
+    said = {
+        "PGHOST": parts.hostname,
+        "PGPORT": parts.port,
+        "PGDATABASE": parts.path.strip("/"),
+        "PGUSER": parts.username,
+    }
+    found = [
+        f"{name}={value}"
+        for name, value in sorted(os.environ.items())
+        if name.startswith("PG") and not _is_secret(name) and not said.get(name)
+    ]
+    with suppress(KeyError, OSError):  # a user without a name
+        found.append(f"user={getpass.getuser()}")
+    if "PGSERVICE" in os.environ or "service" in dict(parse_qsl(parts.query)):
+        folder = os.environ.get("PGSYSCONFDIR", "/etc/postgresql-common")
+        mine = os.environ.get("PGSERVICEFILE", str(Path("~/.pg_service.conf").expanduser()))
+        for file in (Path(mine), Path(folder, "pg_service.conf")):
+            with suppress(OSError):
+                lines = file.read_text(errors="replace").splitlines()
+                found += [line for line in lines if not _has_secret(line)]
+    return found

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from tasksmithy.extend import shorten
-from tasksmithy_sql.errors import ResultError
+from tasksmithy_sql.errors import ResultError, SQLError
 
 Convert = Callable[[pa.Array], pa.Array]
 """Converts or checks the values of a leaf; raises `Unfit` where Arrow cannot hold one."""
@@ -101,7 +101,7 @@ def table(given: pa.Table, plans: Sequence[Plan], width: int | None = None) -> p
             continue
         chunks, row = [], 0
         for chunk in column.chunks or [pa.nulls(0, column.type)]:
-            chunks.append(_converted(name, chunk, plan, row))
+            chunks.append(_converted(name, chunk, plan, row, refused))
             row += len(chunk)
         columns.append(pa.chunked_array(chunks))
     return pa.table(columns[:width], names=given.column_names[:width])
@@ -112,11 +112,14 @@ def reader(
     batches: Iterable[pa.RecordBatch],
     plans: Sequence[Plan],
     width: int | None = None,
+    *,
+    refuse: Callable[..., SQLError] | None = None,
 ) -> pa.RecordBatchReader:
     """A stream, each of its columns by its plan; the first `width` of them, as in `table`.
 
     Raises:
-        ResultError: as `table`, while the stream is read.
+        ResultError: as `table`, while the stream is read; or what `refuse` makes of column, reason
+            and row.
     """
     nothing = [pa.nulls(0, kind) for kind in schema.types]
     known = [plan(array).type for plan, array in zip(plans, nothing, strict=True)]
@@ -126,7 +129,7 @@ def reader(
         row = 0
         for batch in batches:
             arrays = [
-                _converted(name, array, plan, row)
+                _converted(name, array, plan, row, refuse or refused)
                 for name, array, plan in zip(schema.names, batch.columns, plans, strict=True)
             ]
             row += batch.num_rows
@@ -135,7 +138,9 @@ def reader(
     return pa.RecordBatchReader.from_batches(wanted, each())
 
 
-def _converted(name: str, array: pa.Array, plan: Plan, before: int) -> pa.Array:
+def _converted(
+    name: str, array: pa.Array, plan: Plan, before: int, refuse: Callable[..., SQLError]
+) -> pa.Array:
     """The array by its plan; `before` is how many rows there were before it."""
     try:
         return plan(array)
@@ -153,7 +158,7 @@ def _converted(name: str, array: pa.Array, plan: Plan, before: int) -> pa.Array:
         plan(array.take(pa.array([first], pa.int64())))
     except Unfit as unfit:
         reason = str(unfit)
-    raise refused(name, reason, row=before + first + 1)
+    raise refuse(name, reason, row=before + first + 1)
 
 
 def refused(column: str, reason: str, *, row: int | None = None) -> ResultError:
@@ -271,18 +276,19 @@ def _to_arrow(kind: pa.DataType) -> Plan:
 
 def public(given: pa.Schema) -> list[Plan]:
     """The plans by which a result leaves for Arrow, whose readers know no `Numeric`."""
-    return [_by_leaf(kind, _to_arrow) for kind in given.types]
+    return [by_leaf(kind, _to_arrow) for kind in given.types]
 
 
 def python(given: pa.Schema) -> list[Plan]:
     """The plans by which a result becomes Python's values: whole microseconds, and timedeltas."""
-    return [_by_leaf(kind, _to_python) for kind in given.types]
+    return [by_leaf(kind, _to_python) for kind in given.types]
 
 
-def _by_leaf(kind: pa.DataType, leaf: Callable[[pa.DataType], Plan]) -> Plan:
+def by_leaf(kind: pa.DataType, leaf: Callable[[pa.DataType], Plan]) -> Plan:
+    """The plan of a type, by the plans of what it consists of at any depth."""
     if not kind.num_fields:
         return leaf(kind)
-    return Plan.of(*(_by_leaf(kind.field(n).type, leaf) for n in range(kind.num_fields)))
+    return Plan.of(*(by_leaf(kind.field(n).type, leaf) for n in range(kind.num_fields)))
 
 
 def _to_python(kind: pa.DataType) -> Plan:

@@ -20,15 +20,20 @@ import pyarrow as pa
 from tasksmithy_sql.binding import Statement, double_quoted, misfit
 from tasksmithy_sql.bulk import (
     Write,
+    check_keys,
     column_list,
     conflict_clause,
-    duplicate_key_query,
-    refuse_duplicates,
     without_traceback,
 )
 from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.databases import columns
-from tasksmithy_sql.databases.duckdb_types import in_arrow
+from tasksmithy_sql.databases.duckdb_types import (
+    in_arrow,
+    is_written,
+    written_check,
+    written_kind,
+)
+from tasksmithy_sql.databases.written import exact
 from tasksmithy_sql.errors import (
     DatabaseUnreachableError,
     ParameterError,
@@ -40,6 +45,7 @@ from tasksmithy_sql.syntax import offset_of, reason_of
 from tasksmithy_sql.url import DatabaseURL
 
 _INPUT = "tasksmithy_input"
+_STAGE = "tasksmithy_rows"
 _MEANT = f' Did you mean "{_INPUT}"?'
 
 _READERS = {
@@ -132,18 +138,23 @@ class DuckDB(Connection):
         return len(rows)
 
     def write(self, write: Write, rows: pa.RecordBatchReader) -> int:
-        source: Any = rows.read_all() if write.mode == "upsert" else rows
-        self.show({_INPUT: source})
-        if write.mode == "upsert":
-            refuse_duplicates(write, self.rows(duplicate_key_query(write, _INPUT)))
+        rows = exact(rows, write, "DuckDB", written_kind, nested=is_written, check=written_check)
+        names = rows.schema.names
+        self.show({_INPUT: rows})
         if write.mode in ("create", "replace"):
             word = "create or replace" if write.mode == "replace" else "create"
-            statement = f"{word} table {write.target} as select * from {_INPUT}"
-        else:
-            names = rows.schema.names
-            statement = f"insert into {write.target} ({column_list(names)}) select * from {_INPUT}"
-            statement += conflict_clause(write, names)
-        return self.run(statement)
+            return self.run(f"{word} table {write.target} as select * from {_INPUT}")
+        columns_ = column_list(names)
+        into = f"insert into {write.target} ({columns_})"
+        if write.mode == "append":
+            return self.run(f"{into} select * from {_INPUT}")
+        # In the types of the table, in which two keys may be the same that were not.
+        self.run(f"create temp table {_STAGE} as select {columns_} from {write.target} limit 0")
+        self.run(f"insert into {_STAGE} select * from {_INPUT}")
+        check_keys(write, _STAGE, self.rows)
+        written = self.run(f"{into} select * from {_STAGE}{conflict_clause(write, names)}")
+        self.run(f"drop table {_STAGE}")
+        return written
 
     def run(self, command: str) -> int:
         counted = self.rows(command)

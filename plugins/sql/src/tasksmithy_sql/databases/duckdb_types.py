@@ -17,6 +17,7 @@ from tasksmithy_sql.databases.columns import (
     numeric,
     within,
 )
+from tasksmithy_sql.databases.written import INTERVAL
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyRelation
@@ -153,3 +154,32 @@ def _with_text(kind: DuckDBPyType) -> str:
         return f"tuple({', '.join(_with_text(part) for _, part in parts)})"
     fields = ", ".join(f"{double_quoted(name)} {_with_text(part)}" for name, part in parts)
     return f"{kind.id}({fields})"
+
+
+def written_kind(kind: pa.DataType) -> pa.DataType | None:
+    """The type that DuckDB reads of one of Arrow that has no parts."""
+    types = pa.types
+    if types.is_decimal256(kind):
+        return pa.decimal128(kind.precision, kind.scale) if kind.precision <= 38 else None
+    if types.is_float16(kind):
+        return pa.float32()
+    if types.is_date(kind):
+        return pa.date32()
+    if types.is_duration(kind):
+        return pa.duration("us")
+    has_parts = types.is_nested(kind) or types.is_dictionary(kind)
+    return None if has_parts or types.is_run_end_encoded(kind) else kind
+
+
+def is_written(kind: pa.DataType) -> bool:
+    """Whether DuckDB reads a type that has parts."""
+    return not (pa.types.is_list_view(kind) or pa.types.is_large_list_view(kind))
+
+
+def written_check(kind: pa.DataType) -> Plan:
+    """What values keep to that DuckDB would take for others."""
+    if pa.types.is_interval(kind):
+        return INTERVAL
+    if pa.types.is_date32(kind):
+        return _LEAVES["date"]
+    return _MOMENT if pa.types.is_timestamp(kind) else Plan()

@@ -16,9 +16,11 @@ from uuid import UUID
 import pyarrow as pa
 
 from tasksmithy_sql.binding import Statement, misfit
+from tasksmithy_sql.bulk import Write
 from tasksmithy_sql.credentials import without
-from tasksmithy_sql.databases.columns import foreign
-from tasksmithy_sql.databases.sqlalchemy import OtherDatabase
+from tasksmithy_sql.databases.columns import Plan, foreign
+from tasksmithy_sql.databases.sqlalchemy import OtherDatabase, written_kind
+from tasksmithy_sql.databases.written import PYTHON, exact, finite
 from tasksmithy_sql.errors import (
     CredentialsError,
     DatabaseUnreachableError,
@@ -102,6 +104,19 @@ class MySQL(OtherDatabase):
             return super().types(cursor, names)
         return [_type(name, field) for name, field in zip(names, fields, strict=True)]
 
+    def exact(self, write: Write, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        return exact(rows, write, self._url.scheme, _written_kind, check=_written_check)
+
+    def written(self, value: Any) -> Any:
+        return str(value) if isinstance(value, UUID) else value
+
+    def check_written(self, write: Write) -> None:
+        # A server that is not strict cuts what does not fit, and warns.
+        with self.telling():
+            found = self._connection.exec_driver_sql("show warnings").fetchall()
+        if found:
+            raise QueryError(f"write into {write.target}: the database warns: {found[0][2]}")
+
     def as_text(self, name: str) -> str:
         return f"cast({self.quoted(name)} as char)"
 
@@ -177,3 +192,15 @@ def _offset(text: str, message: str) -> int | None:
     begin = sum(map(len, lines[: int(found[2]) - 1]))
     place = text.find(found[1], begin) if found[1] else len(text.rstrip())
     return place if place >= 0 else begin
+
+
+def _written_kind(kind: pa.DataType) -> pa.DataType | None:
+    if pa.types.is_timestamp(kind) and kind.tz is not None:
+        return None  # the driver would leave out the zone
+    return written_kind(kind)
+
+
+def _written_check(kind: pa.DataType) -> Plan:
+    if pa.types.is_floating(kind):
+        return Plan(finite)
+    return PYTHON if pa.types.is_temporal(kind) else Plan()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -149,10 +150,18 @@ def _plan(column: str, field: pa.Field, typmod: int) -> Plan:
     if (named := _NAMED.get((kind, name))) is not None:
         return named
     if not extension and kind not in (pa.int32(), pa.int64()):
-        for fits, plan in _LEAVES:
-            if fits(kind):
-                return plan
+        with suppress(StopIteration):
+            return plan_of(kind)
     raise foreign(column, name or str(kind))
+
+
+def plan_of(kind: pa.DataType) -> Plan:
+    """The plan of what the server and Arrow have alike.
+
+    Raises:
+        StopIteration: they have not.
+    """
+    return next(plan for fits, plan in _LEAVES if fits(kind))
 
 
 def type_name(field: pa.Field) -> str:

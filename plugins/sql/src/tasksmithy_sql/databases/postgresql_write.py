@@ -1,8 +1,10 @@
 """Bulk writes into PostgreSQL: COPY in binary, straight into the table where its types allow."""
 
+# ruff: noqa: S608 - names in statements are quoted, values are bound
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pyarrow as pa
 
@@ -10,12 +12,13 @@ from tasksmithy.extend import near_misses
 from tasksmithy_sql.binding import double_quoted
 from tasksmithy_sql.bulk import (
     Write,
+    check_keys,
     column_list,
     conflict_clause,
-    duplicate_key_query,
-    refuse_duplicates,
-    slices,
 )
+from tasksmithy_sql.databases.columns import Plan
+from tasksmithy_sql.databases.postgresql_types import plan_of
+from tasksmithy_sql.databases.written import INTERVAL, exact
 from tasksmithy_sql.errors import QueryError
 
 if TYPE_CHECKING:
@@ -44,64 +47,73 @@ _SAME = {
 
 def write_rows(connection: PostgreSQL, write: Write, rows: pa.RecordBatchReader) -> int:
     """Write rows into a table of the server, in the transaction that is open; how many."""
-    rows = _written(rows)
+    rows = exact(rows, write, "PostgreSQL", _kind, nested=_is_list, check=_check)
     schema: dict[str, Any] = {"db_schema_name": write.schema} if write.schema else {}
     if write.mode == "replace":
         connection.run(f"drop table if exists {write.target}")
     if write.mode in ("create", "replace"):
         return connection.ingest(rows, write.table, mode="create", **schema)
     columns = _columns(connection, write)
-    names = rows.schema.names
-    for name in names:
+    for name in rows.schema.names:
         if name not in columns:
             raise QueryError(
                 f"table {write.target} has no column {name!r}{near_misses(name, columns)} "
                 f"(columns: {', '.join(columns)})"
             )
     if write.mode == "append" and all(
-        _SAME.get(columns[field.name][0], lambda _: False)(field.type) for field in rows.schema
+        _SAME.get(columns[field.name].kind, lambda _: False)(field.type) for field in rows.schema
     ):
         return connection.ingest(rows, write.table, mode="append", **schema)
-    connection.run(f"drop table if exists pg_temp.{_STAGE}")
+    stage = f"pg_temp.{_STAGE}"
+    connection.run(f"drop table if exists {stage}")
     connection.ingest(rows, _STAGE, mode="create", temporary=True)
     if write.mode == "upsert":
-        refuse_duplicates(write, connection.rows(duplicate_key_query(write, f"pg_temp.{_STAGE}")))
-    cast = ", ".join(f"{double_quoted(name)}::{columns[name][1]}" for name in names)
+        check_keys(write, stage, connection.rows)
+    names = rows.schema.names
+    assigned = ", ".join(_assigned(field, columns[field.name]) for field in rows.schema)
     written = connection.run(
-        f"insert into {write.target} ({column_list(names)}) "  # noqa: S608 - quoted names
-        f"select {cast} from pg_temp.{_STAGE}{conflict_clause(write, names)}"
+        f"insert into {write.target} ({column_list(names)}) "
+        f"select {assigned} from {stage}{conflict_clause(write, names)}"
     )
-    connection.run(f"drop table pg_temp.{_STAGE}")
+    connection.run(f"drop table {stage}")
     return written
 
 
-def _written(rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
-    """The rows in slices, and in types that the driver writes.
+def _assigned(field: pa.Field, column: _Column) -> str:
+    """A staged column as the insert selects it.
 
-    Raises:
-        QueryError: the server has no type for a column.
+    It is assigned to the table's as the server does it, which refuses what does not fit. Text has
+    to be cast to what is no text, as a literal would be; to the type without its length, to which
+    a cast would cut it.
     """
-    schema = pa.schema([(field.name, _written_type(field)) for field in rows.schema])
-
-    parts = slices(rows)
-    if schema != rows.schema:
-        parts = (part.cast(schema) for part in parts)
-    return pa.RecordBatchReader.from_batches(schema, parts)
+    name = double_quoted(field.name)
+    kind = field.type.value_type if _is_list(field.type) else field.type
+    is_text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+    return f"{name}::{column.cast}" if is_text and not column.is_text else name
 
 
-def _written_type(field: pa.Field) -> pa.DataType:
-    kind = field.type
-    if pa.types.is_struct(kind) or pa.types.is_map(kind) or pa.types.is_union(kind):
-        raise QueryError(
-            f"column {field.name!r}: PostgreSQL has no type for {kind}; write it as text"
-        )
-    if pa.types.is_uint64(kind):  # the driver would write the upper half as negative numbers
-        return pa.decimal128(20, 0)
-    return pa.date32() if pa.types.is_date64(kind) else kind
+def _is_list(kind: pa.DataType) -> bool:
+    types = pa.types
+    is_list = types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind)
+    return is_list and not pa.types.is_nested(kind.value_type)
 
 
-def _columns(connection: PostgreSQL, write: Write) -> dict[str, tuple[str, str]]:
-    """The table's columns: the name of their type, and the type in full."""
+class _Column(NamedTuple):
+    """A column of the table.
+
+    Attributes:
+        kind: the name of its type.
+        cast: its type as a cast has it, without its length.
+        is_text: whether its type is one of text, to which the server assigns any other.
+    """
+
+    kind: str
+    cast: str
+    is_text: bool
+
+
+def _columns(connection: PostgreSQL, write: Write) -> dict[str, _Column]:
+    """The table's columns."""
     target = write.target.replace("'", "''")
     found = connection.rows(f"select to_regclass('{target}')::oid::int8")
     number = found[0][0]
@@ -109,8 +121,55 @@ def _columns(connection: PostgreSQL, write: Write) -> dict[str, tuple[str, str]]
         close = near_misses(write.table, connection.tables())
         raise QueryError(f"there is no table {write.target}{close}: mode='create' makes one")
     described = connection.rows(
-        "select attname::text, typname::text, format_type(atttypid, atttypmod) "  # noqa: S608 - a number
+        "select attname::text, typname::text, format_type(atttypid, -1), typcategory = 'S' "
         f"from pg_attribute join pg_type on pg_type.oid = atttypid where attrelid = {number} "
         "and attnum > 0 and not attisdropped order by attnum"
     )
-    return {name: (kind, full) for name, kind, full in described}
+    return {name: _Column(*rest) for name, *rest in described}
+
+
+def _kind(kind: pa.DataType) -> pa.DataType | None:
+    """The type that the driver writes of one of Arrow."""
+    types = pa.types
+    if types.is_uint64(kind):  # the driver would write the upper half as negative numbers
+        return pa.decimal128(20, 0)
+    if types.is_decimal(kind) and kind.bit_width < 128:
+        return pa.decimal128(kind.precision, kind.scale)
+    if types.is_date(kind):
+        return pa.date32()
+    if types.is_time(kind):
+        return pa.time64("us")
+    if types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    if types.is_duration(kind):
+        return pa.duration("us")
+    if types.is_string_view(kind):
+        return pa.string()
+    if types.is_binary_view(kind):
+        return pa.binary()
+    if getattr(kind, "extension_name", "") in ("arrow.uuid", "arrow.json"):
+        return kind
+    return kind if types.is_primitive(kind) or _is_plain(kind) else None
+
+
+def _is_plain(kind: pa.DataType) -> bool:
+    types = pa.types
+    return any(
+        fits(kind)
+        for fits in (
+            types.is_null,
+            types.is_decimal,
+            types.is_string,
+            types.is_large_string,
+            types.is_binary,
+            types.is_large_binary,
+            types.is_fixed_size_binary,
+            types.is_interval,
+        )
+    )
+
+
+def _check(kind: pa.DataType) -> Plan:
+    if pa.types.is_interval(kind):
+        return INTERVAL
+    return plan_of(kind) if pa.types.is_date(kind) or pa.types.is_timestamp(kind) else Plan()

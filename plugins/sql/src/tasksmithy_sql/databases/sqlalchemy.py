@@ -14,10 +14,11 @@ import pyarrow as pa
 
 from tasksmithy.errors import MissingDependencyError
 from tasksmithy_sql.binding import Statement
-from tasksmithy_sql.bulk import Write, slices
+from tasksmithy_sql.bulk import Write
 from tasksmithy_sql.connection import Connection
 from tasksmithy_sql.credentials import without
 from tasksmithy_sql.databases.rows import Rows
+from tasksmithy_sql.databases.written import exact
 from tasksmithy_sql.errors import (
     CommitUnknownError,
     CredentialsError,
@@ -170,18 +171,32 @@ class OtherDatabase(Connection):
 
     def write(self, write: Write, rows: pa.RecordBatchReader) -> int:
         """Append, with INSERT; the definition refuses the other modes."""
+        rows = self.exact(write, rows)
         names = rows.schema.names
         target = ".".join(map(self.quoted, write.path))
         marks = ", ".join(self.marker(number, "") for number in range(1, len(names) + 1))
         columns = ", ".join(map(self.quoted, names))
         insert = f"insert into {target} ({columns}) values ({marks})"
         written = 0
-        for batch in slices(rows):
+        for batch in rows:
             values = zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            given = [self._given([self.written(value) for value in row]) for row in values]
             with self.telling():
-                self._connection.exec_driver_sql(insert, [self._given(row) for row in values])
+                self._connection.exec_driver_sql(insert, given)
+            self.check_written(write)
             written += batch.num_rows
         return written
+
+    def exact(self, write: Write, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+        """The rows in slices, and in types that the database has."""
+        return exact(rows, write, self._url.scheme, written_kind)
+
+    def written(self, value: Any) -> Any:
+        """A value of a row as the driver takes it."""
+        return value
+
+    def check_written(self, write: Write) -> None:
+        """Check that what was written is what was given."""
 
     def run(self, command: str) -> int:
         with self.telling():
@@ -228,3 +243,19 @@ class OtherDatabase(Connection):
         if state.startswith("28") or "authentication failed" in reason or "denied" in reason:
             return CredentialsError(f"{self._url}: {reason}")
         return DatabaseUnreachableError(f"{self._url}: no connection in {seconds:.1f} s: {reason}")
+
+
+def written_kind(kind: pa.DataType) -> pa.DataType | None:
+    """The type of which a driver gets the values; none where it could be text of the driver's."""
+    types = pa.types
+    if types.is_date(kind):
+        return pa.date32()
+    if types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    if types.is_time(kind):
+        return pa.time64("us")
+    if types.is_duration(kind):
+        return pa.duration("us")
+    has_parts = types.is_nested(kind) or types.is_dictionary(kind) or types.is_interval(kind)
+    is_named = isinstance(kind, pa.BaseExtensionType) and kind.extension_name != "arrow.uuid"
+    return None if has_parts or is_named or types.is_run_end_encoded(kind) else kind

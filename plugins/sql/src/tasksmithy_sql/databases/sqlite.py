@@ -6,6 +6,7 @@ wait for the statement; it reads about three times as fast.
 """
 
 # ruff: noqa: ARG002, D102 - the methods are those of `Connection`, documented there
+# ruff: noqa: S608 - names in statements are quoted, values are bound
 
 from __future__ import annotations
 
@@ -24,14 +25,14 @@ from tasksmithy.extend import near_misses
 from tasksmithy_sql.binding import Statement, double_quoted, misfit
 from tasksmithy_sql.bulk import (
     Write,
+    check_keys,
     column_list,
     conflict_clause,
-    duplicate_key_query,
-    refuse_duplicates,
-    slices,
 )
 from tasksmithy_sql.connection import Connection
+from tasksmithy_sql.databases.columns import Plan, Unfit
 from tasksmithy_sql.databases.rows import Rows
+from tasksmithy_sql.databases.written import PYTHON, exact, not_nan, without_nul
 from tasksmithy_sql.errors import (
     DatabaseUnreachableError,
     QueryError,
@@ -120,32 +121,33 @@ class SQLite(Connection):
         return int(self.rows("select changes()")[0][0]) if has_changed else 0
 
     def write(self, write: Write, rows: pa.RecordBatchReader) -> int:
-        names = rows.schema.names
-        if write.mode == "replace":
-            self.run(f"drop table if exists {write.target}")
+        rows = exact(rows, write, "SQLite", _written_kind, check=_written_check)
+        names, columns = rows.schema.names, column_list(rows.schema.names)
         into = write.target
-        if write.mode != "append":
+        if write.mode == "replace":
+            self.run(f"drop table if exists {into}")
+        if write.mode in ("create", "replace"):
             definitions = ", ".join(
                 f"{double_quoted(field.name)} {_column_type(field.type)}" for field in rows.schema
             )
-            if write.mode == "upsert":
-                into = f"temp.{_STAGE}"
-                self.run(f"drop table if exists {into}")
             self.run(f"create table {into} ({definitions})")
-        marks = ", ".join("?" * len(names))
-        insert = f"insert into {into} ({column_list(names)}) values ({marks})"  # noqa: S608 - quoted names
+        if write.mode == "upsert":
+            into = f"temp.{_STAGE}"
+            self.run(f"drop table if exists {into}")
+            # In the types of the table, in which two keys may be the same that were not.
+            self.run(f"create table {into} as select {columns} from {write.target} limit 0")
+        insert = f"insert into {into} ({columns}) values ({', '.join('?' * len(names))})"
         written = 0
-        for batch in slices(rows):
-            columns = [_storable(name, batch.column(name)) for name in names]
+        for batch in rows:
+            values = [_storable(column) for column in batch.columns]
             with self.telling():
-                self._connection.executemany(insert, zip(*columns, strict=True))
+                self._connection.executemany(insert, zip(*values, strict=True))
             written += batch.num_rows
         if write.mode == "upsert":
-            refuse_duplicates(write, self.rows(duplicate_key_query(write, into)))
+            check_keys(write, into, self.rows)
             # "where true": without it SQLite reads "on" as that of a join.
-            columns_ = column_list(names)
             written = self.run(
-                f"insert into {write.target} ({columns_}) select {columns_} from {into} where true"  # noqa: S608
+                f"insert into {write.target} ({columns}) select {columns} from {into} where true"
                 f"{conflict_clause(write, names)}"
             )
             self.run(f"drop table {into}")
@@ -213,8 +215,6 @@ _COLUMN_TYPES: tuple[tuple[Callable[[pa.DataType], bool], str], ...] = (
     (pa.types.is_floating, "real"),
     (pa.types.is_decimal, "numeric"),
     (pa.types.is_binary, "blob"),
-    (pa.types.is_large_binary, "blob"),
-    (pa.types.is_fixed_size_binary, "blob"),
 )
 
 
@@ -223,21 +223,55 @@ def _column_type(kind: pa.DataType) -> str:
     return next((name for fits, name in _COLUMN_TYPES if fits(kind)), "text")
 
 
-def _storable(name: str, column: pa.Array) -> list[Any]:
+def _written_kind(kind: pa.DataType) -> pa.DataType | None:
+    """The type of which SQLite gets the values, for one that has no parts."""
+    types = pa.types
+    if types.is_integer(kind):
+        return pa.int64()
+    if types.is_floating(kind):
+        return pa.float64()
+    if types.is_string(kind) or types.is_large_string(kind) or types.is_string_view(kind):
+        return pa.string()
+    if (
+        types.is_binary_view(kind)
+        or types.is_large_binary(kind)
+        or types.is_fixed_size_binary(kind)
+    ):
+        return pa.binary()
+    if types.is_date(kind):
+        return pa.date32()
+    if types.is_time(kind):
+        return pa.time64("us")
+    if types.is_timestamp(kind):
+        return pa.timestamp("us", kind.tz)
+    if types.is_boolean(kind) or types.is_binary(kind) or types.is_null(kind):
+        return kind
+    is_uuid = getattr(kind, "extension_name", "") == "arrow.uuid"
+    return kind if types.is_decimal(kind) or is_uuid else None
+
+
+def _written_check(kind: pa.DataType) -> Plan:
+    if pa.types.is_floating(kind):
+        return Plan(not_nan)
+    if pa.types.is_string(kind):
+        return Plan(without_nul)
+    if pa.types.is_decimal(kind):
+        return Plan(_check_numbers)
+    return PYTHON if pa.types.is_temporal(kind) else Plan()
+
+
+def _check_numbers(array: pa.Array) -> pa.Array:
+    for value in array.to_pylist():
+        if value is not None and _number(value) is None:
+            raise Unfit(f"{value} has more digits than a float of SQLite; write it as text")
+    return array
+
+
+def _storable(column: pa.Array) -> list[Any]:
     """The values of an Arrow column as SQLite keeps them."""
     values: list[Any] = column.to_pylist()
     kind = column.type
-    plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_string(kind)
-    if pa.types.is_nested(kind) or pa.types.is_duration(kind) or pa.types.is_interval(kind):
-        raise QueryError(f"column {name!r}: SQLite has no type for {kind}; write it as text")
-    if pa.types.is_uint64(kind) and any(value is not None and value >= 2**63 for value in values):
-        raise QueryError(f"column {name!r}: SQLite's integers have 64 bits with a sign")
     if pa.types.is_decimal(kind):
-        numbers = [None if value is None else _number(value) for value in values]
-        for value, number in zip(values, numbers, strict=True):
-            if value is not None and number is None:
-                raise QueryError(
-                    f"column {name!r}: {value} has more digits than a float of SQLite; write text"
-                )
-        return numbers
+        return [None if value is None else _number(value) for value in values]
+    plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_string(kind)
     return values if plain else [_plain(value) for value in values]
