@@ -94,7 +94,13 @@ def ask(registry: Registry, hook: str, of: Any = None) -> Any:
             return asyncio.run(_awaited(hooks.execute(of, {"n": 1}, RunContext())))
         case "around_execute":
             return [answer for _, answer in hooks.around_execute(of, {"n": 1}, RunContext())]
+        case "admit":
+            return asyncio.run(_admitted(hooks, of))
     return getattr(hooks, hook)(of, SCTX)
+
+
+async def _admitted(hooks: Any, of: Any) -> list[Any]:
+    return [await answer for _, answer in hooks.admit(of, {"n": 1}, RunContext())]
 
 
 async def _awaited(answer: Any) -> Any:
@@ -318,6 +324,7 @@ WRONG: list[tuple[str, Any, str]] = [
     ("cache_version", "", "returned '' of type str; give a str that is not empty"),
     ("execute", 1, "returned 1 of type int; give an awaitable, as `async def` makes it"),
     ("around_execute", 1, "returned 1 of type int; give an async context manager"),
+    ("admit", True, "returned True of type bool; give an awaitable, as `async def` makes it"),
     ("serialize", {"name": "t"}, "returned {'name': 't'} of type dict; give a TaskSpec"),
     (
         "serialize",
@@ -358,7 +365,7 @@ def test_a_wrong_answer_names_hook_plugin_distribution_version_and_task(
     assert str(caught.value) == f"hook {hook!r} of {OF_THE_TYPE}{asker(hook)}: {problem}"
 
 
-@pytest.mark.parametrize("hook", sorted(HOOKS.keys() - {"execute", "around_execute"}))
+@pytest.mark.parametrize("hook", sorted(HOOKS.keys() - {"execute", "around_execute", "admit"}))
 def test_a_hook_that_is_async_and_must_not_be_is_refused_and_nothing_else_is_said_of_it(
     installed: Callable[..., Registry], hook: str
 ) -> None:
@@ -813,6 +820,7 @@ def test_what_surrounds_the_execution_may_not_keep_its_error_to_itself() -> None
 
     with with_policies(Fails, ours=Quiet).entered(), pytest.raises(HookResultError) as caught:
         run(task())
+    assert caught.value.provider == f"policy 'ours' (registered by {__name__})"
     assert "kept ZeroDivisionError() to itself" in str(caught.value)
     assert isinstance(caught.value.__cause__, ZeroDivisionError)
 

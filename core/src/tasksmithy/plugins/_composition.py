@@ -88,6 +88,12 @@ def hooks_of(
     return hooks
 
 
+def is_of_the_run(policy: object) -> bool:
+    """Whether only a run asks a policy, so that no other process has a use for it."""
+    implemented = {hook for hook in HOOKS if hasattr(policy, hook)}
+    return implemented <= {"admit", "around_execute", "resolve_secret"}
+
+
 def _heeds(types: Sequence[TaskType]) -> frozenset[str]:
     """The fields that a task type heeds, with those of the execution that it inherits."""
     for each in types:

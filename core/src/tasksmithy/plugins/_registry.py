@@ -17,7 +17,7 @@ from tasksmithy.errors import (
     PluginRegistrationError,
     UnknownTaskTypeError,
 )
-from tasksmithy.plugins._composition import hooks_of, lineage
+from tasksmithy.plugins._composition import hooks_of, is_of_the_run, lineage
 from tasksmithy.plugins._contract import as_policy
 from tasksmithy.plugins._discovery import OBSERVERS, POLICIES, TASK_TYPES, PluginRecord, discover
 from tasksmithy.plugins._listing import PluginStatus, check_all, status
@@ -77,9 +77,15 @@ class Registry:
         self._lock = threading.RLock()
 
     def __getstate__(self) -> dict[str, Any]:
-        # What it is made of. What is loaded is loaded again, where the copy is.
-        made_of = ("settings", "records", "_own_policies", "_registered")
-        return {name: getattr(self, name) for name in made_of}
+        # What it is made of. What is loaded is loaded again, where the copy is. A policy that is
+        # asked on the side of the run alone stays there, whatever it holds: a lock, a pool.
+        made_of = ("settings", "records", "_registered")
+        own = {
+            name: loaded
+            for name, loaded in self._own_policies.items()
+            if not is_of_the_run(loaded.policy)
+        }
+        return {"_own_policies": own, **{name: getattr(self, name) for name in made_of}}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state, _given=state["records"])

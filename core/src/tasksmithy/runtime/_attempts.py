@@ -25,7 +25,9 @@ from tasksmithy.runtime._call import Call, Stage, Step
 from tasksmithy.runtime._capacity import Capacity, Needs, Place
 from tasksmithy.runtime._host import Caller, LocalHost
 from tasksmithy.runtime._limits import bounded
+from tasksmithy.task._around import inside_policies
 from tasksmithy.task._context import entered
+from tasksmithy.task._hooks import hooks_for
 
 _BEYOND_RETRIES = (
     NonRecoverableError,
@@ -118,6 +120,17 @@ def attempt_told(then: Step) -> Step:
         except BaseException as error:
             events.attempt_failed(call.number, error)
             raise
+
+    return step
+
+
+def surrounded(then: Step) -> Step:
+    """Enter what policies give around an attempt, outside of its `max_runtime`."""
+
+    def step(call: Call) -> Awaitable[Any]:
+        if "around_execute" not in hooks_for(call.task).of_policies.answered:
+            return then(call)
+        return inside_policies(call.task, call.inputs, call.context(), lambda: then(call))
 
     return step
 

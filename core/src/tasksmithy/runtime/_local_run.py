@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.errors import NotExecutableError
 from tasksmithy.plugins._attempt import Attempt
-from tasksmithy.runtime._attempts import attempt_told, in_time, made, placed, retried
+from tasksmithy.runtime._attempts import attempt_told, in_time, made, placed, retried, surrounded
 from tasksmithy.runtime._call import Call, line
 from tasksmithy.runtime._capacity import Capacity
 from tasksmithy.runtime._host import LocalHost
@@ -70,6 +70,7 @@ class LocalRun:
             retried,
             placed(Capacity(options)),
             attempt_told,
+            surrounded,
             in_time,
             last=made(self),
         )

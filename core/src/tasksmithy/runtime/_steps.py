@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.runtime._call import Call, Stage, Step
 from tasksmithy.runtime._limits import bounded
+from tasksmithy.task._around import admit
 from tasksmithy.task._call_checks import check_result
 from tasksmithy.task._hooks import hooks_for
 from tasksmithy.task._interface import named_result
@@ -59,6 +60,15 @@ def admitted(then: Step) -> Step:
     """Ask whether the call may go on: before a record or the cache answers it."""
 
     def step(call: Call) -> Awaitable[Any]:
+        if "admit" in hooks_for(call.task).answered:
+            return asked(call)
+        return go_on(call)
+
+    async def asked(call: Call) -> Any:
+        await admit(call.task, call.inputs, call.context())
+        return await go_on(call)
+
+    def go_on(call: Call) -> Awaitable[Any]:
         if call.events is not None:
             call.events.admitted()
         return then(call)

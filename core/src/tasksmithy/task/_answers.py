@@ -77,7 +77,7 @@ def awaitable(answer: object) -> Awaitable[Any]:
     raise _unexpected(answer, "an awaitable, as `async def` makes it")
 
 
-def async_context_manager(answer: object) -> AbstractAsyncContextManager[Any]:
+def async_context_manager(answer: object) -> AbstractAsyncContextManager[Any, bool]:
     """An async context manager."""
     if isinstance(answer, AbstractAsyncContextManager):
         return answer

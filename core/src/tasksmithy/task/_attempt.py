@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from typing import Any, Protocol
 
 from tasksmithy._texts import shorten
 from tasksmithy.errors import HookResultError
+from tasksmithy.task._around import admit, inside, inside_policies
 from tasksmithy.task._context import RunContext, entered
-from tasksmithy.task._hooks import TaskHooks, hooks_for
+from tasksmithy.task._hooks import hooks_for
 from tasksmithy.task._hookspecs import Task
 
 
@@ -45,29 +45,20 @@ async def pre_execute_post(task: Attempted, inputs: dict[str, Any], ctx: RunCont
             raise HookResultError("pre", task.name, type(task).__name__, problem)
         ctx = replace(ctx, data=data)
     with entered(ctx):
-        result = task.post(await _surrounded(task, inputs, ctx, hooks))
+        around = hooks.of_task_type.around_execute(task, inputs, ctx)
+        result = task.post(await inside(around, task, lambda: hooks.execute(task, inputs, ctx)))
         return await result if inspect.isawaitable(result) else result
 
 
-async def _surrounded(
-    task: Attempted, inputs: dict[str, Any], ctx: RunContext, hooks: TaskHooks
-) -> Any:
-    """What `execute` returns, inside what `around_execute` gives."""
-    failure: BaseException | None = None
-    result: Any = None
-    try:
-        async with AsyncExitStack() as stack:
-            try:
-                for _, manager in hooks.around_execute(task, inputs, ctx):
-                    await stack.enter_async_context(manager)
-                result = await hooks.execute(task, inputs, ctx)
-            except BaseException as error:
-                failure = error
-                raise
-        if failure is not None:
-            problem = f"kept {shorten(failure)} to itself, and there is no result; let it through"
-            provider = f"a policy, or of task type {task.task_type!r}"
-            raise HookResultError("around_execute", task.name, provider, problem) from failure
-        return result
-    finally:
-        failure = None  # its traceback holds this frame
+async def outside_runs(task: Attempted, inputs: dict[str, Any]) -> Any:
+    """The result of one attempt that no run wants, with all that policies have to say of it.
+
+    Raises:
+        PolicyVetoError: a policy refuses it.
+        Exception: as `pre_execute_post` does.
+    """
+    ctx = RunContext(task=task.name)
+    await admit(task, inputs, ctx)
+    return await inside_policies(
+        task, inputs, ctx, lambda: pre_execute_post(task, inputs, RunContext())
+    )

@@ -32,6 +32,9 @@ class TaskHooks(TaskTemplateSpec):
         policies: the policies, the outermost first.
         task_class: what answers by the methods that the task's own class overrides.
         own: the task type, and those that it builds on.
+
+    Attributes:
+        answered: the hooks that have another answer than the one in the hook spec.
     """
 
     def __init__(
@@ -52,6 +55,7 @@ class TaskHooks(TaskTemplateSpec):
         self._policies = policies
         self._own = own
         providers = [*policies, *([task_class] if task_class else []), *own]
+        self.answered = frozenset(hook for each in providers for hook in each.implementations)
         vars(self).update({name: hook.of(providers) for name, hook in HOOKS.items()})
 
     @cached_property

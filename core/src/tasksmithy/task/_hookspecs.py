@@ -200,10 +200,11 @@ class TaskTemplateSpec:
     def around_execute(
         self, task: Task, inputs: Mapping[str, Any], ctx: RunContext
     ) -> AbstractAsyncContextManager[Any] | None:
-        """An async context manager that is entered around `execute`. Default: none.
+        """An async context manager that is entered around the work. Default: none.
 
-        All answers are entered: those of the policies in their configured order, then that of the
-        task type.
+        All answers are entered, those of the policies in their order. The policies' are entered by
+        the run around a whole attempt, `pre` to `post`, wherever it is made; that of the task type
+        is entered around `execute`, where the attempt is made.
 
         >>> from contextlib import asynccontextmanager
         >>> from tasksmithy import NativeInterface, Registry, TaskTemplate, TaskType, hookimpl, run
@@ -226,6 +227,37 @@ class TaskTemplateSpec:
         before t
         after t
         42
+        """
+
+    @every_answer(answers.awaitable)
+    def admit(
+        self, task: Task, inputs: Mapping[str, Any], ctx: RunContext
+    ) -> Awaitable[None] | None:
+        """Whether a task may run with these inputs now: an awaitable that waits, or raises.
+
+        It is asked once for each execution, before the cache and before the record of the run that
+        is resumed, so a `PolicyVetoError` also holds for a result that is kept. All answers are
+        awaited, one after the other: those of the policies in their order, then that of the task
+        type. Default: everything is admitted.
+
+        >>> from tasksmithy import NativeInterface, PolicyVetoError, Registry, TaskTemplate
+        >>> from tasksmithy import TaskType, hookimpl, run
+        >>> class Echo(TaskType):
+        ...     task_type = "echo"
+        ...
+        ...     @hookimpl
+        ...     async def execute(self, inputs):
+        ...         return inputs["text"]
+        >>> class Short:
+        ...     @hookimpl
+        ...     async def admit(self, task, inputs):
+        ...         if len(inputs["text"]) > 5:
+        ...             raise PolicyVetoError(f"{task.name} takes 5 letters")
+        >>> interface = NativeInterface.from_types({"text": str}, {"o0": str})
+        >>> task = TaskTemplate(name="echo", task_type="echo", interface=interface)
+        >>> with Registry(task_types=[Echo()], policies={"short": Short()}).entered():
+        ...     run(task, text="hello")
+        'hello'
         """
 
     @first_answer(answers.task_spec)

@@ -25,8 +25,8 @@ from typing import (
 from tasksmithy import checks
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError, TaskDefinitionError
-from tasksmithy.task._attempt import pre_execute_post
-from tasksmithy.task._context import RunContext, current
+from tasksmithy.task._attempt import outside_runs
+from tasksmithy.task._context import current
 from tasksmithy.task._declaration import UNSET, Unset, current_spellings
 from tasksmithy.task._field import given_type, task_field
 from tasksmithy.task._hooks import hooks_for, is_answering
@@ -261,7 +261,7 @@ class TaskTemplate(TaskFields, Generic[P, R]):
             The result, or a coroutine of it where the task is called with `await`.
         """
         inputs = self.interface.bind(self.name, args, kwargs)
-        result = pre_execute_post(self, inputs, RunContext())
+        result = outside_runs(self, inputs)
         return cast("R", _waited_for(result) if self._call_as_synchronous else result)
 
     @overload
@@ -276,7 +276,7 @@ class TaskTemplate(TaskFields, Generic[P, R]):
         if run is not None:
             return await run.child(self, args, kwargs)
         inputs = self.interface.bind(self.name, args, kwargs)
-        return await pre_execute_post(self, inputs, RunContext())
+        return await outside_runs(self, inputs)
 
     # Overriding
 
