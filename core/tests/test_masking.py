@@ -595,6 +595,13 @@ def test_a_value_that_is_broken_over_lines_is_masked(broken: str) -> None:
     )
 
 
+@given(st.text("abcd", min_size=8, max_size=24), st.integers(1, 9), st.text("xy \n|>", max_size=20))
+def test_a_value_is_masked_wherever_it_is_broken(value: str, width: int, around: str) -> None:
+    lines = "\n  | ".join(value[n : n + width] for n in range(0, len(value), width))
+    masked = masker(value).mask(f"{around}{lines}{around}")
+    assert masked == f"{around}***{around}"
+
+
 def test_a_value_whose_spaces_became_line_ends_is_masked() -> None:
     value = "correct horse battery staple"
     assert masker(value).mask(f"a: {textwrap.fill(value, 10)}.") == "a: ***."

@@ -31,8 +31,12 @@ def mask_record(record: logging.LogRecord, masker: Masker) -> None:
             record.exc_text = shown.rstrip("\n")
             record.exc_info = None
     fields = vars(record)
-    for name in fields.keys() - _OF_THE_MESSAGE:
-        fields[name] = _masked(fields[name], masker)
+    others = {name: fields[name] for name in fields.keys() - _OF_THE_MESSAGE}
+    texts = "\0".join(value for value in others.values() if isinstance(value, str))
+    in_text = masker.mask(texts) is not texts  # all at once: mostly there is nothing
+    for name, value in others.items():
+        if in_text or not isinstance(value, str):
+            fields[name] = _masked(value, masker)
 
 
 def _mask_message(record: logging.LogRecord, masker: Masker) -> None:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import re
 import threading
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator
+from itertools import accumulate
 from typing import Any, Final
 
 from tasksmithy._texts import cut, shorten
@@ -25,8 +27,9 @@ _MOST_READ: Final = 100_000  # characters of a value that is shortened
 # As `tasksmithy._texts.cut`, reprlib, pydantic and textwrap say that they have left something out.
 _ELLIPSIS: Final = re.compile(r" ?\[(?:…|\.\.\.)\] ?|…|\.\.\.")
 
-# A line end, with the margin that a wrapped text or a traceback of a group has.
-_BREAK: Final = re.compile(r"[ \t]*\r?\n[ \t|>]*")
+# A line end, with the margin that a wrapped text or a traceback of a group has. It begins where the
+# white space does: to try each place in a long stretch of it would take quadratic time.
+_BREAK: Final = re.compile(r"(?<![ \t])[ \t]*\r?\n[ \t|>]*")
 
 
 class Masker:
@@ -130,9 +133,16 @@ class Masker:
         breaks = [found.span() for found in _BREAK.finditer(text)]
         for joint in ("", " "):
             joined = _BREAK.sub(joint, text)
-            for form in self._broken:
+            # How many characters the text has lost before each break, and after the last one.
+            lost = [0, *accumulate(stop - start - len(joint) for start, stop in breaks)]
+            places = [start - lost[number] for number, (start, _) in enumerate(breaks)]
+            for form in (form for form in self._broken if joint in form):
                 for start, stop in _occurrences(form, joined):
-                    yield _unjoined(start, breaks, joint), _unjoined(stop - 1, breaks, joint) + 1
+                    last = stop - 1
+                    yield (
+                        start + lost[bisect_right(places, start)],
+                        last + lost[bisect_right(places, last)] + 1,
+                    )
 
 
 def masked_json(value: Any, masker: Masker) -> Any:
@@ -152,17 +162,6 @@ def _is_encoded_in(value: str, data: bytes) -> bool:
     from tasksmithy.runtime.secrets._forms import encodings_of
 
     return any(encoded in data for encoded in encodings_of(value))
-
-
-def _unjoined(place: int, breaks: Iterable[tuple[int, int]], joint: str) -> int:
-    """Where a place in a text without its line ends is in that text."""
-    for start, stop in breaks:
-        if place < start:
-            break
-        if place < start + len(joint):
-            return start
-        place += stop - start - len(joint)
-    return place
 
 
 def _overlap(text: str, form: str) -> int:
