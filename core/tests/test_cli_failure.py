@@ -119,3 +119,93 @@ def test_an_error_with_no_frame_of_the_persons_own_has_no_empty_traceback(
 def test_verbose_shows_all_frames(tasksmithy: CommandLine, pipeline: Path) -> None:
     done = tasksmithy("--verbose", "run", pipeline, "awaits")
     assert "_local_run.py" in [Path(file).name for file, _ in frames(done.err)]
+
+
+# Exit codes
+
+
+FAILING = """
+import asyncio
+import threading
+from datetime import timedelta
+
+from tasksmithy import Secret, TaskEnvironment, Timeout
+
+env = TaskEnvironment(name="demo")
+
+
+@env.task
+async def wrong_type() -> int:
+    return "text"
+
+
+@env.task(max_inline_io_bytes=1000)
+async def too_large() -> bytes:
+    return bytes(2000)
+
+
+@env.task(timeout=Timeout(deadline=timedelta(seconds=0.2)))
+async def too_late() -> None:
+    await asyncio.sleep(60)
+
+
+@env.task(cache="auto")
+def not_kept() -> object:
+    return threading.Lock()
+
+
+@env.task(secrets=[Secret("TOKEN_THAT_IS_NOWHERE")])
+def without_its_secret() -> None: ...
+
+
+@env.task
+async def cancels_itself() -> None:
+    raise asyncio.CancelledError
+
+
+@env.task
+async def has_an_input(n: int) -> None: ...
+"""
+
+
+@pytest.fixture
+def failing(tmp_path: Path) -> Path:
+    file = tmp_path / "failing.py"
+    file.write_text(FAILING)
+    return file
+
+
+@pytest.mark.parametrize(
+    "task",
+    [
+        "wrong_type",
+        "too_large",
+        "too_late",
+        "not_kept",
+        "without_its_secret",
+        "cancels_itself",
+    ],
+)
+def test_a_task_that_was_begun_and_failed_exits_with_1_and_says_how_to_go_on(
+    task: str, tasksmithy: CommandLine, failing: Path
+) -> None:
+    done = tasksmithy("run", failing, task)
+    assert (done.code, done.out) == (1, "")
+    assert "go on with: tasksmithy run --resume r" in done.err
+
+
+@pytest.mark.parametrize("option", ["--quiet", "--json"])
+def test_the_exit_code_is_the_same_whatever_is_shown(
+    option: str, tasksmithy: CommandLine, failing: Path
+) -> None:
+    assert tasksmithy("run", option, failing, "wrong_type").code == 1
+
+
+@pytest.mark.parametrize(
+    "words", [["has_an_input"], ["has_an_input", "--n", "text"], ["nowhere"]], ids=" ".join
+)
+def test_what_cannot_be_done_exits_with_2_and_says_nothing_of_going_on(
+    words: list[str], tasksmithy: CommandLine, failing: Path
+) -> None:
+    done = tasksmithy("run", failing, *words)
+    assert "go on with" not in done.refusal()

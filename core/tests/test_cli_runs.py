@@ -14,6 +14,7 @@ import pytest
 from core.tests.conftest import CommandLine
 
 from tasksmithy import __version__
+from tasksmithy.cli._table import fitted
 from tasksmithy.runtime.stores._processlocks import ProcessLocks
 from tasksmithy.runtime.stores._records import AttemptRecord, TaskRecord, TaskStatus
 from tasksmithy.runtime.stores._run_store import RunStore
@@ -112,6 +113,29 @@ def test_show_prints_the_facts_of_a_run_and_its_call_tree(
         "    demo.add  cached     0         -",
     ]
     assert errors == ["demo.main: ValueError: no\n"]
+
+
+def test_show_has_one_line_for_a_task_whatever_its_inputs_are(
+    tasksmithy: CommandLine, tmp_path: Path
+) -> None:
+    frame = "rows=   id  day\n0   1  \x1b[31mMonday\n1   2  Tuesday"
+    record = TaskRecord("rab1", "0", None, "t.one", "python", "", "succeeded", 1.0, 1.0, 2.0,
+                        inputs=frame)  # fmt: skip
+    with closing(RunStore(tmp_path)) as store:
+        store.begin("rab1", file=None, task="t.one", inputs=frame)
+        asyncio.run(store.finished(record))
+        store.end("rab1", "succeeded")
+    facts, table = tasksmithy("runs", "show", "ra", "--runs-dir", tmp_path).printed().split("\n\n")
+    assert "inputs      rows=   id  day\\n0   1  \\x1b[31mMonday" in facts
+    assert len(table.splitlines()) == 2
+
+
+def test_show_cuts_the_lines_of_tasks_where_a_terminal_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("COLUMNS", "10")
+    assert fitted("a line that is longer\nshort") == "a line th…\nshort"
 
 
 def test_show_prints_json(tasksmithy: CommandLine, recorded: Path) -> None:

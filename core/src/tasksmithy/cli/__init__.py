@@ -42,13 +42,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130  # as a shell has it: 128 and the number of the signal
     except Exception as error:  # noqa: BLE001 - the last to see it: told to the person, not lost
-        from tasksmithy.cli._failure import is_of_a_task, report
+        from tasksmithy.cli._failure import report
+        from tasksmithy.errors import TasksmithyError
 
-        if isinstance(error, BrokenPipeError) and not is_of_a_task(error):
+        if isinstance(error, BrokenPipeError):
             sys.stderr.close()  # whoever read the output has enough of it
             return 0
         for_machines = getattr(args, "for_machines", False)
-        return report(error, verbose=args.verbose, for_machines=for_machines)
+        report(error, verbose=args.verbose, for_machines=for_machines)
+        return 2 if isinstance(error, TasksmithyError) else 1
     return code
 
 

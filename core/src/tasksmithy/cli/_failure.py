@@ -7,18 +7,14 @@ import sys
 import traceback
 
 from tasksmithy._registry_in_use import registry_in_use
-from tasksmithy.errors import TaskCancelledError, TasksmithyError
+from tasksmithy.errors import TasksmithyError
 
 _HEADER = "Traceback (most recent call last):"
 _FRAME = re.compile(r'([ |]*)File "(.+)", line ')
 
 
-def report(error: Exception, *, verbose: bool, for_machines: bool) -> int:
-    """Print `error` to standard error, for machines as one line of JSON.
-
-    Returns:
-        The exit code: 1 where a task failed, 2 where what was asked cannot be done.
-    """
+def report(error: Exception, *, verbose: bool, for_machines: bool) -> None:
+    """Print `error` to standard error, for machines as one line of JSON."""
     from tasksmithy.runtime.report._progress import say, say_json
 
     ours = isinstance(error, TasksmithyError)
@@ -31,14 +27,6 @@ def report(error: Exception, *, verbose: bool, for_machines: bool) -> int:
         say("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]))
     else:
         say(_own_code(trace))
-    return 2 if ours and not is_of_a_task(error) else 1
-
-
-def is_of_a_task(error: BaseException) -> bool:
-    """Whether an attempt of a task ended with the error, as the run notes on it."""
-    return isinstance(error, TaskCancelledError) or any(
-        note.startswith("in task ") for note in getattr(error, "__notes__", ())
-    )
 
 
 def _own_code(told: str) -> str:

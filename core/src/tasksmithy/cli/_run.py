@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from tasksmithy.cli._signals import Stop
     from tasksmithy.runtime._run import Runner
-    from tasksmithy.runtime.report._progress import Lines
+    from tasksmithy.runtime.report._progress import Progress
 
 _EXIT_CODES = (
     "Exit codes: 0, there is a result; 1, a task failed; 2, what was asked cannot be done; 130, "
@@ -103,7 +103,7 @@ def _execute(args: argparse.Namespace, stop: Stop) -> int:
 
     from tasksmithy._texts import printable
     from tasksmithy.cli import _inputs as inputs
-    from tasksmithy.cli._failure import is_of_a_task
+    from tasksmithy.cli._failure import report
     from tasksmithy.cli._source import load
     from tasksmithy.errors import SourceError, TaskCancelledError
     from tasksmithy.task._source import find_task, only_task
@@ -128,11 +128,19 @@ def _execute(args: argparse.Namespace, stop: Stop) -> int:
     progress = _progress(quiet=args.quiet, as_json=args.for_machines)
     try:
         result = stop.run(_runner(args, progress).arun(task, **given))
-    except BaseException as error:
-        if progress and (is_of_a_task(error) or not isinstance(error, Exception)):
-            _tell_resume(args, progress.run_id)
-        if isinstance(error, asyncio.CancelledError):
-            raise TaskCancelledError(task.name) from error
+    except asyncio.CancelledError:
+        _tell_resume(args, progress.run_id)
+        error = TaskCancelledError(task.name)
+        report(error, verbose=args.verbose, for_machines=args.for_machines)
+        return 1
+    except Exception as error:
+        if not progress.has_begun:
+            raise  # what was asked cannot be done
+        _tell_resume(args, progress.run_id)
+        report(error, verbose=args.verbose, for_machines=args.for_machines)
+        return 1
+    except BaseException:
+        _tell_resume(args, progress.run_id)
         raise
     print(_as_json(result) if args.for_machines else _as_text(result))
     return 0
@@ -177,16 +185,16 @@ def _log(args: argparse.Namespace) -> None:
     logging.getLogger("tasksmithy.task").setLevel(logging.INFO)
 
 
-def _progress(*, quiet: bool, as_json: bool) -> Lines | None:
+def _progress(*, quiet: bool, as_json: bool) -> Progress:
     """What shows how the run goes."""
     import os
     import sys
     from importlib.util import find_spec
 
-    from tasksmithy.runtime.report._progress import JsonLines, Lines
+    from tasksmithy.runtime.report._progress import JsonLines, Lines, Progress
 
     if quiet:
-        return None
+        return Progress()
     if as_json:
         return JsonLines()
     is_terminal = sys.stderr is not None and sys.stderr.isatty()
@@ -214,7 +222,7 @@ def _recall(args: argparse.Namespace) -> None:
     args.file, args.task, args.inputs = run.file, run.task, shlex.split(run.inputs)
 
 
-def _runner(args: argparse.Namespace, progress: Lines | None) -> Runner:
+def _runner(args: argparse.Namespace, progress: Progress) -> Runner:
     from tasksmithy.runtime._run import with_runcontext
 
     return with_runcontext(
@@ -245,7 +253,7 @@ def _tell_resume(args: argparse.Namespace, run_id: str) -> None:
     """Say how to go on with a run that has no result, if it is recorded."""
     from tasksmithy.runtime.report._progress import say
 
-    if run_id and not args.for_machines:
+    if run_id and not args.quiet and not args.for_machines:
         folder = ["--runs-dir", str(args.runs_dir)] if args.runs_dir else []
         say("go on with: " + shlex.join(["tasksmithy", "run", *folder, "--resume", run_id]))
 

@@ -149,7 +149,7 @@ def _plain(task: TaskRecord) -> dict[str, object]:
 
 def _as_text(details: RunDetails) -> str:
     from tasksmithy._texts import printable
-    from tasksmithy.cli._table import aligned, moment
+    from tasksmithy.cli._table import aligned, fitted, moment
 
     run = details.run
     facts = [
@@ -179,7 +179,7 @@ def _as_text(details: RunDetails) -> str:
             )
             for depth, task in _tree(details.tasks)
         ]
-        parts.append(aligned([("TASK", "STATUS", "ATTEMPTS", "SECONDS", "INPUTS"), *tree]))
+        parts.append(fitted(aligned([("TASK", "STATUS", "ATTEMPTS", "SECONDS", "INPUTS"), *tree])))
     parts += [printable(f"{task.task}: {task.error}") for task in details.tasks if task.error]
     return "\n\n".join(parts)
 

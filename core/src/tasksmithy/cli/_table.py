@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from collections.abc import Sequence
 
-from tasksmithy._texts import in_one_line
+from tasksmithy._texts import cut, in_one_line
 
 
 def aligned(table: Sequence[Sequence[str]]) -> str:
@@ -16,6 +18,14 @@ def aligned(table: Sequence[Sequence[str]]) -> str:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in table
     )
+
+
+def fitted(text: str) -> str:
+    """The text with its lines cut where a terminal ends; a file or a pipe gets all of them."""
+    if not sys.stdout.isatty():
+        return text
+    width = shutil.get_terminal_size().columns
+    return "\n".join(cut(line, width) for line in text.split("\n"))
 
 
 def moment(seconds: float | None) -> str:

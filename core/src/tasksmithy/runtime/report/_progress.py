@@ -40,24 +40,22 @@ _ENDS: dict[type[Event], str] = {
 }
 
 
-class Lines:
-    """Tells failures as they come, and at the end what has become of the run.
-
-    A retry is told by the task's logger. A failure that an error brings to a caller, too, is told
-    once.
+class Progress:
+    """Knows how a run goes, and says nothing.
 
     Attributes:
         run_id: id of the run; empty before it has begun.
+        has_begun: whether its first task was queued: what fails from then on is a task.
         counts: executions by how they ended, and `"retries"`.
         running: executions under way: name of the task and the time of `time.monotonic` by key.
     """
 
     def __init__(self) -> None:
         self.run_id = ""
+        self.has_begun = False
         self.counts: Counter[str] = Counter()
         self.running: dict[str, tuple[str, float]] = {}
         self._began = time.monotonic()
-        self._failures = 0
         self._lock = threading.Lock()  # children may run in loops of several threads
 
     @property
@@ -66,9 +64,18 @@ class Lines:
         return time.monotonic() - self._began
 
     def observe(self, event: Event) -> None:
-        """Count an event, and tell it where people want to know."""
-        self._count(event)
-        self._tell(event)
+        """Take notice of an event."""
+        with self._lock:
+            if isinstance(event, RunStarted):
+                self.run_id = event.run_id
+            elif isinstance(event, ExecutionQueued):
+                self.has_begun = True
+                self.running[event.execution.key] = event.execution.task, time.monotonic()
+            elif isinstance(event, AttemptRetried):
+                self.counts["retries"] += 1
+            elif isinstance(event, ExecutionEvent) and (end := _ENDS.get(type(event))):
+                self.counts[end] += 1
+                self.running.pop(event.execution.key, None)
 
     def summary(self) -> str:
         """How many executions ended in which way, as text."""
@@ -77,17 +84,22 @@ class Lines:
             parts.append("1 retry" if retries == 1 else f"{retries} retries")
         return ", ".join(parts) or "none ended"
 
-    def _count(self, event: Event) -> None:
-        with self._lock:
-            if isinstance(event, RunStarted):
-                self.run_id = event.run_id
-            elif isinstance(event, ExecutionQueued):
-                self.running[event.execution.key] = event.execution.task, time.monotonic()
-            elif isinstance(event, AttemptRetried):
-                self.counts["retries"] += 1
-            elif isinstance(event, ExecutionEvent) and (end := _ENDS.get(type(event))):
-                self.counts[end] += 1
-                self.running.pop(event.execution.key, None)
+
+class Lines(Progress):
+    """Tells failures as they come, and at the end what has become of the run.
+
+    A retry is told by the task's logger. A failure that an error brings to a caller, too, is told
+    once.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._failures = 0
+
+    def observe(self, event: Event) -> None:
+        """Take notice of an event, and tell it where people want to know."""
+        super().observe(event)
+        self._tell(event)
 
     def _tell(self, event: Event) -> None:
         if isinstance(event, ExecutionFailed):
