@@ -7,13 +7,14 @@ import pickle
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from core.tests.conftest import CommandLine
 
 from tasksmithy import run
 from tasksmithy.errors import SourceError
-from tasksmithy.task._source import find_task, load_file
+from tasksmithy.task._source import find_task, load_file, tasks_in
 
 FILE = """
 from tasksmithy import TaskEnvironment
@@ -137,3 +138,57 @@ def test_a_broken_settings_file_that_is_not_used_is_no_matter(
 ) -> None:
     (project / "pyproject.toml").write_text("[tool.tasksmithy\n")
     assert tasksmithy("render", project / "pipeline.py").err == ""
+
+
+# Tasks of one name
+
+TWINS = """
+from tasksmithy import NativeInterface, TaskEnvironment, TaskTemplate
+
+number = TaskTemplate(name="number", interface=NativeInterface(), short_name="one")
+again = number
+other = number.override(short_name="two")
+env = TaskEnvironment(name="env")
+
+@env.task
+async def main() -> int:
+    return 1
+
+slow = main.override(short_name="slow")
+"""
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> ModuleType:
+    file = tmp_path / "twins.py"
+    file.write_text(TWINS)
+    return load_file(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "short_name"),
+    [("number", "one"), ("other", "two"), ("env.main", "env.main"), ("slow", "slow")],
+)
+def test_a_task_is_found_by_its_variable_where_others_have_its_name(
+    twins: ModuleType, name: str, short_name: str
+) -> None:
+    assert find_task(twins, name).short_name == short_name
+
+
+def test_different_tasks_of_one_name_are_refused_with_their_variables(twins: ModuleType) -> None:
+    with pytest.raises(
+        SourceError, match="of the name 'number', in the variables number, again, o"
+    ):
+        tasks_in(twins)
+    del twins.number
+    with pytest.raises(SourceError, match="of the name 'number', in the variables again, other: "):
+        find_task(twins, "number")
+
+
+def test_the_task_of_an_environment_has_its_name_whatever_is_made_of_it(twins: ModuleType) -> None:
+    del twins.other
+    tasks = tasks_in(twins)
+    assert {name: task.short_name for name, task in tasks.items()} == {
+        "number": "one",
+        "env.main": "env.main",
+    }

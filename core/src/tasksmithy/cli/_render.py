@@ -40,8 +40,9 @@ def execute(args: argparse.Namespace) -> int:
 
     module = load(args.file)
     renderer = None if args.format == "json" else _renderer(registry_in_use.get(), args.format)
-    tasks = tasks_in(module)
-    chosen = [find_task(module, name) for name in args.tasks] or [tasks[n] for n in sorted(tasks)]
+    chosen = [find_task(module, name) for name in args.tasks]
+    if not chosen:
+        chosen = [task for _, task in sorted(tasks_in(module).items())]
     sctx = SerializationContext(
         version=args.deployment_version, project=args.project, domain=args.domain
     )

@@ -100,14 +100,49 @@ def _not_importable(name: str, path: Path | None, error: BaseException) -> BaseE
 
 
 def tasks_in(module: ModuleType) -> Tasks:
-    """The tasks that a module defines or holds, by name, and those of its environments."""
+    """The tasks that a module defines or holds, by name, and those of its environments.
+
+    A task with changes, `slow = query.override(...)`, has the name of the other. That which an
+    environment has is the task of the name; the other is its variable's.
+
+    Raises:
+        SourceError: two tasks without an environment differ and have one name.
+    """
+    tasks = _environments_tasks(module)
+    for name, held in _held(module).items():
+        if name not in tasks:
+            tasks[name] = _the_one(module, name, held)
+    return tasks
+
+
+def _environments_tasks(module: ModuleType) -> dict[str, TaskTemplate[..., Any]]:
     tasks: dict[str, TaskTemplate[..., Any]] = {}
-    for value in list(vars(module).values()):
+    for value in vars(module).values():
         if isinstance(value, TaskEnvironment):
             tasks |= value.tasks
-        elif isinstance(value, TaskTemplate):
-            tasks[value.name] = value
     return tasks
+
+
+def _held(module: ModuleType) -> dict[str, dict[str, TaskTemplate[..., Any]]]:
+    """The tasks in the variables of a module: by name, then by variable."""
+    held: dict[str, dict[str, TaskTemplate[..., Any]]] = {}
+    for variable, value in vars(module).items():
+        if isinstance(value, TaskTemplate):
+            held.setdefault(value.name, {})[variable] = value
+    return held
+
+
+def _the_one(
+    module: ModuleType, name: str, held: Mapping[str, TaskTemplate[..., Any]]
+) -> TaskTemplate[..., Any]:
+    first, *others = held.values()
+    if any(other != first for other in others):
+        raise SourceError(
+            f"{module.__file__ or module.__name__} has different tasks of the name {name!r}, in "
+            f"the variables {', '.join(held)}: give each a name of its own, or say which by the "
+            "name of the variable"
+        )
+    return first
 
 
 def only_task(module: ModuleType) -> TaskTemplate[..., Any]:
@@ -139,18 +174,21 @@ def find_task(module: ModuleType, name: str) -> TaskTemplate[..., Any]:
     """A task of a module, by the name of the task or of the variable that holds it.
 
     Raises:
-        SourceError: there is no such task; the message names those that there are.
+        SourceError: there is no such task, or there are several; the message names them.
     """
-    tasks = tasks_in(module)
     held = vars(module).get(name)
-    found = tasks.get(name) or (held if isinstance(held, TaskTemplate) else None)
+    tasks, named = _environments_tasks(module), _held(module)
+    if isinstance(held, TaskTemplate) and (held.name == name or name not in tasks | named):
+        return held
+    found = tasks.get(name) or (_the_one(module, name, named[name]) if name in named else None)
     if found is None:
-        if not tasks:
+        names = tasks | named
+        if not names:
             raise _no_tasks(module)
-        short = {task.rpartition(".")[2] for task in tasks}
-        known = ", ".join(sorted(tasks)) or "none"
+        short = {task.rpartition(".")[2] for task in names}
+        known = ", ".join(sorted(names))
         raise SourceError(
             f"{module.__file__ or module.__name__} has no task {name!r}"
-            f"{near_misses(name, short | tasks.keys())} (tasks: {known})"
+            f"{near_misses(name, short | names.keys())} (tasks: {known})"
         )
     return found
