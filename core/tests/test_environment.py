@@ -80,6 +80,10 @@ def test_the_tables_have_every_field() -> None:
     [
         ("name", "", "name"),
         ("name", 5, "name"),
+        ("name", "Invalid Name!", "name"),
+        ("name", "a/b.c", "name"),
+        ("name", "-a", "name"),
+        ("name", "etl\n", "name"),
         ("image", "not an image", "image"),
         ("resources", Resources(memory="lots"), "resources.memory"),
         ("env_vars", {"a": 1}, "env_vars['a']"),
@@ -177,6 +181,37 @@ def test_a_task_may_switch_off_what_its_environment_has() -> None:
     env = TaskEnvironment(name="etl", queue="gpu", cache="auto", interruptible=True)
     task = env.task(queue=None, cache="disable", interruptible=False)(double)
     assert (task.queue, task.cache, task.interruptible) == (None, Cache("disable"), False)
+
+
+@pytest.mark.parametrize("name", ["etl", "my-etl", "my_etl_2", "2"])
+def test_the_name_is_in_snake_case_or_kebab_case(name: str) -> None:
+    assert TaskEnvironment(name=name).name == name
+
+
+HELD = {
+    "resources": Resources(cpu=1),
+    "env_vars": {"A": "1"},
+    "secrets": "key",
+    "pod_template": "small",
+}
+
+
+@pytest.mark.parametrize("field", HELD)
+def test_a_task_of_a_reusable_environment_has_what_its_containers_have(field: str) -> None:
+    shared = {name: value for name, value in HELD.items() if name == field}
+    env = TaskEnvironment(**{"name": "etl", "reusable": ReusePolicy(), **shared})
+    assert getattr(env.task(double), field) == getattr(env, field)
+    with pytest.raises(TaskDefinitionError, match=rf"'etl\.double': {field}=.* to the environment"):
+        env.task(**shared)(double)
+    with pytest.raises(TaskDefinitionError, match=f"no {field} for a reusable task"):
+        env.task(double).override(**shared)
+
+
+@pytest.mark.parametrize("reusable", [None, ReusePolicy(1)])
+def test_a_task_with_containers_of_its_own_says_what_they_have(reusable: Any) -> None:
+    env = TaskEnvironment(name="etl", reusable=ReusePolicy())
+    task = env.task(**HELD, reusable=reusable)(double)
+    assert task.pod_template == "small"
 
 
 def test_the_description_is_the_environments_own() -> None:

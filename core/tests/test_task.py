@@ -475,6 +475,7 @@ HELD: dict[str, Any] = {
     "resources": Resources(cpu=1),
     "env_vars": {"A": "1"},
     "secrets": "key",
+    "pod_template": "small",
 }
 
 

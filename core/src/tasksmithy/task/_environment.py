@@ -17,7 +17,7 @@ from tasksmithy.errors import EnvironmentDefinitionError, FieldError, TaskDefini
 from tasksmithy.task._declaration import current_spellings
 from tasksmithy.task._field import task_field
 from tasksmithy.task._interface import NativeInterface
-from tasksmithy.task._task_fields import SharedFields, TaskFields
+from tasksmithy.task._task_fields import HELD_BY_REUSE, SharedFields, TaskFields
 from tasksmithy.task._template import TaskTemplate
 
 P = ParamSpec("P")
@@ -55,6 +55,11 @@ def _environments(name: str, value: object) -> list[TaskEnvironment]:
     ):
         raise FieldError(name, value, "a list of TaskEnvironment")
     return list(dict.fromkeys(value))
+
+
+def _name(name: str, value: object) -> str:
+    allowed = "a name in snake_case or kebab-case, as clusters have it: a-z and 0-9, - or _ between"
+    return checks.matching(name, value, r"[a-z0-9]+(?:[-_][a-z0-9]+)*", allowed)
 
 
 class _Decorator(Generic[F]):
@@ -100,8 +105,9 @@ class TaskEnvironment(SharedFields):
     """
 
     name: str = task_field(
-        check=checks.non_empty,
-        doc="name of the environment; its tasks are called `<environment>.<function>`.",
+        check=_name,
+        doc="name of the environment, in snake_case or kebab-case; its tasks are called "
+        "`<environment>.<function>`.",
     )
     plugin_config: Any = task_field(
         default=None,
@@ -197,6 +203,14 @@ class TaskEnvironment(SharedFields):
         given = current_spellings(
             TaskDefinitionError, name, given, template.field_names, stacklevel=4
         )
+        if self.reusable is not None and "reusable" not in given:
+            for held in HELD_BY_REUSE:
+                if held in given:
+                    allowed = (
+                        f"no {held} here, but to the environment: its containers are kept for all "
+                        "its tasks; or reusable=None with it"
+                    )
+                    raise TaskDefinitionError(name, held, given[held], allowed)
         own = {
             "docs": func.__doc__,
             **{field: getattr(self, field) for field in self._given & SharedFields.field_names},

@@ -143,6 +143,10 @@ class SharedFields(Definition):
     )
 
 
+HELD_BY_REUSE: Final = ("resources", "env_vars", "secrets", "pod_template")
+"""The fields that the containers of a reusable environment have, for all its tasks."""
+
+
 class TaskFields(SharedFields):
     """The fields that a task may say for itself, all of them optional."""
 

@@ -32,7 +32,7 @@ from tasksmithy.task._field import given_type, task_field
 from tasksmithy.task._hooks import hooks_for, is_answering
 from tasksmithy.task._interface import NativeInterface
 from tasksmithy.task._spec import DataLoadingConfig, SerializationContext, Sql
-from tasksmithy.task._task_fields import TaskFields
+from tasksmithy.task._task_fields import HELD_BY_REUSE, TaskFields
 
 if TYPE_CHECKING:
     from tasksmithy.fields._cache import Cache, CacheRequest
@@ -53,9 +53,6 @@ R = TypeVar("R")
 T = TypeVar("T")
 Q = ParamSpec("Q")
 S = TypeVar("S", bound="TaskTemplate[..., Any]")
-
-
-_HELD_BY_REUSE: Final = ("resources", "env_vars", "secrets")
 
 
 def _interface(name: str, value: object) -> NativeInterface:
@@ -317,8 +314,9 @@ class TaskTemplate(TaskFields, Generic[P, R]):
 
             Raises:
                 TaskDefinitionError: the value is not allowed, the field is unknown or fixed (name,
-                    image, docs, interface, task type, environment), or it is resources, env_vars
-                    or secrets of a reusable task: containers that are kept cannot change them.
+                    image, docs, interface, task type, environment), or it is resources, env_vars,
+                    secrets or pod_template of a reusable task: containers that are kept cannot
+                    change them.
             """
             changes = {name: value for name, value in changes.items() if value is not UNSET}
             if not changes.keys() <= self._overridable:
@@ -326,7 +324,7 @@ class TaskTemplate(TaskFields, Generic[P, R]):
             if changes.get("reusable") == "off":
                 changes["reusable"] = None
             elif self.reusable is not None or changes.get("reusable") is not None:
-                for name in _HELD_BY_REUSE:
+                for name in HELD_BY_REUSE:
                     if name in changes:
                         allowed = f"no {name} for a reusable task, or reusable='off' with it"
                         raise self._error(self.name, name, changes[name], allowed)
