@@ -16,6 +16,7 @@ from core.tests.conftest import CommandLine
 
 PIPELINE = """
 import asyncio
+import multiprocessing
 import subprocess
 import time
 from pathlib import Path
@@ -50,6 +51,21 @@ def blocks() -> None:
     (here / "begun-blocks").touch()
     while True:
         time.sleep(1)
+
+
+def forever() -> None:
+    time.sleep(600)
+
+
+@env.task
+def forks() -> None:
+    process = multiprocessing.get_context("fork").Process(target=forever)
+    process.start()
+    time.sleep(0.3)
+    process.terminate()
+    process.join(20)
+    process.kill()
+    assert process.exitcode == -15, process.exitcode
 
 
 @env.task
@@ -203,6 +219,12 @@ def test_a_signal_cancels_the_run_and_its_tasks_tidy_up(
     assert errors.startswith("stopping: ")
     [recorded] = json.loads(tasksmithy("runs", "list", "--json").out)
     assert recorded["status"] == "cancelled"
+
+
+def test_a_process_that_a_task_forks_ends_by_the_signal_that_it_is_sent(start: Start) -> None:
+    code, errors = start("forks").end()
+    assert code == 0, errors
+    assert "stopping" not in errors
 
 
 def test_a_stopped_run_says_how_to_go_on_with_it(start: Start, tasksmithy: CommandLine) -> None:

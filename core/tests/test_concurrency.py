@@ -10,6 +10,7 @@ import threading
 import time
 import weakref
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -509,6 +510,27 @@ def test_an_async_task_is_ended_at_its_max_runtime() -> None:
         run(slow)
     assert str(raised.value) == "task 't.slow' was ended after 0.05 s: its max_runtime"
     assert ended == ["finally"]
+
+
+def test_an_async_task_that_blocks_beyond_its_max_runtime_has_failed() -> None:
+    @env.task(timeout=0.05)
+    async def blocks() -> str:
+        time.sleep(0.2)
+        return "done anyway"
+
+    with pytest.raises(TaskTimeoutError, match="max_runtime"):
+        run(blocks)
+
+
+def test_an_async_task_that_keeps_its_cancellation_to_itself_has_failed() -> None:
+    @env.task(timeout=0.05)
+    async def swallows() -> str:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(20)
+        return "swallowed"
+
+    with pytest.raises(TaskTimeoutError, match="max_runtime"):
+        run(swallows)
 
 
 def test_each_attempt_has_the_max_runtime_for_itself() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import multiprocessing
 import os
 import signal
 import subprocess
@@ -353,3 +354,43 @@ def test_ctrl_c_ends_a_run_cleanly(tmp_path: Path, with_stuck: bool) -> None:
     assert (tmp_path / "async-cancelled").exists()
     started = [int(pid) for pid in pids.read_text().split()]
     assert eventually(lambda: not any(map(is_alive, started)))
+
+
+# Processes that a task, or a program, forks
+
+
+def forked(call: Callable[..., Any], *args: Any) -> Any:
+    """What `call` returns in a process that is forked here."""
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        return pool.apply_async(call, args).get(timeout=20)
+
+
+@env.task
+def following(n: int) -> int:
+    return n + 1
+
+
+def run_following(n: int) -> int:
+    return run(following, n=n)
+
+
+def call_following(n: int) -> tuple[int, bool]:
+    return following(n), bool(current())
+
+
+def test_a_forked_process_runs_sync_tasks_after_its_parent_has() -> None:
+    assert run(following, n=0) == 1
+    time.sleep(0.2)  # until the thread of the task is idle
+    assert forked(run_following, 1) == 2
+
+
+def test_in_a_process_that_a_task_forks_a_task_is_a_function_and_a_run_is_one_of_its_own() -> None:
+    @env.task
+    def forks() -> list[Any]:
+        return [forked(call_following, 1), forked(run_following, 2)]
+
+    @env.task
+    async def forks_in_the_loop() -> list[Any]:
+        return [forked(call_following, 1), forked(run_following, 2)]
+
+    assert run(forks) == run(forks_in_the_loop) == [(2, False), 3]

@@ -12,10 +12,10 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
-from pathlib import Path
 from types import FrameType
 from typing import Any, Final, NoReturn, TypeVar
 
+from tasksmithy.concurrency._descendants import descendants
 from tasksmithy.concurrency._threads import cancel_what_blocks
 
 T = TypeVar("T")
@@ -41,9 +41,14 @@ class Stop:
         self._tell = tell
         self._first: int | None = None
         self._cancel: Callable[[], None] | None = None
-        for number in _SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, self._on_signal)
+        self._before = {
+            number: handler
+            for number in _SIGNALS
+            if (handler := signal.getsignal(number)) is not signal.SIG_IGN
+        }
+        for number in self._before:
+            signal.signal(number, self._on_signal)
+        os.register_at_fork(after_in_child=self._leave)
 
     @property
     def exit_code(self) -> int:
@@ -81,6 +86,12 @@ class Stop:
         finally:
             self._cancel = None
 
+    def _leave(self) -> None:
+        """In a process that a task has forked: signals mean there what they meant before."""
+        for number, handler in self._before.items():
+            if signal.getsignal(number) == self._on_signal:
+                signal.signal(number, handler)
+
     def _on_signal(self, number: int, _: FrameType | None) -> None:
         if self._first is None:
             self._first = number
@@ -104,28 +115,7 @@ def _end_at_once(code: int) -> NoReturn:
 
 
 def _signal_descendants(number: int) -> None:
-    """Send a signal to what this process has started, and to what that has started, and so on.
-
-    That is told from `/proc`; where there is none, nobody is sent anything.
-    """
-    for process in _descendants():
+    """Send a signal to what this process has started, and to what that has started, and so on."""
+    for process in descendants(os.getpid()):
         with suppress(OSError):  # it has ended meanwhile
             os.kill(process, number)
-
-
-def _descendants() -> list[int]:
-    children: dict[int, list[int]] = {}
-    for file in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):  # it has ended meanwhile
-            # The name in parentheses may hold whatever a program has put there.
-            stat = file.read_bytes().rpartition(b") ")[2].split()
-            process, parent, session = int(file.parent.name), int(stat[1]), int(stat[3])
-            for above in {parent, session} - {process}:
-                children.setdefault(above, []).append(process)
-    found: dict[int, None] = {}
-    pending = [os.getpid()]
-    while pending:
-        new = [child for child in children.get(pending.pop(), ()) if child not in found]
-        found.update(dict.fromkeys(new))
-        pending += new
-    return list(found)

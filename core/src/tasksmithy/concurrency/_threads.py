@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import threading
 from collections.abc import Callable, Coroutine
@@ -248,3 +249,15 @@ class _Elsewhere:
 
 
 _waited_for: set[_Elsewhere] = set()
+
+
+def _begin_anew() -> None:
+    """In a forked process, which has none of the threads and no loop that turns."""
+    global _threads, _running
+    _threads, _running = _Threads(), Slots(MOST_RUNNING_THREADS)
+    _waited_for.clear()
+    _here.set(None)
+    caller_is_blocked.set(False)
+
+
+os.register_at_fork(after_in_child=_begin_anew)

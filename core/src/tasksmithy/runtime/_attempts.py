@@ -92,9 +92,9 @@ def placed(capacity: Capacity) -> Stage:
         async def in_place(call: Call, needs: Needs) -> Any:
             timeout = call.task.timeout
             call.place = Place(needs)
-            async with bounded(call.task.name, "max_queued_time", timeout.queued_seconds):
-                await call.place.take()
             try:
+                async with bounded(call.task.name, "max_queued_time", timeout.queued_seconds):
+                    await call.place.take()
                 return await then(call)
             finally:
                 call.place.leave()

@@ -82,6 +82,15 @@ class Place:
 _processes = Slots(MOST_RUNNING_PROCESSES)
 
 
+def _begin_anew() -> None:
+    """In a forked process, which waits for none of those of its parent."""
+    global _processes
+    _processes = Slots(MOST_RUNNING_PROCESSES)
+
+
+os.register_at_fork(after_in_child=_begin_anew)
+
+
 class Capacity:
     """The limits of one run.
 

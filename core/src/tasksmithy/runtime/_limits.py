@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -19,7 +20,7 @@ async def bounded(task: str, limit: str, seconds: float | None) -> AsyncIterator
         seconds: the limit; None where there is none.
 
     Raises:
-        TaskTimeoutError: the body was ended.
+        TaskTimeoutError: the body was ended, or has ended by itself, but too late.
     """
     if seconds is None:
         yield
@@ -32,3 +33,6 @@ async def bounded(task: str, limit: str, seconds: float | None) -> AsyncIterator
         if bound.expired() and not isinstance(error, TaskTimeoutError):
             raise TaskTimeoutError(task, limit, seconds) from None
         raise
+    # The body may have kept the loop from turning until now, or the cancellation to itself.
+    if asyncio.get_running_loop().time() > (bound.when() or math.inf):
+        raise TaskTimeoutError(task, limit, seconds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -85,6 +86,15 @@ class RunContext:
 
 _current: ContextVar[RunContext] = ContextVar("tasksmithy_run", default=RunContext())  # noqa: B039 - frozen
 _open_group: ContextVar[str] = ContextVar("tasksmithy_group", default="")
+
+
+def _leave() -> None:
+    """In a forked process, which is no part of the run."""
+    _current.set(RunContext())
+    _open_group.set("")
+
+
+os.register_at_fork(after_in_child=_leave)
 
 
 def current() -> RunContext:

@@ -12,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
+import select
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
+from tasksmithy.concurrency._descendants import descendants
 from tasksmithy.errors import NotShippableError, WorkerDiedError, WorkerStartError
 from tasksmithy.plugins._attempt import Attempt, Host
 from tasksmithy.runtime.executors import _shipping as shipping
@@ -155,23 +157,61 @@ def _packed(attempt: Attempt) -> bytes:
 
 
 async def _end(process: Process, conversation: Conversation) -> None:
-    """End what is left: the group of the process, and the children that it waits for."""
+    """End what is left: all that the process has started, and the children that it waits for."""
+    left = _Left(process)
     try:
-        _signal(process, signal.SIGTERM)
+        left.send(signal.SIGTERM)
         await conversation.end()
         with suppress(TimeoutError):
             async with asyncio.timeout(GRACE):
-                while _signal(process, 0):
+                while left.is_alive:
                     await asyncio.sleep(_LOOK)
     finally:
-        _signal(process, signal.SIGKILL)
+        left.send(signal.SIGKILL)
+        left.close()
     await process.wait()
 
 
-def _signal(process: Process, number: int) -> bool:
-    """Send a signal to the group of a process; whether there is anything left in it."""
-    try:
-        os.killpg(process.pid, number)
-    except (ProcessLookupError, PermissionError):  # the latter where there are only zombies
-        return False
-    return True
+class _Left:
+    """The group of a process, and what it has started outside of that.
+
+    The latter is known of a process that is still there; it is held by handles (Linux), as a number
+    may soon be that of another process.
+
+    Args:
+        process: the process, which leads a group.
+    """
+
+    def __init__(self, process: Process) -> None:
+        self._group = process.pid
+        self._handles: list[int] = []
+        self._ended = select.poll()
+        for each in descendants(process.pid) if process.returncode is None else ():
+            with suppress(OSError):  # it has ended, or the machine has no handles left
+                self._handles.append(os.pidfd_open(each))
+                self._ended.register(self._handles[-1], select.POLLIN)
+
+    def send(self, number: int) -> None:
+        """Send a signal to all of it."""
+        self._send_to_group(number)
+        for handle in self._handles:
+            with suppress(OSError):  # it has ended
+                signal.pidfd_send_signal(handle, number)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether any of it has not ended."""
+        return self._send_to_group(0) or len(self._ended.poll(0)) < len(self._handles)
+
+    def close(self) -> None:
+        """Let go of the handles."""
+        for handle in self._handles:
+            os.close(handle)
+
+    def _send_to_group(self, number: int) -> bool:
+        """Send a signal to the group; whether there is anything left in it."""
+        try:
+            os.killpg(self._group, number)
+        except (ProcessLookupError, PermissionError):  # the latter where there are only zombies
+            return False
+        return True
