@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -96,6 +97,9 @@ found = {
     "nothing": None,
     "nan": [math.nan],
     "object": [flight, len],
+    "keys": {1: 2, "1": 3},
+    "emoji": "é😀",
+    "surrogate": "a\\ud800b",
 }
 
 @env.task
@@ -120,12 +124,6 @@ async def result(of: str) -> Any:
         ("path", "a/b", "a/b"),
         ("member", "Colour.RED", "red"),
         ("nothing", None, None),
-        ("nan", "[nan]", "[nan]"),
-        (
-            "object",
-            "[Flight(seats=[Seat(row=1)], day=datetime.date(2026, 3, 1)), <built-in function len>]",
-            "[Flight(seats=[Seat(row=1)], day=datetime.date(2026, 3, 1)), <built-in function len>]",
-        ),
     ],
 )
 def test_run_prints_what_has_a_json_form_as_json_and_other_values_as_their_text(
@@ -137,6 +135,56 @@ def test_run_prints_what_has_a_json_form_as_json_and_other_values_as_their_text(
     assert told == f"{text if isinstance(text, str) else to_json(text)}\n"
     for_machines = tasksmithy("run", "--json", file, "result", "--of", of).out
     assert json.loads(for_machines) == as_json
+
+
+@pytest.mark.parametrize(
+    ("of", "text", "problem"),
+    [
+        ("nan", "[nan]", "[0] is nan, and JSON has no such number"),
+        (
+            "object",
+            "[Flight(seats=[Seat(row=1)], day=datetime.date(2026, 3, 1)), <built-in function len>]",
+            "[1] is <built-in function len>",
+        ),
+        ("keys", "{1: 2, '1': 3}", "it has two keys that are '1' in JSON"),
+    ],
+)
+def test_a_result_without_a_json_form_is_its_text_and_for_machines_an_error(
+    tasksmithy: CommandLine, tmp_path: Path, of: str, text: str, problem: str
+) -> None:
+    file = tmp_path / "results.py"
+    file.write_text(RESULTS)
+    assert tasksmithy("run", file, "result", "--of", of).out == f"{text}\n"
+    done = tasksmithy("run", "--json", file, "result", "--of", of)
+    assert (done.code, done.out) == (2, "")
+    message = json.loads(done.err.splitlines()[-1])["message"]
+    assert f"its result has no JSON form: {problem}" in message
+    assert message.endswith("run without --json")
+
+
+@pytest.mark.parametrize(
+    ("of", "encoding", "printed"),
+    [("emoji", "latin-1", b"\xe9\\U0001f600\n"), ("surrogate", "utf-8", b"a\\ud800b\n")],
+)
+def test_what_the_output_cannot_show_of_a_result_is_escaped(
+    tmp_path: Path, of: str, encoding: str, printed: bytes
+) -> None:
+    file = tmp_path / "results.py"
+    file.write_text(RESULTS)
+    done = subprocess.run(
+        [sys.executable, "-m", "tasksmithy", "run", "--quiet", file, "result", "--of", of],
+        env={**os.environ, "PYTHONIOENCODING": encoding},
+        capture_output=True,
+    )
+    assert (done.returncode, done.stdout) == (0, printed)
+
+
+def test_a_run_whose_output_is_closed_has_succeeded(tmp_path: Path) -> None:
+    file = tmp_path / "results.py"
+    file.write_text(RESULTS)
+    words = f"{sys.executable} -m tasksmithy run --quiet {file} result --of path >&-"
+    done = subprocess.run(words, shell=True, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_run_takes_the_full_name_of_a_task(tasksmithy: CommandLine, pipeline: Path) -> None:

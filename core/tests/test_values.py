@@ -10,7 +10,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
@@ -31,6 +31,10 @@ from typing import (
 from typing import TypedDict as StandardTypedDict
 from uuid import UUID
 
+import numpy as np
+import pandas as pd
+import polars as pl
+import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -38,7 +42,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from pydantic_core import core_schema
 from typing_extensions import TypedDict
 
-from tasksmithy import InputError, NativeInterface, TaskTemplate
+from tasksmithy import File, InputError, NativeInterface, TaskTemplate
 from tasksmithy.task._call_checks import check_inputs
 from tasksmithy.values._conversion import from_json, from_text, to_jsonable
 
@@ -126,6 +130,26 @@ class Quoted(StandardTypedDict, total=False):
     letter: str
 
 
+class Nested(StandardTypedDict):
+    """A typed dictionary with others inside."""
+
+    seats: list[Quoted]
+
+
+@dataclass
+class Bill:
+    """A dataclass of what a number of JSON cannot hold."""
+
+    total: Decimal
+    due: date | None = None
+
+
+class Offer(BaseModel):
+    """A model of the same."""
+
+    price: Decimal
+
+
 class Of(Generic[T]):
     """A generic class."""
 
@@ -145,6 +169,7 @@ class Celsius(Generic[T]):
 
 
 Id = NewType("Id", int)
+Price = NewType("Price", Decimal)
 
 
 def checked(kind: Any, value: Any) -> None:
@@ -434,6 +459,53 @@ TEXTS: list[tuple[Any, str, Any]] = [
     ),
     (Seat, '{"row": 3}', Seat(row=3)),
     (Row, '{"row": 3}', {"row": 3}),
+    # What is usually text is read as such, and exactly.
+    (Decimal, "1234567890.12345678901234567890", Decimal("1234567890.12345678901234567890")),
+    (Decimal, "100.00", Decimal("100.00")),
+    (Decimal, "Infinity", Decimal("Infinity")),
+    (Decimal | None, "100.00", Decimal("100.00")),
+    (Decimal | None, "null", None),
+    (float | Decimal, "100.00", Decimal("100.00")),
+    (int | Decimal, "5", 5),
+    (Annotated[Decimal, Field(gt=0)], "1.10", Decimal("1.10")),
+    (Price, "1.10", Decimal("1.10")),
+    (datetime, "20240501", datetime(2024, 5, 1)),
+    (datetime, "20240501T1200", datetime(2024, 5, 1, 12)),
+    (datetime, "2024-05-01 12:00", datetime(2024, 5, 1, 12)),
+    (datetime | None, "20240501", datetime(2024, 5, 1)),
+    (date, "20240501", date(2024, 5, 1)),
+    (date, "2024-05-01T00:00:00", date(2024, 5, 1)),
+    (date | datetime, "2024-05-01T12:00", datetime(2024, 5, 1, 12)),
+    (time, "12:30", time(12, 30)),
+    (time, "1230", time(12, 30)),
+    (timedelta, "1:30:00", timedelta(minutes=90)),
+    (str | None, '"quoted"', '"quoted"'),
+    (str | int, '"5"', '"5"'),
+    (Annotated[str, Field(min_length=1)], '"quoted"', '"quoted"'),
+    (bytes, '"quoted"', b'"quoted"'),
+    (bytes, "\udcff", b"\xff"),
+    (Path, "5", Path("5")),
+    (Path, '"quoted"', Path('"quoted"')),
+    (Path | None, "null", None),
+    (UUID | str, "00000000-0000-0000-0000-000000000005", UUID(int=5)),
+    (UUID | str, "five", "five"),
+    # And inside of JSON.
+    (list[Decimal], "[100.00, 5]", [Decimal("100.00"), Decimal(5)]),
+    (list[Decimal | None], "[100.00, null]", [Decimal("100.00"), None]),
+    (dict[str, Decimal], '{"a": 0.10}', {"a": Decimal("0.10")}),
+    (tuple[float, Decimal], "[0.10, 0.10]", (0.1, Decimal("0.10"))),
+    (list[float], "[100.00]", [100.0]),
+    (list[Any], "[100.00]", [100.0]),
+    (Bill, '{"total": 100.00, "due": "20240501"}', Bill(Decimal("100.00"), date(2024, 5, 1))),
+    (list[Bill], '[{"total": 0.10}]', [Bill(Decimal("0.10"))]),
+    (Offer, '{"price": 100.00}', Offer(price=Decimal("100.00"))),
+    (list[datetime], '["20240501", "2024-05-01"]', [datetime(2024, 5, 1), datetime(2024, 5, 1)]),
+    (dict[date, int], '{"20240501": 1}', {date(2024, 5, 1): 1}),
+    # A TypedDict of the standard library.
+    (Quoted, '{"row": 3}', {"row": 3}),
+    (list[Quoted], '[{"row": 3, "letter": "a"}]', [{"row": 3, "letter": "a"}]),
+    (Quoted | None, '{"row": 3}', {"row": 3}),
+    (Nested, '{"seats": [{"row": 3}]}', {"seats": [{"row": 3}]}),
 ]
 
 
@@ -462,6 +534,17 @@ def test_text_stands_for_a_value(kind: Any, text: str, value: Any) -> None:
         (Flight, '{"carrier": "AA", "delay": true}', " (delay: Input should be a valid integer)"),
         (Seat, '{"row": "x"}', " (row: Input should be a valid integer)"),
         (Plain, "{}", " (Input should be an instance of Plain)"),
+        (datetime, "2024", " (Invalid isoformat string: '2024')"),
+        (datetime | None, "2024", " (Invalid isoformat string: '2024')"),
+        (date, "0", " (Invalid isoformat string: '0')"),
+        (date, "2024-05-01T12:00", " (Invalid isoformat string: '2024-05-01T12:00')"),
+        (timedelta, "30", " (a number has no unit: give it as PT90S, P1D or 1:30:00)"),
+        (AwareDatetime, "20240501", " (a number is no time: give ISO 8601)"),
+        (list[datetime], "[2024]", " ([0] is 2024, and a number is no time: give ISO 8601)"),
+        (list[date], '["0"]', " ([0] is '0', and a number is no time: give ISO 8601)"),
+        (Bill, '{"total": 1, "due": 0}', " (.due is 0, and a number is no time: give ISO 8601)"),
+        (Decimal, "lots", " (no decimal number)"),
+        (Quoted, '{"letter": "a"}', " (row: Field required)"),
     ],
 )
 def test_text_that_stands_for_none_is_an_input_error_that_says_why(
@@ -504,6 +587,9 @@ JSONS: list[tuple[Any, Any, Any]] = [
     (Colour, "red", Colour.RED),
     (Flight, {"carrier": "AA"}, Flight("AA")),
     (Seat, {"row": 1}, Seat(row=1)),
+    (Decimal, "100.00", Decimal("100.00")),
+    (Decimal, 5, Decimal(5)),
+    (Quoted, {"row": 1}, {"row": 1}),
 ]
 
 
@@ -529,6 +615,11 @@ def test_a_json_value_stands_for_a_value(kind: Any, given: Any, value: Any) -> N
         (Flight, {"carrier": 5}),
         (Seat, {}),
         (datetime, "soon"),
+        (datetime, 2024),
+        (datetime, "2024"),
+        (timedelta, 30),
+        (Decimal, 1.5),
+        (Bill, {"total": 1.5}),
         (Plain, {}),
     ],
 )
@@ -596,3 +687,42 @@ def test_what_is_declared_as_any_becomes_json_by_what_it_is() -> None:
         "red",
         "a",
     ]
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        (np.int64(3), 3),
+        ({"a": np.float32(1.5)}, {"a": 1.5}),
+        (np.array([[1, 2]]), [[1, 2]]),
+        (pa.table({"a": [1, 2], "b": ["x", None]}), [{"a": 1, "b": "x"}, {"a": 2, "b": None}]),
+        ([pl.DataFrame({"day": [date(2024, 5, 1)]})], [[{"day": "2024-05-01"}]]),
+        (pd.DataFrame({"a": [1.5]}), [{"a": 1.5}]),
+        ({1: 2, "a": 3, None: 4, False: 5}, {"1": 2, "a": 3, "null": 4, "false": 5}),
+        ({date(2024, 5, 1): Colour.RED}, {"2024-05-01": "red"}),
+        (Bill(Decimal("1.10")), {"total": "1.10", "due": None}),
+        ([File("a"), UUID(int=5), b"abc"], ["a", "00000000-0000-0000-0000-000000000005", "abc"]),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_values_of_other_libraries_become_json(value: Any, plain: Any) -> None:
+    assert to_jsonable(Any, value) == plain
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "problem"),
+    [
+        (Any, [1.0, float("nan")], "[1] is nan, and JSON has no such number"),
+        (list[float], [1.0, float("inf")], "[1] is inf, and JSON has no such number"),
+        (Any, {"loss": [np.float32("nan")]}, "['loss'][0] is nan, and JSON has no such number"),
+        (Any, {1: 2, "1": 3}, "it has two keys that are '1' in JSON"),
+        (Any, {(1, 2): 3}, "it has the key (1, 2), which is no string"),
+        (Any, [b"\xff"], "[0] is b'\\xff' of type bytes, which has no JSON form"),
+        (Any, [Flight("AA", 0, [Plain()])], "[0].stops[0] is <"),  # type: ignore[list-item]
+    ],
+)
+def test_what_has_no_json_form_is_an_error_that_says_where(
+    kind: Any, value: Any, problem: str
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(problem)):
+        to_jsonable(kind, value)

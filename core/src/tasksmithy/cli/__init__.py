@@ -38,7 +38,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser(words).parse_args(words)
     try:
         code: int = args.execute(args)
-        sys.stdout.flush()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except KeyboardInterrupt:
         return 130  # as a shell has it: 128 and the number of the signal
     except Exception as error:  # noqa: BLE001 - the last to see it: told to the person, not lost

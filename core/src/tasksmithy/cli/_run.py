@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
+import sys
 from collections.abc import Sequence
 from contextlib import closing
 from functools import partial
@@ -142,7 +143,7 @@ def _execute(args: argparse.Namespace, stop: Stop) -> int:
     except BaseException:
         _tell_resume(args, progress.run_id)
         raise
-    print(_as_json(result) if args.for_machines else _as_text(result))
+    _print_result(_as_json(task.name, result) if args.for_machines else _as_text(result))
     return 0
 
 
@@ -258,23 +259,48 @@ def _tell_resume(args: argparse.Namespace, run_id: str) -> None:
         say("go on with: " + shlex.join(["tasksmithy", "run", *folder, "--resume", run_id]))
 
 
+def _print_result(text: str) -> None:
+    """Print the result of a run, which has succeeded also where nothing can be printed."""
+    if sys.stdout is None:  # closed by who has started this
+        return
+    try:
+        print(text)
+    except UnicodeEncodeError:  # as standard error has what its encoding lacks
+        encoding = sys.stdout.encoding
+        print(text.encode(encoding, "backslashreplace").decode(encoding))
+
+
 def _as_text(result: object) -> str:
     """The result as its text, or, where it holds others or is a number, as JSON."""
     from tasksmithy.values._json import to_json
 
-    plain = _plain(result)
+    try:
+        plain = _plain(result)
+    except ValueError:
+        return str(result)
     return str(result) if isinstance(plain, str) else to_json(plain)
 
 
-def _as_json(result: object) -> str:
-    """The result as JSON in one line; its text, as a JSON string, where it has no JSON form."""
+def _as_json(task: str, result: object) -> str:
+    """The result as JSON in one line.
+
+    Raises:
+        OutputError: it has no JSON form.
+    """
     import json
 
-    return json.dumps(_plain(result))
+    from tasksmithy.errors import OutputError
+
+    try:
+        return json.dumps(_plain(result))
+    except ValueError as error:
+        raise OutputError(
+            task, f"it has succeeded, and its result has no JSON form: {error}; run without --json"
+        ) from None
 
 
 def _plain(result: object) -> object:
-    """The result as JSON values, or its text where it has no such form."""
+    """The result as JSON values. Raises `ValueError` where it has no such form."""
     from tasksmithy.values._json import not_json
 
     if not_json(result) is None:
@@ -283,8 +309,4 @@ def _plain(result: object) -> object:
         to_jsonable,  # brings pydantic, for models, dates and such
     )
 
-    try:
-        plain: object = to_jsonable(Any, result)
-    except Exception:  # noqa: BLE001 - other people's classes say in code of theirs what they are
-        return str(result)
-    return plain if not_json(plain) is None else str(result)
+    return to_jsonable(Any, result)

@@ -7,11 +7,25 @@ from __future__ import annotations
 
 import functools
 import json
+import sys
+import typing
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy._texts import shorten
 from tasksmithy.errors import InputError
-from tasksmithy.values._annotations import type_name
+from tasksmithy.values._annotations import alternatives, type_name
+from tasksmithy.values._exact_json import exact, json_of
+from tasksmithy.values._json import not_json
+from tasksmithy.values._json_form import json_form
+from tasksmithy.values._text_forms import (
+    is_number,
+    is_time,
+    members_for_text,
+    plain_type,
+    text_reader,
+)
+from tasksmithy.values._type_check import is_typed_dict, required_keys
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -28,7 +42,14 @@ class _UnreadableTypeError(ValueError):
 def from_text(task: str, name: str, kind: Any, text: str) -> Any:
     """The value that `text` stands for, as someone types it on a command line.
 
-    Lists, mappings and models are given as JSON; dates, paths, enums and such as their usual text.
+    Text, bytes, decimals, dates and times, UUIDs and paths are given as their usual text, times as
+    ISO 8601; lists, mappings and models as JSON; enums and such as either.
+
+    Args:
+        task: name of the task, for the error.
+        name: name of the input.
+        kind: its declared type.
+        text: what was given.
 
     Raises:
         InputError: the text does not stand for a value of the type.
@@ -40,7 +61,7 @@ def from_text(task: str, name: str, kind: Any, text: str) -> Any:
             return _TRUTHS[text.lower()]
         if kind in (int, float):
             return kind(text)
-        return _parsed(_adapter(kind), text)
+        return _read(kind, text)
     except (ValueError, KeyError) as error:
         detail = "" if kind in _SCALARS else _first_line(error)
         raise InputError(
@@ -48,17 +69,51 @@ def from_text(task: str, name: str, kind: Any, text: str) -> Any:
         ) from None
 
 
-def _parsed(adapter: TypeAdapter[Any], text: str) -> Any:
-    """The value that text stands for, as JSON or as such."""
-    try:
-        return adapter.validate_json(text, strict=True)  # strict: in JSON, true is no number
-    except ValueError as error:
+def _read(kind: Any, text: str) -> Any:
+    """The value that text stands for: of a union, of its member that is found first."""
+    if (reader := text_reader(kind)) is not None:
+        return reader(text)
+    as_json, as_text = members_for_text(plain_type(kind))
+    if not as_text:
+        return _parsed(kind, text)
+    problem: Exception | None = None
+    if as_json:
         try:
-            return adapter.validate_python(text)
+            found = _parsed(typing.Union[tuple(as_json)], text)  # noqa: UP007 - made at run time
+            if not (isinstance(found, float) and any(each is Decimal for each in as_text)):
+                return found
+        except ValueError as error:
+            problem = error
+    for member in as_text:
+        try:
+            return _read(member, text)
+        except ValueError as error:
+            problem = error
+    raise problem or ValueError()
+
+
+def _parsed(kind: Any, text: str) -> Any:
+    """The value that text stands for, as JSON or as such."""
+    adapter = _adapter(kind)
+    try:
+        try:
+            content = json.dumps(exact(kind, json_of(text)))
+        except json.JSONDecodeError:
+            content = text  # which pydantic words
+        found = adapter.validate_json(content, strict=True)  # strict: in JSON, true is no number
+    except ValueError as error:
+        problems = _problems(error)
+        if not problems:  # a number where it would not be exact
+            raise
+        try:
+            found = adapter.validate_python(text)
         except ValueError:
-            if _problems(error)[0]["type"] in ("json_invalid", _NOT_FROM_JSON):
+            if problems[0]["type"] in ("json_invalid", _NOT_FROM_JSON):
                 raise
             raise error from None  # as JSON it is read, and tells what is wrong inside
+    if is_number(text) and is_time(type(found)):
+        raise ValueError("a number is no time: give ISO 8601")
+    return found
 
 
 def _problems(error: Exception) -> list[Any]:
@@ -92,6 +147,7 @@ def _adapter(kind: Any) -> TypeAdapter[Any]:
 
 
 def _new_adapter(kind: Any) -> TypeAdapter[Any]:
+    kind = _with_known_typed_dicts(kind)
     # See the module's docstring.
     from pydantic import (
         ConfigDict,
@@ -117,11 +173,52 @@ def _new_adapter(kind: Any) -> TypeAdapter[Any]:
     return adapter
 
 
+def _with_known_typed_dicts(kind: Any, around: tuple[Any, ...] = ()) -> Any:
+    """A type with classes of `typing_extensions` for those of `typing.TypedDict`.
+
+    Below Python 3.12 pydantic knows no others.
+    """
+    if sys.version_info >= (3, 12) or kind in around:
+        return kind
+    if isinstance(kind, type) and type(kind).__module__ == "typing" and is_typed_dict(kind):
+        from typing import NotRequired
+
+        from typing_extensions import TypedDict
+
+        hints = {
+            name: _with_known_typed_dicts(hint, (*around, kind))
+            for name, hint in typing.get_type_hints(kind).items()
+        }
+        fields = {
+            name: hint if name in required_keys(kind) else NotRequired[hint]
+            for name, hint in hints.items()
+        }
+        return TypedDict(kind.__name__, fields)  # type: ignore[operator]
+    origin, parts = typing.get_origin(kind), typing.get_args(kind)
+    if origin is typing.Annotated:
+        return typing.Annotated[(_with_known_typed_dicts(parts[0], around), *parts[1:])]
+    if len(alternatives(kind)) > 1:
+        known = tuple(_with_known_typed_dicts(part, around) for part in parts)
+        return typing.Union[known]  # noqa: UP007 - made at run time
+    if origin in (list, dict, tuple, set, frozenset):
+        return origin[tuple(_with_known_typed_dicts(part, around) for part in parts)]
+    return kind
+
+
 _kept_adapter = functools.lru_cache(maxsize=1024)(_new_adapter)
 
 
 def from_json(task: str, name: str, kind: Any, value: Any) -> Any:
     """The value of the input `name` that a JSON value stands for.
+
+    Decimals are strings or whole numbers, as the digits of another number may be lost already;
+    times are strings, as ISO 8601 has them.
+
+    Args:
+        task: name of the task, for the error.
+        name: name of the input.
+        kind: its declared type.
+        value: a JSON value.
 
     Raises:
         InputError: it does not stand for a value of the type.
@@ -130,7 +227,7 @@ def from_json(task: str, name: str, kind: Any, value: Any) -> Any:
         if type(value) is kind:
             return value
         # Strict: in JSON, true is no number and "5" neither.
-        return _adapter(kind).validate_json(json.dumps(value), strict=True)
+        return _adapter(kind).validate_json(json.dumps(exact(kind, value)), strict=True)
     except ValueError as error:
         raise InputError(
             task,
@@ -140,7 +237,22 @@ def from_json(task: str, name: str, kind: Any, value: Any) -> Any:
 
 
 def to_jsonable(kind: Any, value: Any) -> Any:
-    """A value of type `kind` as JSON values."""
-    if type(value) in (str, int, float, bool, type(None)):
+    """A value of type `kind` as JSON values: records as objects, tables as lists of rows.
+
+    Args:
+        kind: the declared type; `Any` where the value alone says what it is.
+        value: the value.
+
+    Raises:
+        ValueError: a part has no JSON form, as NaN, or two keys would be the same; it says where.
+    """
+    if type(value) in (str, int, bool, type(None)):
         return value
-    return _adapter(kind).dump_python(value, mode="json")
+    if kind is not Any:
+        try:
+            plain = _adapter(kind).dump_python(value, mode="json")
+        except ValueError:
+            plain = value
+        if plain is not value and not_json(plain) is None:
+            return plain
+    return json_form(value, lambda part: _adapter(type(part)).dump_python(part, mode="json"))

@@ -87,7 +87,7 @@ def _new_check(kind: Any) -> Check:
         )
     if origin in (typing.Required, typing.NotRequired):
         return _check(parts[0])
-    if not isinstance(origin, type) or _is_typed_dict(origin):
+    if not isinstance(origin, type) or is_typed_dict(origin):
         return _of_class(origin)
     if origin is type:
         return _of_type(kind, parts[0])
@@ -113,7 +113,7 @@ def _of_class(kind: Any) -> Check:
             return lambda value: _check(getattr(kind, name))(value)  # it may be in itself
     if not isinstance(kind, type) or kind is Any:
         return _fits
-    if _is_typed_dict(kind):
+    if is_typed_dict(kind):
         return _of_typed_dict(kind)
     if kind in _NUMBERS:
         return _of_number(kind, _NUMBERS[kind])
@@ -234,24 +234,37 @@ def _is_told_by_class(kind: Any) -> bool:
     if not isinstance(kind, type):
         return kind is None
     # A protocol looks at the attributes of each.
-    by_value = _is_typed_dict(kind) or _may_stand_in(kind) or getattr(kind, "_is_protocol", False)
+    by_value = is_typed_dict(kind) or _may_stand_in(kind) or getattr(kind, "_is_protocol", False)
     return not by_value
 
 
-def _is_typed_dict(kind: Any) -> bool:
+def is_typed_dict(kind: Any) -> bool:
+    """Whether a type is a TypedDict."""
     # Of `typing` or of `typing_extensions`, which is another class below Python 3.12.
     return isinstance(kind, type) and issubclass(kind, dict) and hasattr(kind, "__required_keys__")
+
+
+def required_keys(kind: Any) -> set[str]:
+    """The keys that a dictionary of a TypedDict must have.
+
+    Raises:
+        Exception: whatever its annotations raise, which may be any code.
+    """
+    # What an annotation in quotes says of this, the class itself does not know.
+    hints = typing.get_type_hints(kind, include_extras=True)
+    said = {name: typing.get_origin(hint) for name, hint in hints.items()}
+    required = {name for name in hints if said[name] is typing.Required}
+    return required | {
+        name for name in kind.__required_keys__ if said[name] is not typing.NotRequired
+    }
 
 
 def _of_typed_dict(kind: Any) -> Check:
     try:
         hints = typing.get_type_hints(kind, include_extras=True)
+        required = required_keys(kind)
     except Exception:  # noqa: BLE001 - an annotation may be any code
         return _instance(kind, (dict,))
-    # What an annotation in quotes says of this, the class itself does not know.
-    said = {name: typing.get_origin(hint) for name, hint in hints.items()}
-    required = {name for name in hints if said[name] is typing.Required}
-    required |= {name for name in kind.__required_keys__ if said[name] is not typing.NotRequired}
 
     def check(value: Any) -> Misfit | None:
         if not isinstance(value, dict):
