@@ -85,10 +85,16 @@ class House:
 
 
 @pytest.fixture(scope="session")
-def build(tmp_path_factory: pytest.TempPathFactory) -> Wheels:
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Venv:
+    """An environment with the build backend."""
+    venv = Venv(tmp_path_factory.mktemp("workshop"))
+    venv.pip("install", "hatchling>=1.27")
+    return venv
+
+
+@pytest.fixture(scope="session")
+def build(workshop: Venv, tmp_path_factory: pytest.TempPathFactory) -> Wheels:
     """Builds the wheels of projects: `build(folder, ...)`."""
-    workshop = Venv(tmp_path_factory.mktemp("workshop"))
-    workshop.pip("install", "hatchling>=1.27")
 
     def wheels(*projects: Path) -> list[Path]:
         built = []

@@ -18,6 +18,7 @@ from tasksmithy.values._storage import encode
 pytestmark = pytest.mark.slow
 
 OPEN_WITHIN = 2.0  # seconds, from the beginning of the navigation until the page is drawn
+EMPTY_WITHIN = 0.1  # the same of an empty page, on a machine that does nothing else
 
 FLAGS = (
     "--headless",
@@ -156,9 +157,12 @@ def test_every_bar_is_drawn_and_has_a_tooltip_where_it_is(browser: Browser, numb
 
 @pytest.mark.parametrize("number", [5, 500, 20_000])
 def test_the_page_is_drawn_within_two_seconds(browser: Browser, number: int) -> None:
-    text = page(run_of(number))
-    took = min(browser.asks(text, "return performance.now();") for _ in range(2)) / 1000
-    assert took < OPEN_WITHIN
+    def took(text: str) -> float:
+        return min(browser.asks(text, "return performance.now();") for _ in range(2)) / 1000
+
+    # Where other work slows the machine down, an empty page takes longer, too.
+    busy = took("<html><body></body></html>") / EMPTY_WITHIN
+    assert took(page(run_of(number))) < OPEN_WITHIN * max(1, busy)
 
 
 @pytest.mark.parametrize("number", [500, 20_000])

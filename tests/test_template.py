@@ -463,14 +463,6 @@ def test_the_page_for_authors_leads_from_an_empty_directory_to_a_changed_task_ty
 # In the wheel of the core
 
 
-@pytest.fixture(scope="module")
-def hatchling(tmp_path_factory: pytest.TempPathFactory) -> Venv:
-    """An environment with the build backend."""
-    venv = Venv(tmp_path_factory.mktemp("hatchling"))
-    venv.pip("install", "hatchling>=1.27")
-    return venv
-
-
 def of_the_template(names: list[str], prefix: str) -> set[str]:
     return {
         name.removeprefix(prefix) for name in names if name.startswith(prefix) and name[-1] != "/"
@@ -484,14 +476,14 @@ def test_the_wheel_of_the_core_has_the_template(wheels: dict[str, Path]) -> None
 
 
 @pytest.mark.slow
-def test_a_wheel_that_is_built_from_the_sdist_has_it_too(hatchling: Venv, tmp_path: Path) -> None:
-    done = hatchling.run("hatchling", "build", "-t", "sdist", "-d", tmp_path, cwd=ROOT / "core")
+def test_a_wheel_that_is_built_from_the_sdist_has_it_too(workshop: Venv, tmp_path: Path) -> None:
+    done = workshop.run("hatchling", "build", "-t", "sdist", "-d", tmp_path, cwd=ROOT / "core")
     assert done.code == 0, done.err
     [sdist] = tmp_path.glob("*.tar.gz")
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
     [source] = (path for path in tmp_path.iterdir() if path.is_dir())
-    done = hatchling.run("hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=source)
+    done = workshop.run("hatchling", "build", "-t", "wheel", "-d", tmp_path, cwd=source)
     assert done.code == 0, done.err
     [built] = tmp_path.glob("*.whl")
     with zipfile.ZipFile(built) as wheel:
