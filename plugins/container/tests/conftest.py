@@ -5,6 +5,7 @@ Where there is none, the tests that need one are skipped; where CI is set they f
 
 from __future__ import annotations
 
+import functools
 import io
 import json
 import os
@@ -177,11 +178,16 @@ def leftovers() -> set[str]:
     return found
 
 
+@functools.cache
+def _image_id() -> str:
+    return podman("image", "inspect", "--format={{.Id}}", IMAGE)
+
+
 def _found() -> set[str]:
     listing = "{{.Names}} {{.ImageID}}"
     names = podman("ps", "--all", "--external", f"--format={listing}", "--filter=name=tasksmithy-")
     containers = dict(line.split() for line in names.splitlines())
-    own = podman("image", "inspect", "--format={{.Id}}", IMAGE)
+    own = _image_id()
     # Other tests have containers at the same time, each session of an image of its own.
     others = {name for name, image in containers.items() if not own.startswith(image)}
     volumes = podman("volume", "ls", "--quiet").split()
