@@ -13,6 +13,7 @@ from tasksmithy.task._hooks import TaskHooks
 from tasksmithy.task._interface import NativeInterface
 from tasksmithy.task._spec import SerializationContext, Sql, TaskSpec
 from tasksmithy.task._template import TaskTemplate
+from tasksmithy.values._json import to_json
 
 if TYPE_CHECKING:
     from tasksmithy.fields._image import Image
@@ -47,7 +48,8 @@ class CoreDefaults:
         answers = {
             "provenance": str(hooks.provenance),
             "fields": own,
-            "custom_config": hooks.custom_config(task, sctx),
+            # As JSON, whose keys are sorted: a plugin may make it in the order of a set.
+            "custom_config": to_json(hooks.custom_config(task, sctx)),
             "container_args": hooks.container_args(task, sctx),
             "sql": hooks.sql(task, sctx),
         }
