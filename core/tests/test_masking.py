@@ -9,6 +9,7 @@ import io
 import json
 import logging
 import logging.handlers
+import os
 import queue
 import re
 import reprlib
@@ -233,6 +234,16 @@ def test_threads_share_a_masker() -> None:
 
 
 # Secrets that are handed out
+
+
+def test_a_process_that_is_forked_while_a_secret_is_handed_out_masks_it_and_others() -> None:
+    learn([VALUE])
+    with handed_out._lock:
+        child = os.fork()
+        if not child:
+            learn(["another"])
+            os._exit(handed_out.mask(f"{VALUE} another") != "*** ***")
+    assert os.waitpid(child, 0)[1] == 0
 
 
 def test_a_secret_that_is_handed_out_is_masked() -> None:

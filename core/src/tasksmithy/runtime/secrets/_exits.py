@@ -14,10 +14,12 @@ a program prints, and what it returns, is its own, and is not masked.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, Protocol
 from weakref import WeakSet
 
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 handed_out: Final = Masker()
 """Knows what runs of this process have handed out."""
 
+os.register_at_fork(after_in_child=handed_out.forget_threads)
+
 
 class Written(Protocol):
     """What writes text to disk, masked when it is written."""
@@ -42,9 +46,6 @@ class Written(Protocol):
 
 stores: Final[WeakSet[Written]] = WeakSet()
 """What is to be masked again when there is another value."""
-
-_lock: Final = threading.Lock()
-_guarded = False
 
 
 def hand_out(task: str, secrets: Mapping[Secret, str]) -> None:
@@ -85,13 +86,9 @@ def learn(values: Iterable[str]) -> set[str]:
     return new
 
 
+@cache  # once in a process; another thread that comes in between masks twice, which is no harm
 def _guard() -> None:
     """Have all that Python writes by itself pass through here, until the process ends."""
-    global _guarded
-    with _lock:
-        if _guarded:
-            return
-        _guarded = True
     _guard_logging()
     _guard_warnings()
     _guard_errors()

@@ -67,6 +67,10 @@ class Masker:
                 self._broken = tuple(form for form in self._forms if len(form) >= SHORTEST_LINE)
         return new
 
+    def forget_threads(self) -> None:
+        """In a forked child: nobody gives back what another thread held."""
+        self._lock = threading.Lock()
+
     @staticmethod
     def is_short(value: str) -> bool:
         """Whether a value is too short to be masked."""
