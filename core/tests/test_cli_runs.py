@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 import sqlite3
 import subprocess
 import sys
@@ -113,6 +114,29 @@ def test_show_prints_the_facts_of_a_run_and_its_call_tree(
         "    demo.add  cached     0         -",
     ]
     assert errors == ["demo.main: ValueError: no\n"]
+
+
+def test_show_and_the_report_have_the_lines_of_code_that_an_error_came_from(
+    tasksmithy: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "halves.py").write_text(
+        "from tasksmithy import TaskEnvironment\n"
+        "env = TaskEnvironment(name='t')\n"
+        "def helper(x):\n"
+        "    return 1 // x\n"
+        "@env.task\n"
+        "def half(x: int) -> int:\n"
+        "    return helper(x)\n"
+        "@env.task\n"
+        "def main(x: int) -> int:\n"
+        "    return half(x)\n"
+    )
+    tasksmithy("run", "halves.py", "main", "--x", "0")
+    shown = tasksmithy("runs", "show", "r").printed()
+    assert shown.count(", in helper\n    return 1 // x") == 1
+    assert set(re.findall(r'File "(.+)", line', shown)) == {str(tmp_path / "halves.py")}
+    tasksmithy("runs", "report", "r", "--output", "page.html")
+    assert "in helper" in (tmp_path / "page.html").read_text()
 
 
 def test_show_has_one_line_for_a_task_whatever_its_inputs_are(

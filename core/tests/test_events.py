@@ -315,6 +315,13 @@ def test_an_error_that_a_caller_lets_through_has_its_origin_below(task: Any) -> 
     assert ended.execution.key == keys[-1]
 
 
+def test_the_traceback_of_an_error_is_told_where_it_was_raised_first() -> None:
+    first, second = [e for e in events_of(calls_broken) if isinstance(e, ExecutionFailed)]
+    assert first.traceback is not None
+    assert ", in broken\n" in first.traceback
+    assert second.traceback is None
+
+
 def test_an_error_that_a_caller_makes_of_another_is_its_own() -> None:
     *_, ended = [e for e in events_of(wraps_broken) if isinstance(e, ExecutionFailed)]
     assert ended.origin == ended.execution.key

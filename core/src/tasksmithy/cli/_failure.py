@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import sys
 import traceback
+from importlib.util import find_spec
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.errors import TasksmithyError
+from tasksmithy.plugins._discovery import discover
 
 _HEADER = "Traceback (most recent call last):"
 _FRAME = re.compile(r'([ |]*)File "(.+)", line ')
@@ -26,10 +28,10 @@ def report(error: Exception, *, verbose: bool, for_machines: bool) -> None:
     elif ours:
         say("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]))
     else:
-        say(_own_code(trace))
+        say(own_code(trace))
 
 
-def _own_code(told: str) -> str:
+def own_code(told: str) -> str:
     """A printed traceback without the frames that are not of the person's own code.
 
     It is done to the text: that of another process, which an error may hold, is one, too.
@@ -50,16 +52,18 @@ def _own_code(told: str) -> str:
 
 
 def _machinery() -> tuple[str, ...]:
-    """Where code lies that runs tasks: ours, of the plugins that are loaded, and asyncio's."""
+    """Where code lies that runs tasks: ours, of the installed plugins, and asyncio's."""
     modules = {"tasksmithy", "asyncio", "concurrent"}
-    if registry_in_use.is_set:
-        for record in registry_in_use.get().records:
-            module, *_ = record.value.partition(":")
-            modules.add(module.strip().rpartition(".")[0] or module.strip())
+    for record in registry_in_use.get().records if registry_in_use.is_set else discover():
+        module, *_ = record.value.partition(":")
+        modules.add(module.strip().rpartition(".")[0] or module.strip())
     places = []
-    for module in modules & sys.modules.keys():
-        loaded = sys.modules[module]
-        places += [f"{folder}/" for folder in getattr(loaded, "__path__", ())] or [
-            getattr(loaded, "__file__", None) or module
-        ]
+    for module in modules - {""}:  # as of an entry point that is damaged
+        if module in sys.modules:
+            spec = getattr(sys.modules[module], "__spec__", None)
+        else:  # to find what is inside of a package would import that
+            spec = None if "." in module else find_spec(module)
+        if spec is not None:
+            folders = spec.submodule_search_locations or ()
+            places += [f"{folder}/" for folder in folders] or [spec.origin or module]
     return tuple(places)

@@ -149,6 +149,7 @@ def _plain(task: TaskRecord) -> dict[str, object]:
 
 def _as_text(details: RunDetails) -> str:
     from tasksmithy._texts import printable
+    from tasksmithy.cli._failure import own_code
     from tasksmithy.cli._table import aligned, fitted, moment
 
     run = details.run
@@ -180,7 +181,10 @@ def _as_text(details: RunDetails) -> str:
             for depth, task in _tree(details.tasks)
         ]
         parts.append(fitted(aligned([("TASK", "STATUS", "ATTEMPTS", "SECONDS", "INPUTS"), *tree])))
-    parts += [printable(f"{task.task}: {task.error}") for task in details.tasks if task.error]
+    for task in details.tasks:
+        if task.error:
+            trace = f"\n{own_code(task.traceback)}" if task.traceback else ""
+            parts.append(printable(f"{task.task}: {task.error}{trace}"))
     return "\n\n".join(parts)
 
 

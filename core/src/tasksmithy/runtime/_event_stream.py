@@ -6,12 +6,13 @@ import asyncio
 import hashlib
 import sys
 import time
+import traceback
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from tasksmithy._texts import shorten
+from tasksmithy._texts import cut, shorten
 from tasksmithy.errors import ValueEncodingError
 from tasksmithy.plugins._contract import as_observer
 from tasksmithy.plugins._observer import Observer
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
     from tasksmithy.runtime._journal import Journal
 
 Task = TaskTemplate[..., Any]
+
+MOST_OF_A_TRACEBACK = 20_000
+"""Characters of a traceback that an event has."""
 
 _ERRORS_REMEMBERED = 8
 """Errors of its children that an execution may let through, and that are known for theirs."""
@@ -284,7 +288,12 @@ class ExecutionEvents:
             event = self._event(ExecutionCancelled)
         else:
             origin = self._stream.origin(self._execution, error)
-            event = self._event(ExecutionFailed, origin=origin, **self._stream.facts_of(error))
+            event = self._event(
+                ExecutionFailed,
+                origin=origin,
+                traceback=_printed(error) if origin == self.key else None,
+                **self._stream.facts_of(error),
+            )
         self._stream.tell(event)
         if self._stream.journal is not None:
             # Written in any case, also where the task that waits for it is cancelled once more.
@@ -353,6 +362,11 @@ def _masked(execution: Execution) -> Execution:
     if task is execution.task and group is execution.group:
         return execution
     return replace(execution, task=task, group=group)
+
+
+def _printed(error: BaseException) -> str:
+    trace = "".join(traceback.format_exception(error))
+    return cut(handed_out.mask(trace), MOST_OF_A_TRACEBACK)
 
 
 def _given(observer: object) -> tuple[Observer, str]:

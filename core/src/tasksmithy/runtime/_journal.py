@@ -190,7 +190,7 @@ class Journal:
     async def failed(self, event: ExecutionFailed | ExecutionCancelled) -> None:
         """Write down that an execution has no result."""
         if isinstance(event, ExecutionFailed):
-            await self._write(event, "failed", error=event.error)
+            await self._write(event, "failed", error=event.error, traceback=event.traceback)
         else:
             await self._write(event, "cancelled")
 
@@ -208,6 +208,7 @@ class Journal:
         output: Encoded | None = None,
         error: str | None = None,
         code: str = "",
+        traceback: str | None = None,
     ) -> None:
         execution = event.execution
         known = self._open.pop(execution.key)
@@ -230,6 +231,7 @@ class Journal:
                 error=error,
                 report=self.pages.take(execution.key),
                 code=code,
+                traceback=traceback,
             )
         )
 

@@ -185,11 +185,13 @@ class ExecutionFailed(ExecutionEvent):
         error_type: the class of the error, with its module.
         origin: key of the execution that raised the error first: its own, or that of one below it
             whose error it let through.
+        traceback: the traceback, as Python prints it; None where that of the origin tells it.
     """
 
     error: str
     error_type: str
     origin: str
+    traceback: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

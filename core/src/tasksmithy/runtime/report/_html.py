@@ -94,6 +94,7 @@ def _task(task: TaskRecord, start: float, places: dict[str, int], limit: int) ->
         "inputs": cut(task.inputs, limit),
         "output": None if task.output is None else shown(task.output, limit),
         "error": task.error,
+        "traceback": task.traceback,
         "tabs": task.report,
     }
     return {name: fact for name, fact in facts.items() if fact}  # 0 and "" are what is missing

@@ -44,6 +44,7 @@ class TaskRecord(NamedTuple):
         error: what it raised, as text; None where it succeeded.
         report: HTML by name of the tab; None where there is no report.
         code: identifies the code that made the result; empty where that is not known.
+        traceback: the traceback of the error, where it was raised first; None elsewhere.
     """
 
     run: str
@@ -62,6 +63,7 @@ class TaskRecord(NamedTuple):
     error: str | None = None
     report: Mapping[str, str] | None = None
     code: str = ""
+    traceback: str | None = None
 
 
 class Kept(NamedTuple):

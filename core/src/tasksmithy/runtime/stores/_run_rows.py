@@ -15,7 +15,7 @@ from tasksmithy.values._storage import Encoded
 
 SCHEMA = Schema(
     holds="the record of runs",
-    mark=0x74737202,
+    mark=0x74737203,
     tables="""
     CREATE TABLE run (
         id TEXT PRIMARY KEY, file TEXT, task TEXT NOT NULL, inputs TEXT NOT NULL,
@@ -27,6 +27,7 @@ SCHEMA = Schema(
         task_type TEXT NOT NULL, group_name TEXT NOT NULL, status TEXT NOT NULL,
         queued REAL NOT NULL, started REAL, ended REAL NOT NULL, attempts TEXT NOT NULL,
         inputs TEXT NOT NULL, error TEXT, report TEXT, format TEXT, output BLOB, code TEXT NOT NULL,
+        traceback TEXT,
         PRIMARY KEY (run, key)
     )
     """,
@@ -37,7 +38,7 @@ _WRITE_RUN = """
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, pid = excluded.pid,
         status = excluded.status, ended = excluded.ended, unrecorded = excluded.unrecorded
 """
-_WRITE_TASK = "REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+_WRITE_TASK = "REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 SUCCEEDED = "FROM task WHERE run = ? AND status IN ('succeeded', 'cached', 'resumed')"
 OUTPUTS = f"{SUCCEEDED} AND format IS NOT NULL"
 # A damaged file may have another type in a column than was written.
@@ -52,7 +53,7 @@ TASKS = """
         CAST(task_type AS TEXT), CAST(group_name AS TEXT), CAST(status AS TEXT),
         CAST(queued AS REAL), CAST(started AS REAL), CAST(ended AS REAL), CAST(attempts AS TEXT),
         CAST(inputs AS TEXT), CAST(error AS TEXT), CAST(report AS TEXT), CAST(format AS TEXT),
-        ifnull(CAST(output AS BLOB), x''), CAST(code AS TEXT)
+        ifnull(CAST(output AS BLOB), x''), CAST(code AS TEXT), CAST(traceback AS TEXT)
     FROM task WHERE run = ? ORDER BY queued, rowid
 """
 OUTPUT = f"""
@@ -62,11 +63,13 @@ OUTPUT = f"""
 _MASK_RUN = "UPDATE run SET inputs = masked(inputs) WHERE id = ? AND inputs IS NOT masked(inputs)"
 _MASK_TASKS = """
     UPDATE task SET group_name = masked(group_name), inputs = masked(inputs),
-        error = masked(error), attempts = masked_json(attempts), report = masked_json(report),
+        error = masked(error), traceback = masked(traceback),
+        attempts = masked_json(attempts), report = masked_json(report),
         format = iif(is_secret(output), NULL, format), output = iif(is_secret(output), NULL, output)
     WHERE run = ? AND (
         group_name IS NOT masked(group_name) OR inputs IS NOT masked(inputs)
-        OR error IS NOT masked(error) OR attempts IS NOT masked_json(attempts)
+        OR error IS NOT masked(error) OR traceback IS NOT masked(traceback)
+        OR attempts IS NOT masked_json(attempts)
         OR report IS NOT masked_json(report) OR is_secret(output)
     )
 """
@@ -121,6 +124,7 @@ def _row(record: TaskRecord) -> tuple[object, ...]:
         None if record.report is None else _json(dict(record.report)),
         *(output or (None, None)),
         record.code,
+        None if record.traceback is None else _text(mask(record.traceback)),
     )
 
 
@@ -131,7 +135,7 @@ def _json(value: Any) -> str:
 
 def record_of(row: Sequence[Any]) -> TaskRecord:
     """The execution that a row of the table is of."""
-    *facts, attempts, inputs, error, report, format_, output, code = row
+    *facts, attempts, inputs, error, report, format_, output, code, traceback = row
     return TaskRecord._make(
         [
             *facts,
@@ -141,6 +145,7 @@ def record_of(row: Sequence[Any]) -> TaskRecord:
             error,
             _report(report),
             code,
+            traceback,
         ]
     )
 

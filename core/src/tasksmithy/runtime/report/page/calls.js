@@ -146,7 +146,7 @@ function showDetails(task) {
     element("h3", {}, dot(task.status), task.task),
     element("dl", { class: "facts" }, ...Object.entries(facts).filter(([, fact]) => fact)
       .map(([name, fact]) => element("div", {}, element("dt", {}, name), element("dd", {}, fact)))),
-    ...block("Error", task.error, "error"), ...block("Inputs", task.inputs), ...block("Result", task.output),
+    ...block("Error", task.error, "error"), ...block("Traceback", task.traceback), ...block("Inputs", task.inputs), ...block("Result", task.output),
     ...(attempts.length > 1 ? [element("h4", {}, "Attempts"), element("table", {},
       element("tr", {}, ...["Attempt", "At", "Took", "Error"].map((title) => element("th", { scope: "col" }, title))),
       ...attempts)] : []),
