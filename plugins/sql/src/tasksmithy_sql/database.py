@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
-from tasksmithy import Cache, Converted, Secret, SecretRequest, TaskTemplate, checks, task_field
+from tasksmithy import Converted, Secret, SecretRequest, TaskTemplate, checks, task_field
 from tasksmithy.errors import FieldError
 from tasksmithy_sql.url import ALLOWED, DatabaseURL
 
@@ -51,7 +51,8 @@ class DatabaseTask(TaskTemplate[..., Coroutine[Any, Any, Any]], task_type="sql")
     @property
     def is_cached(self) -> bool:
         """Whether results are kept."""
-        return Cache.of(self.cache, "cache").enabled
+        task: TaskTemplate[..., Any] = self  # as whose field mypy knows what is stored
+        return task.cache.enabled
 
     @property
     def url(self) -> DatabaseURL:
