@@ -8,6 +8,18 @@ SPEC = "test_every_hook_matches_the_hook_spec"
 
 PLUGINS = {
     # The hook spec
+    "it_stands_before_policies": Plugin(
+        SPEC,
+        (
+            "'custom_config' has @hookimpl(tryfirst=True), which is not for plugins: the order is",
+            "leave it out",
+        ),
+        hooks="""
+        @hookimpl(wrapper=True, tryfirst=True)
+        def custom_config(self): return {**(yield), "mine": 1}
+        """,
+        everyday=True,
+    ),
     "it_forgets_the_decorator": Plugin(
         SPEC,
         (

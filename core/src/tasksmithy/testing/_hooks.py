@@ -36,7 +36,8 @@ class HookChecks(Subject):
         """A hook that pluggy would not find, or could not call, is passed over in silence.
 
         Each has the name of a hook, to the letter, carries `@hookimpl`, and names the arguments
-        that it takes: none that the hook does not have, and none keyword-only.
+        that it takes: none that the hook does not have, and none keyword-only. None chooses its
+        place before or after others, and none wraps what runs later.
         """
         if (problem := self._hook_problem()) is not None:
             fail(
