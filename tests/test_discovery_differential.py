@@ -255,8 +255,8 @@ def test_what_pip_leaves_where_it_is_killed_hides_and_adds_nothing(
         # importlib_metadata takes the folder for a distribution; pip, which has made it, does not.
         before, reference, after = json.loads(env.run("-c", PROBE))
         assert before == after
-        assert [row[3] for row in reference if row not in before] == ["-emo-killed"]
         assert [row[3] for row in before if "killed" in row[3]] == ["demo-killed"]
+        assert [row[3] for row in reference if "killed" in row[3]] == ["demo-killed"] * 2
     finally:
         shutil.rmtree(left)
 
