@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import struct
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, ClassVar
 
 from tasksmithy.errors import ValueEncodingError
 from tasksmithy.values._cloudpickle import dumped
@@ -88,19 +88,6 @@ class _CanonicalForm:
         self._reads_files = reads_files
         self._depth = 0
         self._reducers: dict[type, Reducer | None] = {}
-        self._methods: dict[type, Callable[[Any], None]] = {
-            type(None): self._none,
-            bool: self._bool,
-            int: self._int,
-            float: self._float,
-            str: self._str,
-            bytes: self._bytes,
-            list: self._list,
-            tuple: self._tuple,
-            dict: self._dict,
-            set: self._set,
-            frozenset: self._frozenset,
-        }
 
     def write(self, value: Any) -> None:
         """Write one value.
@@ -109,7 +96,11 @@ class _CanonicalForm:
             _NoIdentityError: something in it has none.
             _TooDeepError: it nests too deep.
         """
-        self._methods.get(type(value), self._other)(value)
+        method = self._METHODS.get(type(value))
+        if method is not None:
+            method(self, value)
+        else:
+            self._other(value)
 
     def pickle(self, value: Any) -> None:
         """Write one value as a cloudpickle. Raises `_NoIdentityError` where it has none."""
@@ -228,6 +219,20 @@ class _CanonicalForm:
         else:
             self._sized(b"a", table.type.encode())
             self._sized(b"", table.stream)
+
+    _METHODS: ClassVar[Mapping[type, Callable[[Any, Any], None]]] = {
+        type(None): _none,
+        bool: _bool,
+        int: _int,
+        float: _float,
+        str: _str,
+        bytes: _bytes,
+        list: _list,
+        tuple: _tuple,
+        dict: _dict,
+        set: _set,
+        frozenset: _frozenset,
+    }
 
 
 def _packed(items: Sequence[Any]) -> bytes:
