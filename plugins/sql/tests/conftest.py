@@ -193,7 +193,7 @@ class MariaDBServer:
     def database(self) -> str:
         """The URL of a database that nobody has used."""
         name = f"test_{next(_numbers)}"
-        self.execute(f"create database {name}")
+        self.execute(f"create database {name} character set utf8mb4")
         return self.url(name)
 
 

@@ -162,6 +162,13 @@ def test_what_composites_and_domains_hold_is_exact(composites, ask):
     ]
 
 
+def test_an_interval_of_postgresql_beyond_arrow_s_names_the_column(postgresql, ask):
+    query = "select 1 as n, interval '3000000 hours' as v"
+    for output in (pa.Table, pa.RecordBatchReader, list[dict]):
+        with pytest.raises(ResultError, match=r"column 'v': .* more time than the 292 years"):
+            ask(postgresql, query, output)
+
+
 def test_a_range_of_postgresql_is_refused_by_its_name(postgresql, ask):
     refused_everywhere(ask, postgresql, "select int4range(1, 2) as v", r"\(int4range\)")
 
@@ -227,6 +234,7 @@ def test_a_numeric_that_arrow_has_not_is_refused_there_and_exact_in_python(postg
         ("12345::numeric(3, -2)", pa.decimal128(5, 0)),
         ("0.00123::numeric(3, 5)", pa.decimal128(5, 5)),
         ("1.5::numeric(50, 2)", pa.decimal256(50, 2)),
+        (f"{'9' * 45}.99999::numeric(50, 5)", pa.decimal256(50, 5)),
     ],
 )
 def test_a_numeric_with_a_precision_has_the_type_that_it_says(postgresql, ask, value, kind):
@@ -264,6 +272,34 @@ def test_a_row_far_into_a_stream_is_named(postgresql, ask):
     )
     with pytest.raises(ResultError, match="column 'v', row 149990: "):
         ask(postgresql, query, File, least=10)
+
+
+SQLITE = {
+    "bigint": pa.int64(),
+    "varchar(9)": pa.string(),
+    "blob": pa.binary(),
+    "double": pa.float64(),
+}
+
+
+@pytest.mark.parametrize("kind", SQLITE)
+def test_a_column_of_a_table_of_sqlite_has_its_declared_type(tmp_path, ask, kind):
+    url = f"sqlite:///{tmp_path}/a.db"
+    ask(url, f'create table t (a {kind}, "b?" {kind})', None)
+    query = 'select a, "b?" as b, a as a from t where :x = :x -- all'
+    for value in (None, "null"):
+        if value:
+            ask(url, f"insert into t values ({value}, {value})", None)
+        for output in (pa.Table, pa.RecordBatchReader):
+            assert ask(url, query, output, x=1).schema.types == [SQLITE[kind]] * 3
+
+
+def test_a_value_of_sqlite_that_is_not_of_its_column_s_type_is_refused(tmp_path, ask):
+    url = f"sqlite:///{tmp_path}/a.db"
+    ask(url, "create table t (a integer)", None)
+    ask(url, "insert into t values (1), ('x')", None)
+    refused_everywhere(ask, url, "select a from t", "column 'a', row 2: 'x' of type str")
+    assert ask(url, "select cast(a as text) as a from t") == [{"a": "1"}, {"a": "x"}]
 
 
 MARIADB = {

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import shutil
+import signal
 import socket
+import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 
 from tasksmithy import Backoff, RetryStrategy, TaskEnvironment, arun, run
+from tasksmithy.errors import NonRecoverableError
 from tasksmithy_sql import (
     CommitUnknownError,
     DatabaseUnreachableError,
@@ -328,25 +335,54 @@ def test_a_stream_of_mariadb_is_not_held_in_memory(mariadb, ask):
     del reader
 
 
-def test_a_full_database_of_sqlite_is_told_and_leaves_nothing(tmp_path, ask):
-    url = f"sqlite:///{tmp_path}/a.db"
-    ask(url, "create table t (v text)", None)
-    task = SQLTask(
-        name="t",
-        query="insert into t select hex(zeroblob(1000000)) from (values (1), (2), (3))",
-        output=RowCount,
-        database=url,
-    )
-    import resource
-    import signal
+FILL = {
+    "sqlite": "insert into t select hex(zeroblob(1000000)) from (values (1), (2), (3))",
+    "duckdb": "insert into t select repeat(md5(range::text), 30) from range(20000)",
+    "postgresql": "insert into t select repeat(md5(n::text), 30) from generate_series(1, 20000) n",
+    "mariadb": "insert into t select repeat(md5(seq), 30) from seq_1_to_20000",
+}
 
+
+@pytest.mark.parametrize("scheme", ["sqlite", "duckdb"])
+def test_a_full_disk_below_an_embedded_database_is_told_and_leaves_nothing(tmp_path, ask, scheme):
+    url = f"{scheme}:///{tmp_path}/a.db"
+    ask(url, "create table t (v text)", None)
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, limits[1]))
     try:
-        with pytest.raises(SQLError, match=r"full|disk I/O"):
-            run(task)
+        with pytest.raises(DatabaseUnreachableError, match=r"full|disk I/O|Could not write"):
+            ask(url, FILL[scheme], RowCount)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
     assert ask(url, "select count(*) as n from t", int) == 0
+    assert ask(url, FILL[scheme], RowCount) > 0
+
+
+@pytest.mark.slow
+def test_a_full_disk_below_a_server_is_told_and_leaves_nothing(served, ask, tmp_path):
+    url, server = served
+    scheme = "postgresql" if url.startswith("postgresql") else "mariadb"
+    with tempfile.TemporaryDirectory(prefix="tasksmithy-full-", dir="/tmp") as folder:
+        mount = ["mount", "-t", "tmpfs", "-o", "size=8m,mode=777", "none", folder]
+        if subprocess.run(mount, capture_output=True).returncode:
+            pytest.skip("no file system may be mounted here")
+        try:
+            inner = Path(folder, "data")
+            inner.mkdir()
+            shutil.chown(inner, server.user)
+            if scheme == "postgresql":
+                server.execute(f"create tablespace small location '{inner}'")
+                ask(url, "create table t (v text) tablespace small", None)
+            else:
+                ask(url, f"create table t (v text) data directory = '{inner}'", None)
+            with pytest.raises(SQLError, match=r"53100|1114|1021") as raised:
+                ask(url, FILL[scheme], RowCount)
+            assert not isinstance(raised.value, NonRecoverableError)
+            assert ask(url, "select count(*) as n from t", int) == 0
+            ask(url, "drop table t", None)
+            if scheme == "postgresql":
+                server.execute("drop tablespace small")
+        finally:
+            subprocess.run(["umount", folder], check=True)

@@ -139,6 +139,12 @@ def test_a_wrong_query_is_an_error_at_definition(query, inputs, said):
         SQLTask(name="t", query=query, inputs=inputs)
 
 
+@pytest.mark.parametrize("query", ["copy t to stdout", "copy t from stdin with (format csv)"])
+def test_a_copy_from_or_to_the_client_is_refused(query):
+    with pytest.raises(TaskDefinitionError, match="no COPY from or to the client"):
+        defined(query, "postgresql://host/db")
+
+
 @pytest.mark.parametrize("database", ["sqlite://", "postgresql://host/db"])
 @pytest.mark.parametrize(
     ("query", "said"),
@@ -181,6 +187,10 @@ def test_other_databases_queries_are_parsed_at_definition_too(database, query, s
         ("sqlite://", "select * from t where a match :a"),
         ("duckdb://", "from t select a: b"),
         ("duckdb://", "select 1;;"),
+        ("duckdb://", "select [1, 2, 3][1::int:2]"),
+        ("duckdb://", "select map{true:2}, map{null:2}, map {current_date:3}"),
+        ("duckdb://", "select map{'101'::bit:1}, {'a':1}"),
+        ("duckdb://", "select map{:a:2}"),
         ("duckdb://", "pivot t on a using sum(b)"),
     ],
 )

@@ -146,7 +146,7 @@ def bound(
         if len(values) == style.limit:
             raise ParameterError(
                 f"parameter {name!r}: the database allows {style.limit} parameters in a statement; "
-                "give a long list as a table instead, and join it"
+                "write a long list into a table, and join that"
             )
         held, cast = style.driver_value(name, as_declared(name, value, of), of)
         values.append(held)

@@ -32,6 +32,8 @@ _QUESTION = re.compile(rf"\?\s*(?:[|&](?![|&])|'|{_PARAMETER.pattern})")
 _OPERANDS = frozenset({"IDENTIFIER", "STRING", "NUMBER", "R_BRACKET"})
 # Where a routine's or a trigger's body is BEGIN, statements, END, and only CASE has another END.
 _BODIES_OF_STATEMENTS = frozenset({"duckdb", "postgres", "sqlite"})
+_OPENING = frozenset({"L_PAREN", "L_BRACKET", "L_BRACE"})
+_CLOSING = frozenset({"R_PAREN", "R_BRACKET", "R_BRACE"})
 _WRITTEN = ":name, $name, %(name)s or {{ .inputs.name }}"
 
 
@@ -218,12 +220,23 @@ def _second(code: list[Token], dialect: str) -> int | None:
 
 
 def _refuse_numbered(query: Query, code: list[Token]) -> None:
+    ends = {parameter.end for parameter in query.parameters}
+    brackets: list[str] = []
     for before, token in zip([None, *code], code, strict=False):
+        kind = token.token_type.name
+        if kind in _OPENING:
+            brackets.append(kind)
+        elif kind in _CLOSING and brackets:
+            brackets.pop()
         matched = _NUMBERED.match(query.text, token.start)
         if matched is None or token.token_type.name in ("STRING", "IDENTIFIER"):
             continue
         previous = before.token_type.name if before is not None else ""
         operand = previous in _OPERANDS or previous in ("VAR", "R_PAREN", "L_BRACKET")
+        # In a slice or a map, an operand may end with a word: 1::int, true. Or with a parameter.
+        is_word = before is not None and before.text.isidentifier()
+        operand |= bool(brackets) and brackets[-1] != "L_PAREN" and is_word
+        operand |= token.start in ends
         if (operand and matched[0][0] in ":%?") or _QUESTION.match(query.text, token.start):
             continue  # a slice, a modulo, an operator of JSON
         allowed = f"parameters by name ({_WRITTEN}), not {matched[0]}"

@@ -123,6 +123,8 @@ def check(query: Query, names: frozenset[str], lists: frozenset[str], *, transac
         raise query.error(0, allowed)
 
     first, words = query.keywords[0], _STATEMENTS.get(query.dialect)
+    if first == "COPY" and query.dialect == "postgres" and {"stdin", "stdout"} & query.words:
+        raise query.error(0, "no COPY from or to the client: a query gives rows, SQLWrite copies")
     if words is not None and first not in words:
         allowed = f"a query that parses: {first} begins no statement{near_misses(first, words)}"
         raise query.error(0, allowed)

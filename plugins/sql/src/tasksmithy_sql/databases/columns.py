@@ -259,9 +259,9 @@ def decimals(kind: pa.DataType, described: str) -> Plan:
 
 def _fitting(array: pa.Array) -> pa.Array:
     """Decimals that have no more digits than their type."""
-    found = pc.min_max(array)
+    found, limit = pc.min_max(array), 10**array.type.precision
     for value in (found["min"].as_py(), found["max"].as_py()):
-        if value is not None and abs(value) >= 10**array.type.precision:
+        if value is not None and not -limit < value < limit:
             raise Unfit(f"{value} has more digits than Arrow's {array.type}")
     return array
 

@@ -204,6 +204,8 @@ class DuckDB(Connection):
         said = without_traceback(reason_of(str(error)))
         # The rows of a write are no table that could have been meant.
         reason = f"{self._url}: {said.removesuffix(_MEANT)}"
+        if "Could not write" in said:  # a full disk; the transaction has ended without a trace
+            return DatabaseUnreachableError(reason)
         if isinstance(error, duckdb.TransactionException):
             return TransactionConflictError(reason)
         if isinstance(error, duckdb.InterruptException):

@@ -83,6 +83,7 @@ class PostgreSQL(Connection):
         self._password = password
         self._cursor: dbapi.Cursor | None = None
         self._in_transaction = False
+        self._intervals: list[str] = []
         begun = time.monotonic()
         try:
             # Transactions are begun by `begin` alone: the driver's own would begin at once, and an
@@ -169,6 +170,7 @@ class PostgreSQL(Connection):
             given = types.parameters(statement.values) if statement.values else None
             schema = cursor.adbc_execute_schema(statement.text, given)
         plans = types.plans(self._named(schema))
+        self._intervals = [field.name for field in schema if "interval" in str(field.type)]
         names = [f"tasksmithy_{number}" for number in range(len(schema))]
         counted = [
             (field.name, expression)
@@ -291,6 +293,12 @@ class PostgreSQL(Connection):
         state = getattr(error, "sqlstate", None) or details.get("PG_DIAG_SQLSTATE") or ""
         primary = details.get("PG_DIAG_MESSAGE_PRIMARY") or _first_line(error)
         reason = without(self._password, primary)
+        overflow = re.search(r"Interval with time value (-?\d+) usec would overflow", str(error))
+        if overflow is not None:
+            return refused(
+                ", ".join(self._intervals),
+                f"{overflow[1]} microseconds: more time than the 292 years of Arrow's intervals",
+            )
         if state.startswith(_CONFLICT):
             return TransactionConflictError(f"{self._url}: {reason} (SQLSTATE {state})")
         if state.startswith(_LOST) or (not state and _is_lost(str(error))):

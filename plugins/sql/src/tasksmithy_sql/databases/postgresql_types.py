@@ -116,7 +116,7 @@ _LEAVES: tuple[tuple[Callable[[pa.DataType], bool], Plan], ...] = (
     (pa.types.is_boolean, Plan()),
     (pa.types.is_int16, Plan()),
     (pa.types.is_floating, Plan()),
-    (pa.types.is_string, Plan()),
+    (pa.types.is_string, Plan(lambda array: _texts(array))),
     (pa.types.is_binary, Plan()),
     (pa.types.is_interval, Plan()),
 )
@@ -126,6 +126,7 @@ _NAMED: dict[tuple[pa.DataType, str], Plan] = {
     (pa.int32(), "int4"): Plan(),
     (pa.int32(), "oid"): Plan(lambda array: array.view(pa.uint32())),
     (pa.string(), "char"): Plan(lambda array: _bytes(array)),
+    **{(pa.string(), name): Plan() for name in ("text", "varchar", "bpchar", "name")},
 }
 
 
@@ -183,6 +184,17 @@ def _numeric(modifier: int) -> Plan:
             wide = pa.decimal128 if digits <= 38 else pa.decimal256
             return decimals(wide(digits, max(scale, 0)), f"a numeric({precision},{scale})")
     return _UNBOUNDED
+
+
+def _texts(array: pa.Array) -> pa.Array:
+    """Texts of an enum or a domain, unless that is of "char"."""
+    try:
+        array.validate(full=True)
+    except pa.ArrowInvalid:
+        raise Unfit("what is no text in UTF-8") from None
+    if pc.any(pc.match_substring(array, "\0")).as_py():
+        raise Unfit('a "char" without a character')
+    return array
 
 
 def _bytes(array: pa.Array) -> pa.Array:

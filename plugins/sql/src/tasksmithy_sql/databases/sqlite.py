@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _STAGE = "tasksmithy_rows"
+_VIEW = "tasksmithy_types"
 _WAIT_FOR_LOCK = 5.0  # seconds
 
 
@@ -100,6 +101,7 @@ class SQLite(Connection):
         return self._rows(statement).batches()
 
     def _rows(self, statement: Statement) -> Rows:
+        kinds = self._declared(statement)
         with self.telling(statement):
             cursor = self._connection.execute(statement.bare, statement.values)
 
@@ -107,7 +109,26 @@ class SQLite(Connection):
             with self.telling(statement):
                 return cursor.fetchmany(most)  # type: ignore[no-any-return]
 
-        return Rows([column[0] for column in cursor.description or ()], fetch)
+        names = [column[0] for column in cursor.description or ()]
+        return Rows(names, fetch, kinds if len(kinds) == len(names) else ())
+
+    def _declared(self, statement: Statement) -> list[pa.DataType | None]:
+        """The types that the tables declare for a query's columns; None for an expression.
+
+        SQLite tells them of a view, which can have no parameters.
+        """
+        text = statement.bare
+        for start, end, *_ in reversed(statement.spans):
+            if text[start] != '"':  # a name
+                text = text[:start] + text[start:end].replace("?", "null") + text[end:]
+        with suppress(sqlite3.Error):  # it is no query
+            self._connection.execute(f"create temp view {_VIEW} as {text}")
+            try:
+                described = self._connection.execute(f"pragma temp.table_info({_VIEW})")
+                return [_affinity(declared) for _, _, declared, *_ in described]
+            finally:
+                self._connection.execute(f"drop view temp.{_VIEW}")
+        return []
 
     def changed(self, statement: Statement) -> int:
         before = self._connection.total_changes
@@ -188,6 +209,19 @@ class SQLite(Connection):
             query = "select name from sqlite_master where type in ('table', 'view')"
             return [name for (name,) in self.rows(query)]
         return []
+
+
+def _affinity(declared: str) -> pa.DataType | None:
+    """What a column of a declared type holds (SQLite, "Datatypes", 3.1); None: numbers or text."""
+    for words, kind in (
+        (("INT",), pa.int64()),
+        (("CHAR", "CLOB", "TEXT"), pa.string()),
+        (("BLOB",), pa.binary()),
+        (("REAL", "FLOA", "DOUB"), pa.float64()),
+    ):
+        if any(word in declared.upper() for word in words):
+            return kind
+    return None
 
 
 def _number(value: Decimal) -> int | float | None:
