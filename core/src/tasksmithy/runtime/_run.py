@@ -11,7 +11,6 @@ from tasksmithy._texts import near_misses
 from tasksmithy.concurrency._threads import wait_for
 from tasksmithy.errors import FieldError, NotATaskError, SettingsError
 from tasksmithy.plugins._registry import Registry
-from tasksmithy.runtime._local_run import LocalRun
 from tasksmithy.runtime._options import RunOptions
 from tasksmithy.task._context import current
 from tasksmithy.task._template import TaskTemplate
@@ -69,6 +68,8 @@ class Runner:
         run = current().run
         if run is not None:
             return await run.child(task, args, inputs)
+        from tasksmithy.runtime._local_run import LocalRun  # a worker never needs it
+
         return await LocalRun(self._options).root(task, args, inputs)
 
     @overload
