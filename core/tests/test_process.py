@@ -653,15 +653,21 @@ def test_a_timeout_ends_the_process_and_what_it_has_started(tmp_path: Path) -> N
     eventually(lambda: not members(number_in(file)))
 
 
-def test_a_timeout_ends_a_program_that_is_in_a_session_of_its_own(tmp_path: Path) -> None:
-    @env.task(timeout=1)
+def test_a_cancellation_ends_a_program_that_is_in_a_session_of_its_own(tmp_path: Path) -> None:
+    @env.task
     def starts_a_session(file: Path) -> None:
         program = subprocess.Popen(["sleep", "600"], start_new_session=True)
         say(file, program.pid)
         program.wait()
 
-    with pytest.raises(TaskTimeoutError):
-        run(starts_a_session, file=tmp_path / "program")
+    async def cancelled(file: Path) -> None:
+        making = asyncio.create_task(made(starts_a_session, file=file))
+        await soon(file.exists)
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+
+    asyncio.run(cancelled(tmp_path / "program"))
     assert members(number_in(tmp_path / "program")) == []
 
 
