@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pickle
 import subprocess
 import sys
@@ -307,3 +308,54 @@ def test_a_file_and_its_url_have_the_same_digest(folder: Path, remote: str) -> N
 def test_a_file_that_is_not_there_has_no_digest(tmp_path: Path) -> None:
     with pytest.raises(ValueEncodingError, match=r"at \['f'\], is File.*missing.*cannot be read"):
         digest({"f": File(tmp_path / "missing")})
+
+
+# What is no file, and what leads elsewhere
+
+
+def test_a_pipe_is_never_waited_for(folder: Path, tmp_path: Path) -> None:
+    os.mkfifo(folder / "pipe")
+    for place in (Dir(folder), File(folder / "pipe")):
+        with pytest.raises(OSError, match="a pipe or a device, and no file"):
+            place.download(tmp_path / "copy")
+        with pytest.raises(ValueEncodingError, match=r"cannot be read.*no file"):
+            digest(place)
+        with pytest.raises(ValueEncodingError):
+            decode(encode(place, type(place)), type(place))
+
+
+@pytest.mark.parametrize("leads_to", ["/etc/passwd", "../outside", "sub/../../outside"])
+def test_a_link_out_of_a_directory_is_followed_by_nobody(
+    folder: Path, tmp_path: Path, leads_to: str
+) -> None:
+    (tmp_path / "outside").write_text("not yours")
+    (folder / "link").symlink_to(leads_to)
+    assert "link" in Dir(folder).names()
+    with pytest.raises(OSError, match="a link that leads out of its directory"):
+        Dir(folder).download(tmp_path / "copy")
+    with pytest.raises(ValueEncodingError, match="leads out of its directory"):
+        digest(Dir(folder))
+
+
+def test_a_link_inside_a_directory_is_the_file_that_it_leads_to(
+    folder: Path, tmp_path: Path
+) -> None:
+    (folder / "sub" / "link").symlink_to("../a.txt")
+    assert Dir(Dir(folder).download(tmp_path / "copy")).file("sub/link").read_text() == "eins"
+
+
+def test_a_directory_may_be_a_link_itself(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(folder)
+    assert digest(Dir(tmp_path / "link")) == digest(Dir(folder))
+
+
+def test_a_directory_may_be_deeper_than_a_stack(tmp_path: Path) -> None:
+    deep = tmp_path.joinpath("top", *["d"] * 1_500)
+    folders = [deep, *deep.parents[:1_500]]  # what cleans up after tests has a stack, too
+    try:
+        for folder in reversed(folders):
+            folder.mkdir()
+        (deep / "f").touch()
+        assert Dir(tmp_path).names() == ["top/" + "d/" * 1_500 + "f"]
+    finally:
+        subprocess.run(["rm", "-rf", tmp_path / "top"], check=True)

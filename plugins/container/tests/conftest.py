@@ -185,7 +185,7 @@ def _image_id() -> str:
 
 def _found() -> set[str]:
     listing = "{{.Names}} {{.ImageID}}"
-    names = podman("ps", "--all", "--external", f"--format={listing}", "--filter=name=tasksmithy-")
+    names = podman("ps", "--all", f"--format={listing}", "--filter=name=tasksmithy-")
     containers = dict(line.split() for line in names.splitlines())
     own = _image_id()
     # Other tests have containers at the same time, each session of an image of its own.

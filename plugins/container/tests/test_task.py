@@ -1,12 +1,17 @@
 """ContainerTask: what may be defined, and what serializing it gives."""
 
-from pathlib import PurePosixPath
-from typing import Any
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, NamedTuple, NewType, TypedDict
 
+import pyarrow as pa
+import pydantic
 import pytest
 
 from tasksmithy import (
     DataLoadingConfig,
+    Dir,
+    File,
     Image,
     PodTemplate,
     Secret,
@@ -14,7 +19,37 @@ from tasksmithy import (
     serialize,
 )
 from tasksmithy.extras import ContainerTask
-from tasksmithy.values._files import Dir, File
+
+
+class Csv(File):
+    pass
+
+
+@dataclass
+class InRecord:
+    f: File
+
+
+class InModel(pydantic.BaseModel):
+    model_config = {"arbitrary_types_allowed": True}
+    f: dict[str, Dir] = {}
+
+
+class InTuple(NamedTuple):
+    f: File | None
+
+
+class InOptions(TypedDict, total=False):
+    f: Annotated[Path, "of this machine"]
+
+
+@dataclass
+class Nested:
+    more: list["Nested"]
+    inner: InRecord | None
+
+
+Named = NewType("Named", InRecord)
 
 
 def task(**fields: Any) -> Any:
@@ -60,6 +95,18 @@ def test_inputs_outputs_and_arguments_may_be_none() -> None:
         ({"inputs": {"not a name": str}}, "interface.inputs"),
         ({"inputs": {"x": list[File]}}, "inputs['x']"),
         ({"outputs": {"x": dict[str, Dir]}}, "outputs['x']"),
+        ({"outputs": {"x": InRecord}}, "outputs['x']"),
+        ({"inputs": {"x": InRecord}}, "inputs['x']"),
+        ({"inputs": {"x": InModel}}, "inputs['x']"),
+        ({"inputs": {"x": list[InTuple]}}, "inputs['x']"),
+        ({"inputs": {"x": InOptions | None}}, "inputs['x']"),
+        ({"inputs": {"x": Nested}}, "inputs['x']"),
+        ({"inputs": {"x": Named}}, "inputs['x']"),
+        ({"inputs": {"x": str | File}}, "inputs['x']"),
+        ({"inputs": {"x": Annotated[list[Csv], "rows"]}}, "inputs['x']"),
+        ({"inputs": {"x": Path}}, "inputs['x']"),
+        ({"outputs": {"x": dict[str, Path]}}, "outputs['x']"),
+        ({"outputs": {"x": pa.Table}}, "outputs['x']"),
         ({"metadata_format": "XML"}, "metadata_format"),
         ({"local_logs": 1}, "local_logs"),
         ({"file_input_layout": "FLAT"}, "file_input_layout"),
@@ -78,6 +125,11 @@ def test_what_is_not_allowed_is_refused_by_field(fields: dict[str, Any], field: 
     with pytest.raises(TaskDefinitionError) as caught:
         task(**fields)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("kind", [File, File | None, Csv, Annotated[Dir, "rows"], PurePosixPath])
+def test_a_file_or_directory_is_an_input_or_output_of_its_own(kind: Any) -> None:
+    assert task(inputs={"x": kind}, outputs={"x": kind}).outputs == {"x": kind}
 
 
 def test_the_error_of_a_wrong_reference_says_what_is_there() -> None:

@@ -12,8 +12,7 @@ import pytest
 import yaml
 from flyteidl2.core.literals_pb2 import LiteralMap
 
-from tasksmithy import InputError, OutputError, run
-from tasksmithy.values._files import Dir, File
+from tasksmithy import Dir, File, InputError, OutputError, run
 from tasksmithy_container import ContainerTask
 
 

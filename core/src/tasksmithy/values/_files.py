@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePath
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from pydantic_core import CoreSchema
 
 L = TypeVar("L", bound="_Location")
+
+_BINARY = getattr(os, "O_BINARY", 0)  # Windows would change line ends otherwise
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -117,13 +120,13 @@ class File(_Location):
     def download(self, to: str | os.PathLike[str]) -> Path:
         """Copy it to a path on this machine, or into a directory that is there; where it is now.
 
-        Raises as `open`.
+        Raises as `open`, and `OSError` where there is a pipe or a device and no file.
         """
         target = Path(to)
         if target.is_dir():
             target /= self.path.rstrip("/").rpartition("/")[2]
         target.parent.mkdir(parents=True, exist_ok=True)
-        with self.open("rb") as source, target.open("wb") as copy:
+        with _content(self) as source, target.open("wb") as copy:
             import shutil
 
             shutil.copyfileobj(source, copy)
@@ -154,12 +157,7 @@ class Dir(_Location):
             OSError: there is no such directory, or it cannot be read; the error names the path.
         """
         if not self.is_remote:
-            found = [
-                os.path.relpath(Path(folder, name), self.path).replace(os.sep, "/")
-                for folder, _, names in os.walk(self.path, onerror=_raise)
-                for name in names
-            ]
-            return sorted(found)
+            return sorted(_names_below(self.path))
         system, inner = _file_system(self.path)
         if not system.isdir(inner):
             raise FileNotFoundError(errno.ENOENT, "there is no such directory", self.path)
@@ -177,12 +175,12 @@ class Dir(_Location):
     def download(self, to: str | os.PathLike[str]) -> Path:
         """Copy all its files below a directory on this machine, made where it is not there.
 
-        Raises as `names` and `File.open`.
+        Raises as `names` and `File.download`, and `OSError` where a link leads out of it.
         """
         target = Path(to)
         target.mkdir(parents=True, exist_ok=True)
         for name in self.names():
-            self.file(name).download(target / name)
+            _inner(self, name).download(target / name)
         return target
 
 
@@ -195,14 +193,15 @@ def content_of(place: File | Dir) -> tuple[Any, ...]:
     """What is in a file, or in all the files of a directory with their names, as digests.
 
     Raises:
-        OSError: it is not there, or cannot be read.
+        OSError: it is not there, cannot be read, or is, or holds, what is no file, or a link that
+            leads out of the directory.
     """
     if isinstance(place, Dir):
-        return tuple((name, *content_of(place.file(name))) for name in place.names())
+        return tuple((name, *content_of(_inner(place, name))) for name in place.names())
     import hashlib  # only where files are read
 
     opened: Any  # typeshed asks for more than an IO has
-    with place.open("rb") as opened:
+    with _content(place) as opened:
         return (hashlib.file_digest(opened, "sha256").digest(),)
 
 
@@ -229,8 +228,46 @@ def state_of(place: File | Dir) -> str | None:
     )
 
 
-def _raise(error: OSError) -> None:
-    raise error
+def _content(file: File) -> IO[bytes]:
+    """The open file, which is one: a pipe would be waited for, and a device may never end.
+
+    Raises:
+        OSError: it cannot be opened, or is no file.
+    """
+    if file.is_remote:
+        return file.open("rb")
+    handle = os.open(file.path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | _BINARY)
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is a directory, a pipe or a device, and no file", file.path)
+    return os.fdopen(handle, "rb")
+
+
+def _inner(folder: Dir, name: str) -> File:
+    """The file of a name below a directory.
+
+    Raises:
+        OSError: it is a link that leads out of the directory.
+    """
+    file = folder.file(name)
+    if not folder.is_remote:
+        root = os.path.join(os.path.realpath(folder.path), "")  # noqa: PTH118 - with a separator
+        if not os.path.realpath(file.path).startswith(root):
+            raise OSError(errno.EPERM, "a link that leads out of its directory", file.path)
+    return file
+
+
+def _names_below(folder: str) -> Iterator[str]:
+    """Relative names of all files below a directory, as deep as it may be; no link is followed."""
+    waiting = [""]
+    while waiting:
+        inner = waiting.pop()
+        with os.scandir(os.path.join(folder, inner)) as found:  # noqa: PTH118 - as it was given
+            for entry in found:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(f"{inner}{entry.name}/")
+                elif not entry.is_dir():
+                    yield f"{inner}{entry.name}"
 
 
 def _file_system(url: str) -> tuple[Any, str]:

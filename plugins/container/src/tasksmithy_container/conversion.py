@@ -1,54 +1,34 @@
-"""Values as the text that a container reads, and the text that a container wrote as values."""
+"""Values of this machine as a container reads them: as JSON values, and as text or bytes."""
 
 from __future__ import annotations
 
 import json
-import typing
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from tasksmithy import Dir, File
-from tasksmithy.errors import FieldError, InputError
-from tasksmithy.extend import alternatives, shorten, to_jsonable
-
-
-def required(kind: Any) -> Any:
-    """The type itself where `kind` is Optional, otherwise `kind`."""
-    members = [member for member in alternatives(kind) if member is not type(None)]
-    return members[0] if len(members) == 1 else kind
-
-
-def is_optional(kind: Any) -> bool:
-    """Whether None is a value of the type."""
-    return kind is Any or kind is None or type(None) in typing.get_args(kind)
-
-
-def check_type(field: str, kind: Any) -> None:
-    """Check that values of the type can be handed over.
-
-    Raises:
-        FieldError: a `File` or `Dir` is inside another type: it would have no place of its own.
-    """
-    kind = required(kind)
-    if kind in (File, Dir):
-        return
-    waiting = [kind]
-    while waiting:
-        part = waiting.pop()
-        if part in (File, Dir):
-            allowed = f"{part.__name__} by itself or Optional, as an input or output of its own"
-            raise FieldError(field, kind, allowed)
-        waiting.extend(typing.get_args(part))
+from tasksmithy.errors import InputError
+from tasksmithy.extend import shorten, to_jsonable
+from tasksmithy_container.types import places_in
 
 
 def jsonable(task: str, name: str, kind: Any, value: Any) -> Any:
-    """The JSON value that stands for the input `name`: times are in ISO 8601.
+    """The JSON value that stands for the input `name`; bytes, NaN and infinities are themselves.
 
     Raises:
-        InputError: JSON cannot hold it, or UTF-8 cannot.
+        InputError: JSON cannot hold it, or UTF-8 cannot, or it holds a path of this machine.
     """
+    for place in places_in(value):
+        problem = (
+            f"{place}, which would be no more than the text of a path of this machine: make the "
+            "File or Dir an input of its own"
+        )
+        raise InputError(task, f"input {name!r} is {shorten(value)}, and {problem}")
     if isinstance(value, datetime):
         return value.isoformat()
+    if isinstance(value, timedelta):
+        return iso_duration(value)
+    if isinstance(value, (bytes, float)):
+        return value
     try:
         plain = to_jsonable(kind, value)
         json.dumps(plain, ensure_ascii=False).encode()
@@ -58,8 +38,23 @@ def jsonable(task: str, name: str, kind: Any, value: Any) -> Any:
     return plain
 
 
-def text_of(plain: Any) -> str:
-    """A JSON value as a container reads it: a string as it is, None as nothing, else JSON."""
-    if isinstance(plain, str):
+def content_of(plain: Any) -> bytes:
+    """What a container reads in the file of an input: text and bytes as they are, else JSON."""
+    if isinstance(plain, bytes):
         return plain
-    return "" if plain is None else json.dumps(plain, ensure_ascii=False)
+    if isinstance(plain, str):
+        return plain.encode()
+    return b"" if plain is None else json.dumps(plain, ensure_ascii=False).encode()
+
+
+def iso_duration(span: timedelta) -> str:
+    """A duration in ISO 8601, in days and less: how long a year is, is a calendar's to say."""
+    sign, span = ("-", -span) if span < timedelta() else ("", span)
+    minutes, seconds = divmod(span.seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    fraction = f".{span.microseconds:06}".rstrip("0") if span.microseconds else ""
+    of_day = f"{hours}H" * bool(hours) + f"{minutes}M" * bool(minutes)
+    if seconds or fraction:
+        of_day += f"{seconds}{fraction}S"
+    days = f"{span.days}D" * bool(span.days)
+    return f"{sign}P{days}{of_day and f'T{of_day}'}" if days or of_day else "PT0S"

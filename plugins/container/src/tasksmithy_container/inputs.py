@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,11 @@ from typing import Any
 
 from tasksmithy import Dir, File
 from tasksmithy.errors import InputError
-from tasksmithy_container.conversion import jsonable, required, text_of
+from tasksmithy_container.conversion import content_of, jsonable
 from tasksmithy_container.metadata import Entry, write_metadata
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.task import ContainerTask
+from tasksmithy_container.types import is_place, required
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,16 +57,17 @@ def place_inputs(task: ContainerTask, inputs: Mapping[str, Any], scratch: Scratc
     entries: list[Entry] = []
     for name, value in inputs.items():
         kind = task.interface.inputs[name][0]
-        if isinstance(value, File | Dir) and required(kind) in (File, Dir, Any):
+        if isinstance(value, File | Dir) and (required(kind) is Any or is_place(required(kind))):
             path = _place_path(task, name, value, scratch, mounts)
             plain: Any = jsonable(task.name, name, str, path)
             texts[name] = path
         else:
             plain = jsonable(task.name, name, kind, value)
-            texts[name] = text_of(plain)
+            content = content_of(plain)
+            texts[name] = os.fsdecode(content)
             if value is not None:
-                (scratch.inputs / name).write_bytes(texts[name].encode())
-        entries.append(Entry(name, value, plain))
+                (scratch.inputs / name).write_bytes(content)
+        entries.append(Entry(name, kind, value, plain))
     write_metadata(task.name, task.metadata_format, entries, scratch.inputs)
     return Placed(texts, mounts)
 

@@ -7,14 +7,14 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from tasksmithy import Dir, File
+from tasksmithy import Dir
 from tasksmithy.errors import InputError, OutputError
 from tasksmithy.extend import from_text, shorten, type_name
 from tasksmithy_container.border import BorderError, check_tree
-from tasksmithy_container.conversion import is_optional, required
 from tasksmithy_container.places import state_folder
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.task import ContainerTask
+from tasksmithy_container.types import is_optional, is_place, is_raw, required
 
 _SHOWN = 20  # names of what is there instead of an output
 
@@ -22,8 +22,8 @@ _SHOWN = 20  # names of what is there instead of an output
 def read_outputs(task: ContainerTask, scratch: Scratch) -> Any:
     """The result: the value of the only output, or a tuple of all, or None where there is none.
 
-    A text is taken byte for byte; of other types the white space around it does not count. A
-    `File` or `Dir` is moved to where it outlives the attempt.
+    Texts and bytes are taken byte for byte; of other types the white space around them does not
+    count. A `File` or `Dir` is moved to where it outlives the attempt.
 
     Raises:
         OutputError: an output is missing, unreadable, or no value of its type.
@@ -44,16 +44,17 @@ def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
             return None
         problem = f"was not written to {there}; {_listing(task, scratch)}"
         raise OutputError(task.name, f"output {name!r} {problem}") from None
-    kind = required(kind)
+    declared, kind = kind, required(kind)
     # Nothing else: a link could lead anywhere on this machine, a pipe could be waited for forever.
-    wanted, is_wanted = ("directory", stat.S_ISDIR) if kind is Dir else ("file", stat.S_ISREG)
+    is_dir = is_place(kind) and issubclass(kind, Dir)
+    wanted, is_wanted = ("directory", stat.S_ISDIR) if is_dir else ("file", stat.S_ISREG)
     if not is_wanted(status.st_mode):
         problem = f"is {type_name(kind)}, and {there} is no {wanted}; {_listing(task, scratch)}"
         raise OutputError(task.name, f"output {name!r} {problem}")
     try:
-        if kind is Dir:
+        if is_dir:
             check_tree(path)
-        if kind in (File, Dir):
+        if is_place(kind):
             return kind(str(_kept(path, scratch.name)))
         if status.st_size > task.max_inline_io_bytes:
             problem = (
@@ -61,7 +62,10 @@ def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
                 f"({task.max_inline_io_bytes}); make it a File, or raise the bound"
             )
             raise OutputError(task.name, f"output {name!r} {problem}")
-        text = path.read_bytes().decode()
+        content = path.read_bytes()
+        if isinstance(kind, type) and issubclass(kind, bytes):
+            return kind(content)
+        text = content.decode()
     except UnicodeDecodeError as error:
         problem = f"is {type_name(kind)}, and {there} is not UTF-8 ({error}); make it a File"
         raise OutputError(task.name, f"output {name!r} {problem}") from None
@@ -73,10 +77,8 @@ def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
     except (OSError, shutil.Error) as error:
         problem = f"cannot be read from {there}: {error}"
         raise OutputError(task.name, f"output {name!r} {problem}") from None
-    if kind is str:
-        return text
     try:
-        return from_text(task.name, name, kind, text.strip())
+        return from_text(task.name, name, kind, text if is_raw(declared) else text.strip())
     except InputError as error:
         problem = f"is {type_name(kind)}, and {there} holds {shorten(text)}, which is not one"
         raise OutputError(task.name, f"output {name!r} {problem}") from error

@@ -17,8 +17,8 @@ from tasksmithy import (
     task_field,
 )
 from tasksmithy.errors import FieldError
-from tasksmithy_container.conversion import check_type
 from tasksmithy_container.templates import check_references, split, words
+from tasksmithy_container.types import check_type
 
 FileInputLayout = Literal["DIRECT", "NAMED_DIR"]
 ImagePullPolicy = Literal["IfNotPresent", "Always", "Never"]

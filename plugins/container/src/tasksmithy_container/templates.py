@@ -61,7 +61,7 @@ def filled(task: str, given: Sequence[str], texts: Mapping[str, str]) -> list[st
     What comes in by an input is not looked at again, whatever marks it has.
 
     Raises:
-        InputError: a text that is referred to has a NUL.
+        InputError: a text that is referred to has a NUL, or bytes that are not UTF-8.
     """
 
     def text(reference: re.Match[str]) -> str:
@@ -69,6 +69,11 @@ def filled(task: str, given: Sequence[str], texts: Mapping[str, str]) -> list[st
         if "\0" in texts[name]:
             problem = f"input {name!r} has a NUL, which no command line can hold: use its file"
             raise InputError(task, problem)
+        try:
+            texts[name].encode()
+        except UnicodeEncodeError:  # as bytes are told apart in a text
+            problem = f"input {name!r} is not UTF-8, which engines want of a command: use its file"
+            raise InputError(task, problem) from None
         return texts[name]
 
     return [_REFERENCE.sub(text, word) for word in given]
