@@ -282,8 +282,8 @@ def test_what_a_local_run_does_not_heed_is_said_once(caplog: pytest.LogCaptureFi
     [record] = caplog.records
     assert record.levelno == logging.WARNING
     assert record.getMessage() == (
-        "task 'far.step' declares image, queue, resources (heeded with --respect-resources), "
-        "which a run on this machine does not heed"
+        "task 'far.step' declares image, queue, resources (honoured with --respect-resources), "
+        "which a local run ignores"
     )
 
 

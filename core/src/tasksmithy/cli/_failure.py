@@ -1,4 +1,4 @@
-"""How a failure is told: a message, or the traceback of the person's own code."""
+"""How a failure is shown: a message, or the traceback of the user's own code."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def given(task: Task, words: Sequence[str]) -> dict[str, Any]:
         if name in texts:
             raise InputError(task.name, f"input {name!r} is given twice")
         texts[name] = text
-    # Names first: what is missing or unknown is told before a value that is wrong.
+    # Names first: a missing or unknown input is reported before a wrong value.
     bound = task.interface.bind(task.name, (), dict(texts))
     return bound | {name: _value(task, name, text) for name, text in texts.items()}
 

@@ -58,7 +58,7 @@ class UnknownRunError(TasksmithyError, LookupError):
 
 
 class ResumeError(TasksmithyError):
-    """A recorded run that cannot be gone on with: it is one of another task, or of other inputs.
+    """A recorded run that cannot be resumed: it is of another task, or of other inputs.
 
     Attributes:
         run_id: id of the run.

@@ -1,4 +1,4 @@
-"""From the name of an executor, or what makes one, to the checked object."""
+"""From the name of an executor, or its class, to the checked object."""
 
 from __future__ import annotations
 

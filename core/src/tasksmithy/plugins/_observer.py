@@ -1,4 +1,4 @@
-"""Observer: the base class of what is told the events of runs."""
+"""Observer: the base class of what listens to the events of runs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which tasksmithy a distribution asks for, where this is not it."""
+"""Whether a distribution requires another version of tasksmithy than this one."""
 
 from __future__ import annotations
 

@@ -29,8 +29,8 @@ class Call:
         caller: the context of the attempt that calls it; None for the run's first task.
         generation: how many attempts wait for it.
         group: the group that the call is made in, or empty.
-        events: tells what becomes of it; None where nobody is told.
-        key: identifies it in the run; empty where nobody is told.
+        events: tells what becomes of it; None where nobody listens.
+        key: identifies it in the run; empty where nobody listens.
         secrets: the values of the task's secrets.
         number: the attempt that is being made, from 1.
         place: what the attempt holds of what is limited; None where nothing is.

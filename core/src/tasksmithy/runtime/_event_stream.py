@@ -58,10 +58,10 @@ class EventStream:
     """The events of one run, from its beginning on.
 
     Args:
-        run_id: identifies the run, unless it goes on with another one.
+        run_id: identifies the run, unless it resumes another one.
         task: its first task.
         inputs: the inputs of that.
-        options: who is told, and where the run is recorded.
+        options: who listens, and where the run is recorded.
         installed: the observers that the settings enable, each with what messages call it.
 
     Attributes:
@@ -71,7 +71,7 @@ class EventStream:
 
     Raises:
         PluginContractError: an observer cannot be used.
-        UnknownRunError: there is no run to go on with.
+        UnknownRunError: there is no such run to resume.
         RunInProgressError: another process is at it.
         ResumeError: it was a run of another task, or with other inputs.
     """

@@ -1,4 +1,4 @@
-"""The fields of a task that a run on this machine ignores: said once, not passed over."""
+"""The fields of a task that a local run ignores: one warning names them."""
 
 from __future__ import annotations
 
@@ -42,10 +42,10 @@ class IgnoredFields:
             if name not in heeded and getattr(task, name) != nothing
         ]
         if task.resources is not None and not self._respects_resources | ("resources" in heeded):
-            ignored.append("resources (heeded with --respect-resources)")
+            ignored.append("resources (honoured with --respect-resources)")
         if ignored:
             _logger.warning(
-                "task %r declares %s, which a run on this machine does not heed",
+                "task %r declares %s, which a local run ignores",
                 task.name,
                 ", ".join(ignored),
             )

@@ -75,23 +75,23 @@ _STATUS: dict[type[ExecutionSucceeded], TaskStatus] = {
 
 
 class Journal:
-    """The journal of one run: it is told the run's events before anyone else.
+    """The journal of one run: it gets the run's events before anyone else.
 
     Args:
         run_id: id of the run.
         task: the task of its root.
         inputs: its inputs.
         digests: what identifies each of them, by name.
-        options: where records are, and the run that this one goes on with.
+        options: where records are, and the run that this one resumes.
 
     Attributes:
-        run_id: id of the run, also where it goes on with another one.
+        run_id: id of the run, also where it resumes another one.
         pages: what its executions add to their reports.
         found: how many results a resumed run has already, or None for a new run, and how many
             executions have ended without one.
 
     Raises:
-        UnknownRunError: there is no run to go on with.
+        UnknownRunError: there is no such run to resume.
         RunInProgressError: another process is at it.
         ResumeError: it was a run of another task, or with other inputs.
     """
@@ -129,7 +129,7 @@ class Journal:
         self.pages = Pages(self.run_id)
 
     def _found(self, run_id: str, task: str, now: Mapping[str, str]) -> RunRecord:
-        """The run to go on with."""
+        """The run to resume."""
         run = self._store.find(run_id)
         if run.task != task:
             raise ResumeError(run.id, f"it is one of task {run.task!r}, and not of {task!r}")
@@ -166,7 +166,7 @@ class Journal:
             self._open[event.execution.key].attempt_ended(event.time, event.error)
 
     def kept(self, key: str, task: TaskTemplate[..., Any]) -> tuple[Any] | None:
-        """The result in the run that this one goes on with, in a tuple; None where it has none."""
+        """The result in the run that this one resumes, in a tuple; None where it has none."""
         kept = self._kept.get(key)
         if kept is None:
             return None

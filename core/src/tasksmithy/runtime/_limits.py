@@ -1,4 +1,4 @@
-"""Limits of a task's time."""
+"""Bounds on a task's time: the body is cancelled when one is reached."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ class LocalRun:
         self._options = options
         self._ignored_fields = IgnoredFields(respects_resources=options.respect_resources)
         self._executors = Executors(options.executor)
-        self._events: EventStream | None = None  # None where nobody is told
+        self._events: EventStream | None = None  # None where nobody listens
         self._at_end: list[Callable[[], None]] = []
         self.result = line(
             told(self._begun),

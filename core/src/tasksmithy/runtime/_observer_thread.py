@@ -1,4 +1,4 @@
-"""ObserverThread: an observer is told the events of a run in a thread of its own."""
+"""ObserverThread: hands an observer the events of a run, in a thread of its own."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _logger = logging.getLogger("tasksmithy.run")
 
 
 class Listener(Protocol):
-    """What is told each event at once, in the thread where it happens. It does not raise."""
+    """Gets each event at once, in the thread where it happens. It does not raise."""
 
     def observe(self, event: Event) -> None:
         """Take notice of an event."""
@@ -33,7 +33,7 @@ class Listener(Protocol):
 
 
 class ObserverThread:
-    """The thread in which one observer is told the events of one run.
+    """The thread in which one observer gets the events of one run.
 
     Args:
         observer: the observer.

@@ -29,14 +29,14 @@ class RunOptions:
         cache_dir: folder of the cache; None: in the user's cache folder.
         runs_dir: folder of the records of runs; None: in the user's state folder.
         record: whether the run is recorded, so that it can be shown and resumed.
-        resume: id of a recorded run that this one goes on with.
+        resume: id of a recorded run that this one resumes.
         file: the file that the task comes from, for the record.
         inputs: the inputs as they were typed, for the record.
         executor: who makes the attempts: the name of an installed executor, or a class of them;
             None: this machine.
-        observers: are told what happens in the run, beside those that the settings enable: objects,
+        observers: get the events of the run, beside those that the settings enable: objects,
             or classes, of which each run makes one.
-        progress: shows how the run goes; it is told each event at once.
+        progress: shows how the run goes; it gets each event at once.
     """
 
     max_concurrency: int | None = None
@@ -53,7 +53,7 @@ class RunOptions:
 
     @property
     def is_recorded(self) -> bool:
-        """Whether the run is recorded; one that goes on with another is."""
+        """Whether the run is recorded; a resumed run is."""
         return self.record or self.resume is not None
 
     def check(self) -> None:

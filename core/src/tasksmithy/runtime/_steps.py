@@ -30,7 +30,7 @@ def told(begun: Callable[[Call], ExecutionEvents | None]) -> Stage:
     """Tell, and write down, that a call has begun and what has become of it.
 
     Args:
-        begun: tells that it has begun; gives what tells the rest, or None where nobody is told.
+        begun: tells that it has begun; gives what tells the rest, or None where nobody listens.
     """
 
     def stage(then: Step) -> Step:
@@ -77,7 +77,7 @@ def admitted(then: Step) -> Step:
 
 
 def kept(then: Step) -> Step:
-    """Answer from the record of the run that this one goes on with."""
+    """Answer from the record of the run that this one resumes."""
 
     def step(call: Call) -> Awaitable[Any]:
         found = None if call.events is None else call.events.kept()

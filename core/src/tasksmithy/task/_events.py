@@ -1,4 +1,4 @@
-"""Events: what happens in a run, as its observers are told it.
+"""Events: what happens in a run, as its observers see it.
 
 A run begins with `RunStarted` and ends with `RunEnded`. An execution is one call of a task. It
 begins with `ExecutionQueued` and ends with one of `ExecutionSucceeded`, `ExecutionCached`,

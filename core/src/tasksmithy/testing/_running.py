@@ -36,7 +36,7 @@ _TIMEOUT: Final = 1.0
 """Seconds that a slow task is given."""
 
 _PATIENCE: Final = 30.0
-"""Seconds in which it has to end when it is told to."""
+"""Seconds in which it has to end when it is cancelled."""
 
 _AT_ONCE: Final = 4
 

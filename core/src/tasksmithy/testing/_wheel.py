@@ -20,7 +20,7 @@ from tasksmithy.testing._subject import Subject
 _MADE_IN_PASSING: Final = (".pyc", ".pyo", ".DS_Store")
 
 _BY_MISTAKE: Final = frozenset({"conftest.py", "docs", "examples", "src", "test", "tests"})
-"""What build backends put beside the package when they are told too little."""
+"""What build backends put beside the package without further settings."""
 
 
 class Wheel(NamedTuple):

@@ -1,4 +1,4 @@
-"""Cloudpickles: values that have no form of their own, also functions and classes of scripts."""
+"""Cloudpickle: for values without a form of their own, such as functions and classes of scripts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON as the declared type has it to be exact: digits of decimals, times that are no numbers."""
+"""JSON read exactly, by the declared type: all digits of a Decimal, times only as text."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON: a value as text that is the same everywhere, and what in a value JSON cannot hold."""
+"""JSON text that is the same everywhere, and what in a value JSON cannot hold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The JSON form of any value, part by part: what has none is an error that says where it is."""
+"""The JSON form of any value; an error says which part of a value has none."""
 
 from __future__ import annotations
 

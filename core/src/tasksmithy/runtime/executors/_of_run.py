@@ -1,4 +1,4 @@
-"""Executors: which executor makes the attempts of a task in one run."""
+"""Executors: which executor makes the attempts of a task in a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RunStore: the records of runs, by which a run is shown, reported and gone on with."""
+"""RunStore: the records of runs, by which a run is shown, reported and resumed."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class RunStore:
         inputs: str,
         digests: Mapping[str, str] | None = None,
     ) -> None:
-        """Record that this process begins a run, or goes on with a recorded one.
+        """Record that this process begins a run, or resumes a recorded one.
 
         Args:
             run_id: id of the run.
@@ -227,7 +227,7 @@ class RunStore:
             raise RunInProgressError(run_id)
 
     def _removed(self, run_id: str) -> bool:
-        """Drop a run; whether it was there, and nobody has gone on with it meanwhile."""
+        """Drop a run; whether it was there, and nobody has resumed it meanwhile."""
 
         def dropped(connection: sqlite3.Connection) -> bool:
             with transaction(connection):
