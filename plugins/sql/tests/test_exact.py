@@ -11,8 +11,8 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from tasksmithy import File
-from tasksmithy_sql import ResultError
+from tasksmithy import File, TaskEnvironment, run
+from tasksmithy_sql import ResultError, SQLTask
 
 OUTPUTS = [pa.Table, pa.RecordBatchReader, File, pd.DataFrame, pl.DataFrame, list[dict]]
 
@@ -171,6 +171,23 @@ def test_an_interval_of_postgresql_beyond_arrow_s_names_the_column(postgresql, a
 
 def test_a_range_of_postgresql_is_refused_by_its_name(postgresql, ask):
     refused_everywhere(ask, postgresql, "select int4range(1, 2) as v", r"\(int4range\)")
+
+
+def test_a_type_that_the_run_has_made_is_known_to_its_next_task(postgresql):
+    make = SQLTask(
+        name="make", query="create type pair as (a int, b text)", output=None, database=postgresql
+    )
+    ask = SQLTask(
+        name="ask", query="select row(1, 'x')::pair as v", output=list[dict], database=postgresql
+    )
+    env = TaskEnvironment(name="types")
+
+    @env.task
+    async def both() -> list[dict]:
+        await make()
+        return await ask()
+
+    assert run(both) == [{"v": {"a": 1, "b": "x"}}]
 
 
 @pytest.mark.parametrize(

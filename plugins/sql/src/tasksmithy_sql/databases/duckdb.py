@@ -138,7 +138,11 @@ class DuckDB(Connection):
         return len(rows)
 
     def write(self, write: Write, rows: pa.RecordBatchReader) -> int:
-        rows = exact(rows, write, "DuckDB", written_kind, nested=is_written, check=written_check)
+        allowed = written_kind, is_written, written_check
+        with exact(rows, write, "DuckDB", *allowed) as made:
+            return self._write(write, made)
+
+    def _write(self, write: Write, rows: pa.RecordBatchReader) -> int:
         names = rows.schema.names
         self.show({_INPUT: rows})
         if write.mode in ("create", "replace"):

@@ -8,7 +8,7 @@ import datetime as dt
 import math
 import re
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -104,7 +104,9 @@ class MySQL(OtherDatabase):
             return super().types(cursor, names)
         return [_type(name, field) for name, field in zip(names, fields, strict=True)]
 
-    def exact(self, write: Write, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    def exact(
+        self, write: Write, rows: pa.RecordBatchReader
+    ) -> AbstractContextManager[pa.RecordBatchReader]:
         return exact(rows, write, self._url.scheme, _written_kind, check=_written_check)
 
     def written(self, value: Any) -> Any:

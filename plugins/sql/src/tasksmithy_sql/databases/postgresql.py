@@ -47,6 +47,9 @@ _FETCH = 65_536
 _CHANGES = frozenset({"insert", "update", "delete", "merge", "into"})
 """Words of queries that change something: no cursor can be declared for them."""
 
+_MAKES_TYPES = frozenset({"CREATE", "ALTER", "DROP", "DO", "CALL"})
+"""What may make a type; the driver knows those that there were when it connected."""
+
 _COPIED = frozenset(
     {"SELECT", "WITH", "VALUES", "TABLE", "INSERT", "UPDATE", "DELETE", "MERGE", "("}
 )
@@ -84,6 +87,7 @@ class PostgreSQL(Connection):
         self._cursor: dbapi.Cursor | None = None
         self._in_transaction = False
         self._intervals: list[str] = []
+        self._knows_types = True
         begun = time.monotonic()
         try:
             # Transactions are begun by `begin` alone: the driver's own would begin at once, and an
@@ -228,6 +232,7 @@ class PostgreSQL(Connection):
         self.run(f"close {name}")
 
     def changed(self, statement: Statement) -> int:
+        self._knows_types &= statement.query.keywords[0] not in _MAKES_TYPES
         with self.telling(statement):
             return self._update(statement.text, statement.values)
 
@@ -256,6 +261,8 @@ class PostgreSQL(Connection):
             return int(cursor.adbc_ingest(table, rows, **options))
 
     def reset(self) -> None:
+        if not self._knows_types:
+            raise DatabaseUnreachableError(f"{self._url}: a new connection knows the new types")
         self.run("discard all")
 
     def cancel(self) -> None:

@@ -47,7 +47,11 @@ _SAME = {
 
 def write_rows(connection: PostgreSQL, write: Write, rows: pa.RecordBatchReader) -> int:
     """Write rows into a table of the server, in the transaction that is open; how many."""
-    rows = exact(rows, write, "PostgreSQL", _kind, nested=_is_list, check=_check)
+    with exact(rows, write, "PostgreSQL", _kind, nested=_is_list, check=_check) as made:
+        return _write(connection, write, made)
+
+
+def _write(connection: PostgreSQL, write: Write, rows: pa.RecordBatchReader) -> int:
     schema: dict[str, Any] = {"db_schema_name": write.schema} if write.schema else {}
     if write.mode == "replace":
         connection.run(f"drop table if exists {write.target}")

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, suppress
 from typing import Any
 
 import pyarrow as pa
@@ -171,7 +171,10 @@ class OtherDatabase(Connection):
 
     def write(self, write: Write, rows: pa.RecordBatchReader) -> int:
         """Append, with INSERT; the definition refuses the other modes."""
-        rows = self.exact(write, rows)
+        with self.exact(write, rows) as made:
+            return self._write(write, made)
+
+    def _write(self, write: Write, rows: pa.RecordBatchReader) -> int:
         names = rows.schema.names
         target = ".".join(map(self.quoted, write.path))
         marks = ", ".join(self.marker(number, "") for number in range(1, len(names) + 1))
@@ -187,7 +190,9 @@ class OtherDatabase(Connection):
             written += batch.num_rows
         return written
 
-    def exact(self, write: Write, rows: pa.RecordBatchReader) -> pa.RecordBatchReader:
+    def exact(
+        self, write: Write, rows: pa.RecordBatchReader
+    ) -> AbstractContextManager[pa.RecordBatchReader]:
         """The rows in slices, and in types that the database has."""
         return exact(rows, write, self._url.scheme, written_kind)
 

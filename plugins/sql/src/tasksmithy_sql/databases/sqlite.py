@@ -142,7 +142,10 @@ class SQLite(Connection):
         return int(self.rows("select changes()")[0][0]) if has_changed else 0
 
     def write(self, write: Write, rows: pa.RecordBatchReader) -> int:
-        rows = exact(rows, write, "SQLite", _written_kind, check=_written_check)
+        with exact(rows, write, "SQLite", _written_kind, check=_written_check) as made:
+            return self._write(write, made)
+
+    def _write(self, write: Write, rows: pa.RecordBatchReader) -> int:
         names, columns = rows.schema.names, column_list(rows.schema.names)
         into = write.target
         if write.mode == "replace":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -11,23 +12,23 @@ import pyarrow.compute as pc
 from tasksmithy_sql.bulk import Write, slices
 from tasksmithy_sql.databases import columns
 from tasksmithy_sql.databases.columns import Plan, Unfit
-from tasksmithy_sql.errors import QueryError
+from tasksmithy_sql.errors import QueryError, SQLError
 
 if TYPE_CHECKING:
     Kind = Callable[[pa.DataType], pa.DataType | None]
     """The type that a database gets of one that has no parts; None where it has none for it."""
 
 
+@contextmanager
 def exact(
     rows: pa.RecordBatchReader,
     write: Write,
     database: str,
     kind: Kind,
-    *,
     nested: Callable[[pa.DataType], bool] = lambda _: False,
     check: Callable[[pa.DataType], Plan] = lambda _: Plan(),
-) -> pa.RecordBatchReader:
-    """The rows in slices, and in types that the database has.
+) -> Iterator[pa.RecordBatchReader]:
+    """The rows in slices, and in types that the database has, while they are written.
 
     Args:
         rows: the rows.
@@ -38,7 +39,7 @@ def exact(
         check: what the values of a type have to keep to, once they have it.
 
     Raises:
-        QueryError: it has no type for a column; while the rows are read, it cannot hold a value.
+        QueryError: it has no type for a column, or cannot hold a value.
     """
     plans = []
     for field in rows.schema:
@@ -53,7 +54,22 @@ def exact(
     def refuse(column: str, reason: str, *, row: int) -> QueryError:
         return QueryError(f"write into {write.target}, column {column!r}, row {row}: {reason}")
 
-    return columns.reader(rows.schema, slices(rows), plans, refuse=refuse)
+    made = columns.reader(rows.schema, slices(rows), plans, refuse=refuse)
+    failed: list[SQLError] = []
+
+    def each() -> Iterator[pa.RecordBatch]:
+        try:
+            yield from made
+        except SQLError as error:
+            failed.append(error)
+            raise
+
+    try:
+        yield pa.RecordBatchReader.from_batches(made.schema, each())
+    except SQLError:
+        if failed:  # a driver makes text of it
+            raise failed[0] from None
+        raise
 
 
 def _written(
