@@ -534,15 +534,50 @@ def test_the_spellings_of_today_warn_of_nothing() -> None:
     assert said == []
 
 
-def test_a_field_of_a_subclass_is_no_first_spelling_of_another() -> None:
-    class Boxed(Job):
-        env: str = "box"
+def test_a_class_body_may_have_a_first_spelling_with_a_warning() -> None:
+    line = this_line() + 3
+    with pytest.warns(DeprecationWarning, match="first spelling") as caught:
 
-    boxed = Boxed(name="b", interface=INTERFACE, command="ls", env="crate")
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        changed: Any = boxed.override(env="chest")
-    assert (changed.env, changed.env_vars) == ("chest", None)
+        class Old(Job):  # fmt: skip
+            friendly_name: str = "nice"
+            interruptable = True
+
+    assert {(Path(w.filename), w.lineno) for w in caught} == {(Path(__file__), line)}
+    old = Old(name="o", interface=INTERFACE, command="ls")
+    assert (old.short_name, old.interruptible) == ("nice", True)
+    assert Old.field_names == Job.field_names
+    assert old.override(short_name="other").short_name == "other"
+
+
+def test_a_class_body_with_both_spellings_is_refused() -> None:
+    with pytest.raises(TypeError, match="'friendly_name' and 'short_name', one field"):
+
+        class Both(Job):
+            friendly_name: str = "a"
+            short_name: str = "b"
+
+
+def test_a_method_of_the_name_of_a_first_spelling_is_a_method() -> None:
+    class Boxed(Job):
+        @property
+        def env(self) -> str:
+            return "box"
+
+    assert Boxed(name="b", interface=INTERFACE, command="ls").env == "box"
+
+
+@pytest.mark.parametrize("first", FIRST)
+def test_a_first_spelling_can_be_read_with_a_warning(first: str) -> None:
+    current = FIRST_SPELLINGS[first]
+    task = job(**{current: FIRST[first]})
+    with pytest.warns(DeprecationWarning, match=f"'{first}'.*write '{current}'") as caught:
+        assert getattr(task, first) == FIRST[first]
+    assert [Path(w.filename) for w in caught] == [Path(__file__)]
+
+
+def test_another_attribute_is_an_attribute_error_as_ever() -> None:
+    with pytest.raises(AttributeError, match=r"'Job' object has no attribute 'freindly_name'"):
+        _ = job().freindly_name
 
 
 # Plain, frozen data

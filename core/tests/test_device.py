@@ -20,6 +20,8 @@ from tasksmithy.fields._accelerators import (
         (2, Device(quantity=2)),
         ("T4:1", Device(quantity=1, device="T4")),
         ("A100 80G:8", Device(quantity=8, device="A100 80G")),
+        ("A100_80G:8", Device(quantity=8, device="A100 80G")),
+        ("rtx_pro_6000:1", Device(quantity=1, device="RTX PRO 6000")),
         ("l40S:1", Device(quantity=1, device="L40s")),
         ("Trn1:16", Device(quantity=16, device="Trn1", device_class="NEURON")),
         ("MI300X:1", Device(quantity=1, device="MI300X", device_class="AMD_GPU")),
@@ -161,3 +163,10 @@ def test_only_set_fields_are_in_the_dict() -> None:
         "partition": "2x2x1",
         "device_class": "TPU",
     }
+
+
+def test_a_name_with_underscores_is_the_device_and_has_its_partitions() -> None:
+    assert GPU("A100_80G", 1, "1g.10gb") == GPU("A100 80G", 1, "1g.10gb")
+    GPU("A100_80G", 1, "1g.10gb").check()
+    with pytest.raises(FieldError, match="partition"):
+        GPU("A100_80G", 1, "1g.5gb").check()

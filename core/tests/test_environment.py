@@ -620,3 +620,33 @@ def test_an_environment_is_made_of_tasks_with_one_image_and_names_of_their_own(
     with pytest.raises(EnvironmentDefinitionError) as caught:
         TaskEnvironment.from_task("etl", *tasks)
     assert (caught.value.owner, caught.value.field) == ("etl", "tasks")
+
+
+# Given by position
+
+
+def test_the_name_may_be_the_first_argument() -> None:
+    assert TaskEnvironment("etl", queue="slow") == TaskEnvironment(name="etl", queue="slow")
+
+
+@pytest.mark.parametrize(
+    ("args", "given", "problem"),
+    [
+        (("etl", "slow"), {}, "give name, and every other field by its name"),
+        (("etl",), {"name": "etl"}, "it is the first argument, too"),
+        (("etl",), {"nmae": "etl"}, "environment 'etl': nmae='etl' is not allowed"),
+        ((5,), {}, "name=5 is not allowed"),
+    ],
+)
+def test_nothing_else_is_given_by_position(args: Any, given: Any, problem: str) -> None:
+    with pytest.raises(EnvironmentDefinitionError, match=problem):
+        TaskEnvironment(*args, **given)
+
+
+def test_an_environment_may_have_no_image() -> None:
+    env = TaskEnvironment("queries", image=None)
+    assert env.task(named).image is None
+    assert env.clone_with("copy").image is None
+
+
+def named() -> None: ...

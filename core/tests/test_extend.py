@@ -239,12 +239,18 @@ def test_is_initialized_takes_nothing() -> None:
     [
         ("pass", False),
         ("tasksmithy.init()", True),
-        ("tasksmithy.extend.AsyncFunctionTaskTemplate", True),
+        ("tasksmithy.extend.AsyncFunctionTaskTemplate", False),
+        ("tasksmithy.TaskEnvironment(name='e').task(abs_of)", False),
+        ("tasksmithy.run(tasksmithy.TaskEnvironment(name='e').task(abs_of), 1)", True),
+        ("with tasksmithy.Registry().entered(): print(tasksmithy.is_initialized())", "True\nFalse"),
     ],
 )
-def test_a_process_is_initialized_once_it_has_a_registry(statement: str, expected: bool) -> None:
+def test_a_process_is_initialized_by_init_by_a_run_and_where_a_registry_is_entered(
+    statement: str, expected: object
+) -> None:
     program = f"""
 import tasksmithy, tasksmithy.extend
+def abs_of(n: int) -> int: return abs(n)
 {statement}
 print(tasksmithy.extend.is_initialized())
 """

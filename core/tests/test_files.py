@@ -359,3 +359,9 @@ def test_a_directory_may_be_deeper_than_a_stack(tmp_path: Path) -> None:
         assert Dir(tmp_path).names() == ["top/" + "d/" * 1_500 + "f"]
     finally:
         subprocess.run(["rm", "-rf", tmp_path / "top"], check=True)
+
+
+@pytest.mark.parametrize("kind", [File, Dir])
+def test_a_file_may_say_what_is_in_it(kind: Any) -> None:
+    assert kind[list[int]] is kind
+    check_inputs("t", NativeInterface.from_types({"f": kind[str]}), {"f": kind("a.csv")})

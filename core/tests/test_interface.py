@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import functools
 import inspect
 import json
@@ -25,6 +26,22 @@ MONTHLY = NativeInterface.from_types(
 
 
 # From types
+
+
+def test_an_input_may_be_a_pair_of_type_and_default() -> None:
+    pairs = {"month": (int, NO_DEFAULT), "carrier": (str, "AA"), "top": (int, 3)}
+    assert NativeInterface.from_types(pairs, {"o0": float}) == MONTHLY
+
+
+@pytest.mark.parametrize("pair", [(), (int,), (int, 1, 2)])
+def test_another_tuple_is_refused(pair: Any) -> None:
+    with pytest.raises(FieldError, match="a pair of type and default"):
+        NativeInterface.from_types({"month": pair}).check()
+
+
+def test_a_default_is_given_once() -> None:
+    with pytest.raises(FieldError, match="in its pair"):
+        NativeInterface.from_types({"month": (int, 1)}, defaults={"month": 2})
 
 
 def test_types_and_defaults_become_pairs_in_the_order_given() -> None:
@@ -114,7 +131,7 @@ def test_an_async_function_has_the_outputs_that_it_is_annotated_with() -> None:
 
 
 class Pair(NamedTuple):
-    """A named tuple is one value, which has a type of its own."""
+    """A named tuple, whose members are outputs of their names."""
 
     left: int
     right: str
@@ -131,7 +148,6 @@ class Pair(NamedTuple):
         (tuple[int, ...], {"o0": tuple[int, ...]}),
         (tuple, {"o0": tuple}),
         (list[int], {"o0": list[int]}),
-        (Pair, {"o0": Pair}),
         (int | None, {"o0": int | None}),
     ],
 )
@@ -144,6 +160,21 @@ def test_the_members_of_a_returned_tuple_are_outputs(
     interface = NativeInterface.from_callable(func)
     assert interface.outputs == outputs
     assert interface.has_outputs() == bool(outputs)
+
+
+def test_the_members_of_a_returned_named_tuple_are_outputs_of_their_names() -> None:
+    def func() -> Pair: ...
+
+    interface = NativeInterface.from_callable(func)
+    assert interface.outputs == {"left": int, "right": str}
+    assert interface.by_name(Pair(1, "b")) == {"left": 1, "right": "b"}
+
+
+def test_a_named_tuple_without_annotations_has_members_of_any_type() -> None:
+    def func() -> None: ...
+
+    func.__annotations__["return"] = collections.namedtuple("Plain", ["a", "b"])
+    assert NativeInterface.from_callable(func).outputs == {"a": Any, "b": Any}
 
 
 def test_a_wrapped_function_has_the_interface_of_the_function_inside() -> None:

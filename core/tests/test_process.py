@@ -829,3 +829,21 @@ def test_nothing_stays_open_after_a_result_an_error_and_a_death() -> None:
             in_process(end, how="os._exit")
         with pytest.raises(NotShippableError):
             in_process(anything, value=threading.Lock())
+
+
+def test_a_worker_reads_the_script_without_the_future_of_the_module_that_does_it(
+    tmp_path: Path,
+) -> None:
+    script = """
+        from tasksmithy import TaskEnvironment, run
+        env = TaskEnvironment(name="e", env_vars={"A": "1"})
+        class Point:
+            x: int
+        KIND = Point.__annotations__["x"]
+        @env.task
+        def parse(text: str) -> int:
+            return KIND(text)
+        if __name__ == "__main__":
+            print(run(parse, text="3"))
+    """
+    assert output_of(python(tmp_path, script)) == "3"

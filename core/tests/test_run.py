@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, cast
 
 import pytest
 
@@ -27,6 +27,7 @@ from tasksmithy import (
     TaskEnvironment,
     TaskTemplate,
     TaskType,
+    UnknownTaskTypeError,
     arun,
     current,
     hookimpl,
@@ -37,6 +38,7 @@ from tasksmithy import (
     with_runcontext,
 )
 from tasksmithy._registry_in_use import registry_in_use
+from tasksmithy.extend import AsyncFunctionTaskTemplate, TaskPluginRegistry
 
 env = TaskEnvironment(name="t")
 
@@ -563,10 +565,10 @@ def test_a_task_type_of_ones_own_runs_and_has_children() -> None:
 
 @pytest.fixture
 def fresh_process_registry() -> Iterator[None]:
-    before = registry_in_use._process
-    registry_in_use._process = None
+    before = registry_in_use._process, registry_in_use._begun
+    registry_in_use._process, registry_in_use._begun = None, False
     yield
-    registry_in_use._process = before
+    registry_in_use._process, registry_in_use._begun = before
 
 
 @pytest.mark.usefixtures("fresh_process_registry")
@@ -588,6 +590,128 @@ def test_init_takes_a_registry_of_ones_own() -> None:
     registry = Registry([])
     init(registry=registry)
     assert registry_in_use.get() is registry
+
+
+@pytest.mark.usefixtures("fresh_process_registry")
+def test_a_process_is_not_initialized_by_the_definition_of_a_task() -> None:
+    TaskEnvironment(name="e").task(half.func)
+    assert not is_initialized()
+
+
+@pytest.mark.usefixtures("fresh_process_registry")
+def test_init_keeps_what_was_registered_in_code() -> None:
+    class Config:
+        pass
+
+    class Configured(AsyncFunctionTaskTemplate[..., Any], task_type="configured"):
+        pass
+
+    TaskPluginRegistry.register(Config, Configured)
+    before = TaskEnvironment(name="e", plugin_config=Config()).task(half.func)
+    init()
+    assert TaskPluginRegistry.find(Config) is Configured
+    assert TaskPluginRegistry.list_plugins() == [Config]
+    assert run(before, n=1) == 0.5
+    after = TaskEnvironment(name="e", plugin_config=Config()).task(half.func)
+    assert type(after) is Configured
+
+
+@pytest.mark.usefixtures("fresh_process_registry")
+def test_init_inside_another_registry_takes_nothing_of_that() -> None:
+    class Other(TaskTemplate, task_type="other"):
+        pass
+
+    with Registry(task_types=[Other]).entered():
+        init()
+    with pytest.raises(UnknownTaskTypeError):
+        registry_in_use.get().task_type("other")
+
+
+# A NamedTuple as a result, and inputs by name alone
+
+
+class Count(NamedTuple):
+    """The result of a task that counts."""
+
+    total: int
+    label: str
+
+
+class Single(NamedTuple):
+    """One output with a name."""
+
+    total: int
+
+
+def test_the_members_of_a_named_tuple_are_checked() -> None:
+    @env.task
+    async def wrong() -> Count:
+        return Count("not an int", "b")  # type: ignore[arg-type]
+
+    with pytest.raises(OutputError, match=r"output 'total' is int.*'not an int' of type str"):
+        run(wrong)
+
+
+def test_a_named_tuple_is_the_result_of_the_task_as_it_is() -> None:
+    @env.task
+    async def right() -> Count:
+        return Count(1, "a")
+
+    @env.task
+    async def single() -> Single:
+        return Single(3)
+
+    assert type(run(right)) is Count
+    assert run(right) == Count(1, "a")
+    assert run(single) == Single(3)
+
+
+@pytest.mark.parametrize("result", [(1, "a"), Single(1), None, 5])
+def test_another_result_than_the_named_tuple_is_refused(result: Any) -> None:
+    @env.task
+    async def other() -> Count:
+        return cast("Count", result)
+
+    with pytest.raises(OutputError, match=r"it declares Count\(total, label\).*return a Count"):
+        run(other)
+
+
+def test_a_named_tuple_comes_back_from_the_cache_as_it_was(tmp_path: Path) -> None:
+    @env.task(cache="auto")
+    async def kept(n: int) -> Count:
+        return Count(n, "a")
+
+    with_cache = with_runcontext(cache_dir=tmp_path)
+    assert [with_cache.run(kept, 1), with_cache.run(kept, 1)] == [Count(1, "a")] * 2
+    assert type(with_cache.run(kept, 1)) is Count
+
+
+@pytest.mark.parametrize("value", [Count("1", "a"), Count(1, None)])  # type: ignore[arg-type]
+@pytest.mark.parametrize("kind", [Count, list[Count], Count | None, dict[str, Count]])
+def test_the_members_of_a_named_tuple_in_an_input_are_checked(kind: Any, value: Count) -> None:
+    async def takes(value: Any) -> None: ...
+
+    takes.__annotations__["value"] = kind
+    given = {"list": [value], "dict": {"k": value}}.get(getattr(kind, "__name__", ""), value)
+    with pytest.raises(InputError, match=r"total|label"):
+        run(env.task(takes), given)
+
+
+def test_a_parameter_that_is_keyword_only_is_given_by_name_in_a_run_too() -> None:
+    @env.task
+    def gen(a: int, *, b: int = 2) -> int:
+        return a + b
+
+    @env.task
+    def parent() -> int:
+        return gen(1, 3)  # type: ignore[call-arg]
+
+    assert run(gen, 1, b=3) == 4
+    for call in (lambda: run(gen, 1, 3), lambda: run(parent)):
+        with pytest.raises(
+            InputError, match=r"2 positional inputs given, 1 allowed .*a: int, \*, b"
+        ):
+            call()
 
 
 def test_an_input_may_be_called_self() -> None:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import OrderedDict, defaultdict
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from textwrap import dedent
 from types import MappingProxyType
 from typing import Any
@@ -36,6 +37,7 @@ from tasksmithy import (
     TaskType,
     Timeout,
     Trigger,
+    TriggerTime,
     hookimpl,
     serialize,
 )
@@ -157,7 +159,7 @@ EVERYTHING: dict[str, Any] = {
     "secrets": (Secret("key", "group"), Secret("other", as_env_var="OTHER")),
     "timeout": Timeout(5, deadline=datetime(2030, 1, 1, tzinfo=UTC)),
     "pod_template": PodTemplate({"containers": []}, labels={"a": "b"}),
-    "triggers": (Trigger("nightly", Cron("0 0 * * *", "Europe/Zurich")),),
+    "triggers": (Trigger("nightly", Cron("0 0 * * *", "Europe/Zurich"), inputs={"n": 1}),),
     "links": (Link("logs", "https://logs.example.com/{{.executionName}}"),),
 }
 
@@ -169,6 +171,19 @@ def test_every_field_of_a_task_can_be_json(field: str) -> None:
     assert found.keys() == {field}
     assert not_json(found) is None
     assert json.loads(to_json(found)) == json.loads(json.dumps(found))
+
+
+def test_the_inputs_of_a_trigger_are_as_their_types_have_them_in_json() -> None:
+    interface = NativeInterface.from_types({"since": datetime, "at": datetime})
+    inputs = {"since": datetime(2026, 1, 1, tzinfo=UTC), "at": TriggerTime}
+    found = definition(triggers=Trigger("t", Cron("@daily"), inputs=inputs), interface=interface)
+    assert found["triggers"][0]["inputs"] == {"since": "2026-01-01T00:00:00Z"}
+    assert found["triggers"][0]["trigger_time_inputs"] == ["at"]
+
+
+def test_a_task_without_a_container_has_no_image() -> None:
+    assert spec(task(image=None)).image is None
+    assert spec(task()).image == "auto"
 
 
 def test_a_task_is_given_a_cache_version_only_where_it_is_cached() -> None:
@@ -286,6 +301,7 @@ def test_where_it_does_not_fit_is_said() -> None:
 # The same bytes everywhere
 
 SCRIPT = """
+from pathlib import Path
 from typing import Literal
 
 from tasksmithy import *
@@ -343,3 +359,63 @@ def test_a_task_has_the_same_bytes_in_every_process() -> None:
     first, *others = [in_a_process_of_its_own(SCRIPT, seed) for seed in (0, 1, 2)]
     assert b'"cache_version": "' in first
     assert others == [first, first]
+
+
+MAIN = """
+from __future__ import annotations
+import enum, sys
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Literal, NamedTuple
+from tasksmithy import TaskEnvironment, Trigger, serialize
+from tasksmithy.extend import AsyncFunctionTaskTemplate, TaskPluginRegistry, TaskTemplate
+@dataclass(frozen=True)
+class Config:
+    n: int = 1
+class Color(enum.Enum):
+    RED = 1
+@dataclass
+class Point:
+    x: int
+    color: Color = Color.RED
+class Out(NamedTuple):
+    points: list[Point]
+    by_color: dict[Color, Point | None]
+class Configured(AsyncFunctionTaskTemplate, task_type="configured"):
+    extra: Config = Config(2)
+TaskPluginRegistry.register(Config, Configured)
+env = TaskEnvironment(name="e", plugin_config=Config(), cache="auto")
+plain = TaskEnvironment(name="p", cache="auto")
+@env.task(triggers=Trigger.daily(inputs={"p": Point(1)}))
+async def f(p: Point, q: list[Point] = []) -> Out: ...
+@plain.task
+def g(p: Point | None = Point(1), c: Literal["__main__"] = "__main__") -> tuple[Point, Color]: ...
+def shown():
+    return "".join(serialize(task).to_json() for task in (f, g))
+if __name__ == "__main__":
+    print(shown())
+"""
+
+
+@pytest.mark.parametrize("name", ["mine.py", "turtle.py", "package/mine.py", "package/__main__.py"])
+def test_a_task_has_the_same_bytes_in_the_main_script_and_where_that_is_imported(
+    tmp_path: Path, name: str
+) -> None:
+    """However the file is started or imported, of all that its tasks are made of."""
+    (file := tmp_path / name).parent.mkdir(exist_ok=True)
+    file.write_text(MAIN)
+    module = name.removesuffix(".py").replace("/", ".")
+    in_package = "/" in name
+    load = f"from tasksmithy.task._source import load_file; print(load_file('{name}').shown())"
+    imported = f"from {module} import shown; print(shown())"
+    started = ["-m", module] if in_package else [name]
+    printed = [
+        subprocess.run(
+            [sys.executable, *words], cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout
+        for words in (started, ["-c", imported if in_package else load])
+    ]
+    assert printed[0] == printed[1]
+    assert f"{module}.Point" in printed[0]
+    assert "__main__." not in printed[0].replace(f"{module}.", "")

@@ -43,6 +43,7 @@ from tasksmithy import (
     TaskType,
     Timeout,
     Trigger,
+    TriggerTime,
     UnknownTaskTypeError,
     arun,
     current,
@@ -653,6 +654,55 @@ def test_a_field_that_would_hide_a_method_of_tasks_is_refused(name: str, annotat
         type("Hiding", (TaskTemplate,), body, task_type="hiding")
 
 
+# What refers to the interface
+
+NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def dated(*triggers: Trigger) -> TaskTemplate[..., Any]:
+    interface = NativeInterface.from_types({"since": datetime, "n": (int, 1)})
+    return TaskTemplate(name="t", interface=interface, triggers=triggers)
+
+
+@pytest.mark.parametrize(
+    ("inputs", "field", "allowed"),
+    [
+        ({"since": NOON, "m": 1}, "triggers[1].inputs", "names of its inputs (since, n)"),
+        ({"since": NOON, "n": "1"}, "triggers[1].inputs.n", "a value of type int"),
+        ({"since": NOON, "n": TriggerTime}, "triggers[1].inputs.n", "TriggerTime is a datetime"),
+        ({"since": "2026-01-01"}, "triggers[1].inputs.since", "a value of type datetime"),
+        ({"n": 1}, "triggers[1].inputs", "a value for since"),
+        (None, "triggers[1].inputs", "a value for since"),
+    ],
+)
+def test_the_inputs_of_a_trigger_are_held_against_the_interface(
+    inputs: Any, field: str, allowed: str
+) -> None:
+    good = Trigger("t", Cron("@daily"), inputs={"since": TriggerTime})
+    with pytest.raises(TaskDefinitionError) as caught:
+        dated(good, Trigger("u", Cron("@daily"), inputs=inputs))
+    assert caught.value.field == field
+    assert allowed in caught.value.allowed
+
+
+def test_a_task_without_inputs_has_a_trigger_without_any() -> None:
+    TaskTemplate(name="t", interface=NativeInterface(), triggers=(Trigger.daily(),))
+    with pytest.raises(TaskDefinitionError, match=r"names of its inputs \(it has none\)"):
+        TaskTemplate(name="t", interface=NativeInterface(), triggers=(Trigger.daily("day"),))
+
+
+def test_a_trigger_that_override_gives_is_checked_too() -> None:
+    with pytest.raises(TaskDefinitionError, match="a value for since"):
+        dated().override(triggers=Trigger.daily())
+
+
+def test_an_input_of_a_trigger_that_no_spec_can_hold_is_refused() -> None:
+    interface = NativeInterface.from_types({"x": Any})
+    trigger = Trigger.daily(inputs={"x": object()})
+    with pytest.raises(TaskDefinitionError, match=r"triggers\[0\].inputs.x.*JSON can hold"):
+        TaskTemplate(name="t", interface=interface, triggers=trigger)
+
+
 # Running: pre, execute, post
 
 
@@ -678,6 +728,30 @@ class AsyncNoting(Noting):
     async def post(self, return_vals: Any) -> Any:
         await asyncio.sleep(0)
         return super().post(return_vals)
+
+
+class Extending(Job):
+    """What pre and post of the base give can be awaited."""
+
+    async def pre(self, *args: Any, **kwargs: Any) -> Any:
+        return {**(await super().pre(*args, **kwargs)), "more": 1}
+
+    async def post(self, return_vals: Any) -> Any:
+        return {**(await super().post(return_vals)), "data": dict(current().data)}
+
+
+class Closing(Job):
+    """`post` only cleans up."""
+
+    async def post(self, return_vals: Any) -> Any:
+        NOTES.append("closed")
+
+
+class SyncClosing(Job):
+    """The same, without async."""
+
+    def post(self, return_vals: Any) -> Any:
+        NOTES.append("closed")
 
 
 NOTES: list[str] = []
@@ -715,6 +789,19 @@ def called(task: Any, how: str) -> Any:
 every_way = pytest.mark.parametrize(
     "how", ["run", "call", "forward", "aio", "call in a run", "aio in a run"]
 )
+
+
+@every_way
+def test_the_base_methods_pre_and_post_can_be_awaited(how: str) -> None:
+    result = called(Extending(name="t", interface=INTERFACE), how)
+    assert result["data"] == {"more": 1}
+
+
+@every_way
+@pytest.mark.parametrize("kind", [Closing, SyncClosing])
+def test_a_post_that_returns_nothing_leaves_the_result(how: str, kind: type[Job]) -> None:
+    assert called(kind(name="t", interface=INTERFACE), how) == called(job(), how)
+    assert NOTES == ["closed"]
 
 
 @every_way

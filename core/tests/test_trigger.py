@@ -87,12 +87,14 @@ def test_a_fixed_rate_that_is_not_allowed_is_refused_by_field(rate: FixedRate, f
         (Trigger.monthly, "0 0 1 * *"),
     ],
 )
-def test_a_common_schedule_has_its_name_and_binds_the_time_to_an_input(
-    make: Any, expression: str
-) -> None:
+def test_a_common_schedule_has_its_name(make: Any, expression: str) -> None:
     trigger = make()
     trigger.check()
-    assert trigger == Trigger(make.__name__, Cron(expression), inputs={"trigger_time": TriggerTime})
+    assert trigger == Trigger(make.__name__, Cron(expression))
+
+
+def test_a_common_schedule_binds_its_time_to_an_input_that_is_named() -> None:
+    assert Trigger.daily("day").inputs == {"day": TriggerTime}
 
 
 def test_a_common_schedule_takes_the_settings_of_a_trigger() -> None:
@@ -103,7 +105,7 @@ def test_a_common_schedule_takes_the_settings_of_a_trigger() -> None:
 
 
 def test_a_given_input_has_precedence_over_the_trigger_time() -> None:
-    assert Trigger.daily(inputs={"trigger_time": 5}).inputs == {"trigger_time": 5}
+    assert Trigger.daily("day", inputs={"day": 5}).inputs == {"day": 5}
 
 
 @pytest.mark.parametrize(

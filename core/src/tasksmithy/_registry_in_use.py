@@ -26,6 +26,7 @@ class RegistryInUse:
 
     def __init__(self) -> None:
         self._process: Any = None
+        self._begun = False
         self._entered: ContextVar[Any] = ContextVar("tasksmithy_registry", default=None)
 
     def get(self) -> Any:
@@ -37,14 +38,29 @@ class RegistryInUse:
             self._process = self.make()
         return self._process
 
+    @property
+    def of_process(self) -> Any:
+        """The process's own registry; None where it has not been needed."""
+        return self._process
+
     def set(self, registry: Any) -> None:
         """Make `registry` the process's own."""
         self._process = registry
+        self._begun = True
+
+    def begin(self) -> None:
+        """Note that a run uses the registry."""
+        self._begun = True
 
     @property
     def is_set(self) -> bool:
         """Whether a registry has been made or entered already."""
         return self._entered.get() is not None or self._process is not None
+
+    @property
+    def is_initialized(self) -> bool:
+        """Whether a registry has been set or entered, or has been used by a run."""
+        return self._begun or self._entered.get() is not None
 
     @contextmanager
     def entered(self, registry: Any) -> Iterator[Any]:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.task._source import load_module as load_module
     from tasksmithy.task._template import TaskTemplate as TaskTemplate
     from tasksmithy.values._annotations import alternatives as alternatives
+    from tasksmithy.values._annotations import importable_module as importable_module
     from tasksmithy.values._annotations import type_name as type_name
     from tasksmithy.values._conversion import from_json as from_json
     from tasksmithy.values._conversion import from_text as from_text
@@ -50,6 +51,7 @@ _HOMES = {
     "load_module": "task._source",
     "TaskTemplate": "task._template",
     "alternatives": "values._annotations",
+    "importable_module": "values._annotations",
     "type_name": "values._annotations",
     "digest": "values._identity",
     "from_json": "values._conversion",

@@ -138,7 +138,7 @@ def _known_spelling(name: object) -> tuple[str, DeviceClass] | None:
         return None
     for device_class, names in KNOWN_DEVICES.items():
         for known in names:
-            if known.casefold() == name.casefold():
+            if known.casefold() == name.replace("_", " ").casefold():
                 return known, device_class
     return None
 

@@ -13,18 +13,18 @@ LONGEST_DELAY = 365 * 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """An exponential delay before each retry: base, base * factor, base * factor**2, ...
+    """A delay before each retry: base, base * factor, base * factor**2, ..., at most cap.
 
     Durations are seconds or a timedelta.
 
     Attributes:
         base: the delay before the first retry.
         factor: what each delay is multiplied with for the next, at least 1 (1: always the same).
-        cap: the longest delay; None: a year.
+        cap: the longest delay, which a factor above 1 needs.
     """
 
     base: Duration = 1.0
-    factor: float = 2.0
+    factor: float = 1.0
     cap: Duration | None = None
 
     def check(self) -> None:
@@ -33,6 +33,12 @@ class Backoff:
         number("factor", self.factor, 1)
         if self.cap is not None:
             seconds("cap", self.cap)
+        elif self.factor > 1:
+            allowed = (
+                "the longest delay, in seconds or as a timedelta: with a factor above 1 "
+                "the delays grow"
+            )
+            raise FieldError("cap", None, allowed)
 
     def delay(self, attempt: int) -> float:
         """Seconds to wait before retry number `attempt` (1: the first retry).

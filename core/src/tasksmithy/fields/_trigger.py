@@ -137,43 +137,46 @@ class Trigger:
 
     @classmethod
     def minutely(
-        cls, trigger_time_input_key: str = "trigger_time", **settings: Unpack[TriggerSettings]
+        cls, trigger_time_input_key: str | None = None, **settings: Unpack[TriggerSettings]
     ) -> Trigger:
-        """Every minute; the moment is the input `trigger_time_input_key`."""
+        """Every minute; the moment is the input `trigger_time_input_key`, if given."""
         return cls._cron("minutely", "* * * * *", trigger_time_input_key, settings)
 
     @classmethod
     def hourly(
-        cls, trigger_time_input_key: str = "trigger_time", **settings: Unpack[TriggerSettings]
+        cls, trigger_time_input_key: str | None = None, **settings: Unpack[TriggerSettings]
     ) -> Trigger:
-        """Every hour on the hour; the moment is the input `trigger_time_input_key`."""
+        """Every hour on the hour; the moment is the input `trigger_time_input_key`, if given."""
         return cls._cron("hourly", "0 * * * *", trigger_time_input_key, settings)
 
     @classmethod
     def daily(
-        cls, trigger_time_input_key: str = "trigger_time", **settings: Unpack[TriggerSettings]
+        cls, trigger_time_input_key: str | None = None, **settings: Unpack[TriggerSettings]
     ) -> Trigger:
-        """Every midnight (UTC); the moment is the input `trigger_time_input_key`."""
+        """Every midnight (UTC); the moment is the input `trigger_time_input_key`, if given."""
         return cls._cron("daily", "0 0 * * *", trigger_time_input_key, settings)
 
     @classmethod
     def weekly(
-        cls, trigger_time_input_key: str = "trigger_time", **settings: Unpack[TriggerSettings]
+        cls, trigger_time_input_key: str | None = None, **settings: Unpack[TriggerSettings]
     ) -> Trigger:
-        """Sundays at midnight (UTC); the moment is the input `trigger_time_input_key`."""
+        """Sundays at midnight (UTC); the moment is the input `trigger_time_input_key`, if given."""
         return cls._cron("weekly", "0 0 * * 0", trigger_time_input_key, settings)
 
     @classmethod
     def monthly(
-        cls, trigger_time_input_key: str = "trigger_time", **settings: Unpack[TriggerSettings]
+        cls, trigger_time_input_key: str | None = None, **settings: Unpack[TriggerSettings]
     ) -> Trigger:
-        """The first of a month at midnight (UTC); the moment is `trigger_time_input_key`."""
+        """Every month's first midnight (UTC); the moment is `trigger_time_input_key`, if given."""
         return cls._cron("monthly", "0 0 1 * *", trigger_time_input_key, settings)
 
     @classmethod
-    def _cron(cls, name: str, expression: str, key: str, settings: TriggerSettings) -> Trigger:
-        inputs = {key: TriggerTime, **(settings.get("inputs") or {})}
-        merged: TriggerSettings = {"name": name, **settings, "inputs": inputs}
+    def _cron(
+        cls, name: str, expression: str, key: str | None, settings: TriggerSettings
+    ) -> Trigger:
+        merged: TriggerSettings = {"name": name, **settings}
+        if key is not None:
+            merged["inputs"] = {key: TriggerTime, **(settings.get("inputs") or {})}
         return cls(automation=Cron(expression), **merged)
 
     def check(self) -> None:
@@ -197,7 +200,7 @@ class Trigger:
             if mapping is not None:
                 checks.string_mapping(name, mapping)
 
-    def to_dict(self) -> dict[str, object]:
+    def to_dict(self) -> dict[str, Any]:
         """The fields that are set.
 
         JSON-able but for the values in "inputs", which are as they were given. An input that is

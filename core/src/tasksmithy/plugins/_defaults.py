@@ -106,7 +106,9 @@ def _is_cached(task: Task) -> bool:
     return task.cache.enabled
 
 
-def _image(image: str | Image, sctx: SerializationContext) -> str:
+def _image(image: str | Image | None, sctx: SerializationContext) -> str | None:
+    if image is None:
+        return None
     name = image if isinstance(image, str) else image.uri
     return sctx.image_cache.get(name, name)
 
@@ -115,12 +117,26 @@ def _definition(task: Task) -> dict[str, Any]:
     """The fields that the spec has no place of its own for, where they differ from the default."""
     definition = {}
     for name in _DEFINED:
-        plain = _plain(getattr(task, name))
+        plain = _triggers(task) if name == "triggers" else _plain(getattr(task, name))
         if plain != _BARE[name]:
             definition[name.lstrip("_")] = plain
     if definition.get("short_name") == task.name:
         del definition["short_name"]
     return definition
+
+
+def _triggers(task: Task) -> list[dict[str, Any]]:
+    """The triggers, their inputs as the declared types have them in JSON."""
+    plain = [trigger.to_dict() for trigger in task.triggers]
+    for trigger in plain:
+        if inputs := trigger.get("inputs"):
+            from tasksmithy.values._conversion import to_jsonable  # brings pydantic
+
+            kinds = task.interface.inputs
+            trigger["inputs"] = {
+                name: to_jsonable(kinds[name][0], value) for name, value in inputs.items()
+            }
+    return plain
 
 
 def _plain(value: Any) -> Any:

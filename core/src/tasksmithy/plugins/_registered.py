@@ -12,6 +12,7 @@ from tasksmithy.plugins._loading import LoadedTaskType
 from tasksmithy.plugins._task_type import TaskType
 from tasksmithy.task._spec import Provenance
 from tasksmithy.task._template import TaskTemplate
+from tasksmithy.values._annotations import importable_module
 
 
 class Registered:
@@ -20,6 +21,7 @@ class Registered:
     def __init__(self) -> None:
         self.task_types: dict[str, LoadedTaskType] = {}
         self._by_config: dict[type[Any], LoadedTaskType] = {}
+        self.given: list[tuple[Any, type[Any] | None]] = []
 
     def add(
         self,
@@ -48,9 +50,10 @@ class Registered:
                 "TaskTemplate subclass that names it in its class line"
             )
         home = task_type if isinstance(task_type, type) else type(task_type)
-        who = f"task type {name!r} (registered by {home.__module__})"
+        module = importable_module(home.__module__)
+        who = f"task type {name!r} (registered by {module})"
         found = as_task_type(task_type, name, who)
-        loaded = LoadedTaskType(found, Provenance(home.__module__), who)
+        loaded = LoadedTaskType(found, Provenance(module), who)
         config_model = config_model or found.config_model
         taken = self.task_types.get(name)
         if other := taken.label if taken else installed(name):
@@ -60,6 +63,7 @@ class Registered:
         if config_model is not None:
             self._add_config(config_model, loaded)
         self.task_types[name] = loaded
+        self.given.append((task_type, config_model))
 
     def _add_config(self, config_model: type[Any], loaded: LoadedTaskType) -> None:
         who = loaded.label

@@ -91,6 +91,19 @@ class Registry:
         vars(self).update(state, _given=state["records"])
         self._begin()
 
+    def renewed(self) -> Registry:
+        """A registry of what is installed now, with what is registered in code in this one.
+
+        Raises:
+            SettingsError: a setting is not allowed.
+            PluginRegistrationError: a plugin that is installed now has the name of one of these.
+            PluginError: with `TASKSMITHY_STRICT=1`, a plugin that cannot be used.
+        """
+        renewed = type(self)()
+        for task_type, config_model in self._registered.given:
+            renewed.register(task_type, config_model)
+        return renewed
+
     def entered(self) -> AbstractContextManager[Registry]:
         """Make this the registry that answers in the body of a `with`, in this context alone."""
         return registry_in_use.entered(self)

@@ -37,7 +37,7 @@ from tasksmithy.task._events import (
     RunOutcome,
     RunStarted,
 )
-from tasksmithy.task._interface import named_result, result_type
+from tasksmithy.task._interface import result_type
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._identity import digest
 from tasksmithy.values._storage import encode
@@ -320,7 +320,7 @@ class ExecutionEvents:
                     return dict.fromkeys(interface.outputs, "")
             except ValueEncodingError:
                 pass
-        return digests_of(named_result(interface, result))
+        return digests_of(interface.by_name(result))
 
     def _tell(self, kind: Any, **facts: Any) -> None:
         self._stream.tell(self._event(kind, **facts))

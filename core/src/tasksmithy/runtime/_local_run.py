@@ -82,6 +82,7 @@ class LocalRun:
             InputError: the inputs do not fit the interface.
             Exception: whatever the task raises, as the type that it was raised as.
         """
+        registry_in_use.begin()
         remove_abandoned()
         problem: BaseException | None = None
         try:

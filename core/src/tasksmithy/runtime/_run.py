@@ -22,7 +22,8 @@ T = TypeVar("T")
 def init(*, registry: Registry | None = None) -> None:
     """Set up this process: read the settings, see what is installed.
 
-    `run` does it by itself. Call it to fail early, or to use a registry of your own.
+    `run` does it by itself. Call it to fail early, or to use a registry of your own. What was
+    registered with `TaskPluginRegistry` is in the new registry too.
 
     Args:
         registry: the registry to use; one of what is installed, if not given.
@@ -31,12 +32,15 @@ def init(*, registry: Registry | None = None) -> None:
         SettingsError: a setting is not allowed.
         PluginError: with `TASKSMITHY_STRICT=1`, a plugin that cannot be used.
     """
-    registry_in_use.set(Registry() if registry is None else registry)
+    if registry is None:
+        known: Registry | None = registry_in_use.of_process
+        registry = Registry() if known is None else known.renewed()
+    registry_in_use.set(registry)
 
 
 def is_initialized() -> bool:
-    """Whether this process has a registry already: by `init`, by a run, or inside `entered()`."""
-    return registry_in_use.is_set
+    """Whether this process is set up: by `init`, by a run, or inside `entered()`."""
+    return registry_in_use.is_initialized
 
 
 class Runner:

@@ -16,7 +16,6 @@ from tasksmithy.runtime._limits import bounded
 from tasksmithy.task._around import admit
 from tasksmithy.task._call_checks import check_result
 from tasksmithy.task._hooks import hooks_for
-from tasksmithy.task._interface import named_result
 from tasksmithy.values._size import check_inline
 
 if TYPE_CHECKING:
@@ -156,7 +155,7 @@ def checked(then: Step) -> Step:
     async def step(call: Call) -> Any:
         task, result = call.task, await then(call)
         check_result(task.name, task.interface, result)
-        outputs = named_result(task.interface, result)
+        outputs = task.interface.by_name(result)
         check_inline(task.name, "output", outputs, task.max_inline_io_bytes)
         return result
 

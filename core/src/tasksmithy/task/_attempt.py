@@ -46,8 +46,11 @@ async def pre_execute_post(task: Attempted, inputs: dict[str, Any], ctx: RunCont
         ctx = replace(ctx, data=data)
     with entered(ctx):
         around = hooks.of_task_type.around_execute(task, inputs, ctx)
-        result = task.post(await inside(around, task, lambda: hooks.execute(task, inputs, ctx)))
-        return await result if inspect.isawaitable(result) else result
+        result = await inside(around, task, lambda: hooks.execute(task, inputs, ctx))
+        changed = task.post(result)
+        if inspect.isawaitable(changed):
+            changed = await changed
+        return result if changed is None else changed
 
 
 async def outside_runs(task: Attempted, inputs: dict[str, Any]) -> Any:

@@ -8,11 +8,12 @@ misses, accepts the first public spellings of a field with a DeprecationWarning,
 from __future__ import annotations
 
 import functools
+import inspect
 import warnings
 from collections.abc import Callable, Mapping, Set
 from dataclasses import MISSING, Field, dataclass, field, fields
 from enum import Enum
-from typing import Any, ClassVar, Final, dataclass_transform
+from typing import TYPE_CHECKING, Any, ClassVar, Final, dataclass_transform
 
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import DefinitionError, FieldError, NotGiven
@@ -70,6 +71,7 @@ class Definition:
     _accepted: ClassVar[frozenset[str]] = frozenset()
     _required: ClassVar[frozenset[str]] = frozenset()
     _overridable: ClassVar[frozenset[str]] = frozenset()
+    _positional: ClassVar[tuple[str, ...]] = ()
     _fill: ClassVar[Callable[..., None]]
 
     field_names: ClassVar[frozenset[str]] = frozenset()
@@ -84,6 +86,7 @@ class Definition:
         # leaves a __hash__ alone that the class itself has.
         if "__hash__" not in cls.__dict__:
             cls.__hash__ = Definition.__hash__  # type: ignore[method-assign]
+        _respell(cls)
         _redeclare(cls)
         own = cls.__dict__.get("__init__")
         if own is not None:
@@ -96,6 +99,9 @@ class Definition:
         cls.field_names = frozenset(field.name for field in declared)
         cls._accepted = frozenset(field.name for field in declared if field.init)
         cls._required = frozenset(field.name for field in declared if is_required(field))
+        cls._positional = tuple(
+            field.name for field in declared if field.init and not field.kw_only
+        )
         said = {field.name: declaration(field) for field in declared}
         cls._checks = {name: each.check for name, each in said.items() if each.check}
         cls._derived = {name: each.derived for name, each in said.items() if each.derived}
@@ -129,6 +135,16 @@ class Definition:
     def __hash__(self) -> int:
         return hash((type(self), self.name))
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            # Asked only for what is no attribute.
+            current = FIRST_SPELLINGS.get(name)
+            if current in self.field_names:
+                _warn_of(name, current, stacklevel=2)
+                return getattr(self, current)
+            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
     def _settle(self, **values: Any) -> None:
         """Set fields of this frozen object."""
         self.__dict__.update(values)
@@ -154,6 +170,24 @@ class Definition:
         return copy
 
 
+def _respell(cls: type[Definition]) -> None:
+    """Let a class declare fields by their first spellings, each with a DeprecationWarning."""
+    annotations = inspect.get_annotations(cls)
+    for first, current in FIRST_SPELLINGS.items():
+        value = cls.__dict__.get(first, MISSING)
+        is_declared = value is not MISSING or first in annotations
+        if current not in cls.field_names or not is_declared or hasattr(value, "__get__"):
+            continue
+        if current in cls.__dict__ or current in annotations:
+            raise TypeError(f"{cls.__name__} declares {first!r} and {current!r}, one field")
+        _warn_of(first, current, stacklevel=4)
+        if first in annotations:
+            cls.__annotations__[current] = cls.__annotations__.pop(first)
+        if value is not MISSING:
+            delattr(cls, first)
+            setattr(cls, current, value)
+
+
 def _redeclare(cls: type[Definition]) -> None:
     """Let the fields of its bases that a class declares anew keep what it does not say."""
     inherited: Mapping[str, Field[Any]] = getattr(cls, "__dataclass_fields__", {})
@@ -174,7 +208,7 @@ def _explaining(fill: Callable[..., None]) -> Callable[..., None]:
     def __init__(self: Definition, *args: Any, **given: Any) -> None:  # noqa: N807
         cls, names = type(self), given.keys()
         if args or not (names <= cls._accepted and names >= cls._required):
-            given = _as_accepted(cls, args, given, cls._accepted, cls._required)
+            given = _as_accepted(cls, args, given)
         self.__dict__[_GIVEN] = frozenset(given)
         self.__dict__[_TO_CHECK] = cls._checks
         try:
@@ -194,12 +228,17 @@ def _as_accepted(
     cls: type[Definition],
     args: tuple[Any, ...],
     given: dict[str, Any],
-    accepted: frozenset[str],
-    required: frozenset[str],
 ) -> dict[str, Any]:
-    owner = str(given.get("name", "?"))
-    if args:
-        raise cls._error(owner, "arguments", args, "every field by its name, as in name='...'")
+    accepted, required = cls._accepted, cls._required
+    owner = str(given.get("name", args[0] if args else "?"))
+    if len(args) > len(cls._positional):
+        first = f"{', '.join(cls._positional)}, and " if cls._positional else ""
+        allowed = f"{first}every {'other ' * bool(first)}field by its name, as in name='...'"
+        raise cls._error(owner, "arguments", args, allowed)
+    for name, value in zip(cls._positional, args, strict=False):
+        if name in given:
+            raise cls._error(owner, name, given[name], "it once: it is the first argument, too")
+        given = {name: value, **given}
     given = current_spellings(cls._error, owner, given, accepted, stacklevel=4)
     for name in given:
         if name not in accepted:
@@ -236,14 +275,15 @@ def current_spellings(
         if current != name and name not in accepted and current in accepted:
             if current in given:
                 raise error(owner, name, value, f"{current!r} alone: it is the same field")
-            warnings.warn(
-                f"{name!r} is the first spelling of {current!r}: write {current!r}",
-                DeprecationWarning,
-                stacklevel=stacklevel,
-            )
+            _warn_of(name, current, stacklevel=stacklevel)
             name = current
         renamed[name] = value
     return renamed
+
+
+def _warn_of(first: str, current: str, *, stacklevel: int) -> None:
+    problem = f"{first!r} is the first spelling of {current!r}: write {current!r}"
+    warnings.warn(problem, DeprecationWarning, stacklevel=stacklevel + 1)
 
 
 def _named(error: type[DefinitionError], owner: object, cause: FieldError) -> DefinitionError:

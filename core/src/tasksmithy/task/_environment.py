@@ -105,6 +105,7 @@ class TaskEnvironment(SharedFields):
     """
 
     name: str = task_field(
+        kw_only=False,
         check=_name,
         doc="name of the environment, in snake_case or kebab-case; its tasks are called "
         "`<environment>.<function>`.",

@@ -77,6 +77,7 @@ def task_field(
     init: bool = True,
     repr: bool = True,  # noqa: A002 - the name that dataclasses.field has
     compare: bool = True,
+    kw_only: bool = True,
     check: Check | None = None,
     derived: Callable[[Any], Any] | None = None,
     overridable: bool | None = None,
@@ -104,6 +105,8 @@ def task_field(
         init: whether the constructor takes it.
         repr: as in `dataclasses.field`.
         compare: whether tasks that differ in it are different tasks.
+        kw_only: whether it is given by its name alone; of the others, the first is also the first
+            argument by position.
         check: called with the name and the value when the task is defined; gives the value to
             store, or raises `FieldError`, which becomes an error that names the task.
         derived: called with the task when every field is checked; gives the value to store, which
@@ -125,6 +128,7 @@ def task_field(
         init=init,
         repr=repr,
         compare=compare,
+        kw_only=kw_only,
         metadata={_KEY: declaration},
     )
 
@@ -176,7 +180,9 @@ def redeclared(base: Field[Any], value: Any) -> Field[Any]:
 
 
 def _like(base: Field[Any], default: Any) -> Any:
-    return field(default=default, init=base.init, repr=base.repr, compare=base.compare)
+    return field(
+        default=default, init=base.init, repr=base.repr, compare=base.compare, kw_only=base.kw_only
+    )
 
 
 def documented(docstring: str | None, fields: Iterable[Field[Any]]) -> str | None:

@@ -274,7 +274,7 @@ class TaskTemplateSpec:
         ...     @hookimpl(wrapper=True)
         ...     def serialize(self, task, sctx):
         ...         spec = yield
-        ...         if not spec.image.startswith("registry.example.com/"):
+        ...         if not (spec.image or "").startswith("registry.example.com/"):
         ...             raise PolicyVetoError(f"{spec.image} is none of our images")
         ...         return spec
         >>> task = TaskTemplate(

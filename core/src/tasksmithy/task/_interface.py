@@ -10,7 +10,7 @@ from typing import Any
 
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError, InputError
-from tasksmithy.values._annotations import type_name
+from tasksmithy.values._annotations import is_named_tuple, member_types, type_name
 from tasksmithy.values._json import not_json
 
 NO_DEFAULT: Any = inspect.Parameter.empty
@@ -25,11 +25,16 @@ class NativeInterface:
         inputs: name to `(type, default)`, in the order of the parameters. An input without a
             default has `inspect.Parameter.empty` there and must be given.
         outputs: name to type. A function's single result is called `o0`, the members of a
-            returned tuple are `o0`, `o1`, ...
+            returned tuple are `o0`, `o1`, ..., those of a NamedTuple have their names.
+        keyword_only: names of the inputs that are given by name alone.
+        result: the NamedTuple that holds the outputs; None where a result is the one output, or a
+            plain tuple of several.
     """
 
     inputs: Mapping[str, tuple[Any, Any]] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
+    keyword_only: frozenset[str] = frozenset()
+    result: type[tuple[Any, ...]] | None = None
 
     __hash__ = None  # type: ignore[assignment]  # defaults may be unhashable
 
@@ -40,23 +45,32 @@ class NativeInterface:
         outputs: Mapping[str, Any] | None = None,
         defaults: Mapping[str, Any] | None = None,
     ) -> NativeInterface:
-        """An interface from `{name: type}`, and `{name: default}` for the inputs that have one.
+        """An interface from `{name: type}`, or `{name: (type, default)}`, for each input.
 
-        >>> NativeInterface.from_types({"month": int}, {"o0": str}).required_inputs()
-        ['month']
+        >>> NativeInterface.from_types({"month": int, "day": (int, 1)}, {"o0": str}).describe()
+        'inputs: month: int, day: int = 1'
+
+        Args:
+            inputs: name to type, or to a pair of type and default, which is
+                `inspect.Parameter.empty` where there is none.
+            outputs: name to type.
+            defaults: name to default, for inputs that are no pairs.
 
         Raises:
-            FieldError: a default is none of an input.
+            FieldError: a default is none of an input, or of one that is a pair.
         """
         inputs, defaults = inputs or {}, defaults or {}
         for name in defaults:
             if name not in inputs:
                 allowed = f"defaults of inputs{near_misses(str(name), map(str, inputs))}"
                 raise FieldError("defaults", name, allowed)
-        return cls(
-            {name: (kind, defaults.get(name, NO_DEFAULT)) for name, kind in inputs.items()},
-            dict(outputs or {}),
-        )
+            if isinstance(inputs[name], tuple):
+                raise FieldError("defaults", name, "the default in its pair of type and default")
+        pairs = {
+            name: kind if isinstance(kind, tuple) else (kind, defaults.get(name, NO_DEFAULT))
+            for name, kind in inputs.items()
+        }
+        return cls(pairs, dict(outputs or {}))
 
     @classmethod
     def from_callable(cls, func: Callable[..., Any]) -> NativeInterface:
@@ -82,14 +96,20 @@ class NativeInterface:
             parameters = inspect.signature(func).parameters
         except ValueError as error:
             raise FieldError("func", func, f"a function with known parameters ({error})") from None
-        inputs = {}
+        inputs, keyword_only = {}, set()
         for name, parameter in parameters.items():
             if parameter.kind not in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY):
                 raise FieldError(
                     "func", func, f"parameters that can be given by name; {parameter} cannot"
                 )
             inputs[name] = (hints.get(name, Any), parameter.default)
-        return cls(inputs, _outputs(hints.get("return", Any)))
+            if parameter.kind is parameter.KEYWORD_ONLY:
+                keyword_only.add(name)
+        returned = hints.get("return", Any)
+        if is_named_tuple(returned):
+            outputs = member_types(returned)
+            return cls(inputs, outputs, frozenset(keyword_only), returned)
+        return cls(inputs, _outputs(returned), frozenset(keyword_only))
 
     def check(self) -> None:
         """Check that the names are identifiers.
@@ -124,9 +144,10 @@ class NativeInterface:
         """
         if not args:
             return kwargs
-        if len(args) > len(self.inputs):
-            raise TypeError(f"{len(args)} positional inputs given, {len(self.inputs)} allowed")
-        given = dict(zip(self.inputs, args, strict=False))
+        positional = [name for name in self.inputs if name not in self.keyword_only]
+        if len(args) > len(positional):
+            raise TypeError(f"{len(args)} positional inputs given, {len(positional)} allowed")
+        given = dict(zip(positional, args, strict=False))
         if twice := given.keys() & kwargs.keys():
             raise TypeError(f"input {min(twice)!r} given twice")
         return given | kwargs
@@ -158,12 +179,22 @@ class NativeInterface:
             raise InputError(task, f"{'; '.join(problems)} ({self.describe()})")
         return bound
 
+    def by_name(self, result: Any) -> dict[str, Any]:
+        """What a task returned, checked, by the names of its outputs."""
+        if len(self.outputs) == 1 and self.result is None:
+            return dict.fromkeys(self.outputs, result)
+        return dict(zip(self.outputs, result, strict=True)) if self.outputs else {}
+
     def describe(self) -> str:
         """The inputs as text, for messages: `inputs: month: int, carrier: str = 'AA'`."""
-        parts = [
-            f"{name}: {type_name(kind)}" + ("" if default is NO_DEFAULT else f" = {default!r}")
-            for name, (kind, default) in self.inputs.items()
-        ]
+        parts, is_marked = [], False
+        for name, (kind, default) in self.inputs.items():
+            if name in self.keyword_only and not is_marked:
+                parts.append("*")
+                is_marked = True
+            parts.append(
+                f"{name}: {type_name(kind)}" + ("" if default is NO_DEFAULT else f" = {default!r}")
+            )
         return f"inputs: {', '.join(parts)}" if parts else "it takes no inputs"
 
     def to_dict(self) -> dict[str, Any]:
@@ -194,14 +225,9 @@ def _outputs(returned: Any) -> dict[str, Any]:
 
 def result_type(interface: NativeInterface) -> Any:
     """The type of what a task returns: that of its output, or of a tuple of its outputs."""
+    if interface.result is not None:
+        return interface.result
     kinds = tuple(interface.outputs.values())
     if len(kinds) == 1:
         return kinds[0]
     return tuple[kinds] if kinds else type(None)  # type: ignore[valid-type]
-
-
-def named_result(interface: NativeInterface, result: Any) -> dict[str, Any]:
-    """What a task returned by the names of its outputs, of which a tuple holds several."""
-    if len(interface.outputs) == 1:
-        return dict.fromkeys(interface.outputs, result)
-    return dict(zip(interface.outputs, result, strict=True)) if interface.outputs else {}

@@ -110,7 +110,7 @@ class TaskSpec:
         task_type_version: version of the task type's wire format.
         provenance: the distribution that answered for the task type.
         interface: `{"inputs": {name: {"type", "required", "default"}}, "outputs": {name: type}}`.
-        image: URI of the container image, or `"auto"`.
+        image: URI of the container image, `"auto"` for the default one, or None for no container.
         config, custom_config, container_args, sql, data_loading_config: the hooks' answers.
         cache_version: what identifies the code, or None where the task is not cached.
         definition: the task's other fields that differ from their defaults, as JSON values.
@@ -121,7 +121,7 @@ class TaskSpec:
     task_type_version: int
     provenance: Provenance
     interface: Mapping[str, Any]
-    image: str
+    image: str | None
     config: Mapping[str, str] = field(default_factory=dict)
     custom_config: Mapping[str, Any] = field(default_factory=dict)
     container_args: Sequence[str] = ()

@@ -50,9 +50,9 @@ def _instance(kind: type[Any]) -> Check:
     return check
 
 
-def _image(name: str, value: Any) -> Image | Literal["auto"]:
-    if value == "auto":
-        return "auto"
+def _image(name: str, value: Any) -> Image | Literal["auto"] | None:
+    if value is None or value == "auto":
+        return value  # type: ignore[no-any-return]
     from tasksmithy.fields._image import Image
 
     return Image.of(value, name)
@@ -94,12 +94,13 @@ def _each(kind: type[Any], name: str, value: object) -> tuple[Any, ...]:
 class SharedFields(Definition):
     """The fields that an environment gives to its tasks, where a task does not say otherwise."""
 
-    image: Converted[str | Image, Image | Literal["auto"]] = task_field(
+    image: Converted[str | Image | None, Image | Literal["auto"] | None] = task_field(
         default="auto",
         check=_image,
         overridable=False,
         ignored_locally=True,
-        doc='image reference, an `Image`, or `"auto"` for the default image.',
+        doc='image reference, an `Image`, `"auto"` for the default image, or None where the task '
+        "has no container.",
     )
     resources: Resources | None = task_field(
         default=None, check=_instance(Resources), doc="compute resources."

@@ -139,12 +139,17 @@ class TaskTemplate(TaskFields, Generic[P, R]):
 
     if TYPE_CHECKING:
         # mypy reads a `Converted` that a frozen class inherits as what may be given.
-        image: Converted[str | Image, Image | Literal["auto"]] = task_field(default=...)
+        image: Converted[str | Image | None, Image | Literal["auto"] | None] = task_field(
+            default=...
+        )
         secrets: Converted[SecretRequest | None, tuple[Secret, ...]] = task_field(default=...)
         cache: Converted[CacheRequest, Cache] = task_field(default=...)
         retries: Converted[int | RetryStrategy, RetryStrategy] = task_field(default=...)
         docs: Converted[str | Documentation | None, Documentation | None] = task_field(default=...)
         timeout: Converted[TimeoutType | None, Timeout] = task_field(default=...)
+        triggers: Converted[Trigger | Sequence[Trigger], tuple[Trigger, ...]] = task_field(
+            default=...
+        )
 
     overridden_hooks: ClassVar[frozenset[str]] = frozenset()
 
@@ -175,6 +180,10 @@ class TaskTemplate(TaskFields, Generic[P, R]):
                 raise FieldError(
                     "cache.ignored_inputs", name, f"{allowed}{near_misses(name, known)}"
                 )
+        if self.triggers:
+            from tasksmithy.task._call_checks import check_triggers
+
+            check_triggers(self.interface, self.triggers)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, task_type={self.task_type!r})"
@@ -222,12 +231,12 @@ class TaskTemplate(TaskFields, Generic[P, R]):
     # Running: `pre`, then `execute`, then `post`, for every task type.
 
     def pre(self, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - for those who override
-        """Called before `execute` with the same inputs; may be async.
+        """Called before `execute` with the same inputs; may be async, as this one is.
 
         Returns:
-            A mapping that `execute` finds as `current().data`.
+            A mapping that `execute` finds as `current().data`; None is none.
         """
-        return {}
+        return _given({})
 
     @hook_call
     def execute(self, /, *args: Any, **kwargs: Any) -> Any:
@@ -236,12 +245,12 @@ class TaskTemplate(TaskFields, Generic[P, R]):
         return hooks_for(self).of_task_type.execute(self, inputs, current())
 
     def post(self, return_vals: Any) -> Any:
-        """Called after `execute` with what it returned; may be async.
+        """Called after `execute` with what it returned; may be async, as this one is.
 
         Returns:
-            The result of the task.
+            The result of the task; None leaves it as `execute` returned it.
         """
-        return return_vals
+        return _given(return_vals)
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run as a child of the task that calls; outside a run, the same as `forward`."""
@@ -360,6 +369,10 @@ def _override_signature() -> inspect.Signature:
 
 
 TaskTemplate.override.__signature__ = _override_signature()  # type: ignore[attr-defined]
+
+
+async def _given(value: Any) -> Any:
+    return value
 
 
 def _waited_for(result: Coroutine[Any, Any, Any]) -> Any:

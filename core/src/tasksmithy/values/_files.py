@@ -14,7 +14,26 @@ from tasksmithy.checks import non_empty
 from tasksmithy.errors import FieldError, MissingDependencyError
 
 if TYPE_CHECKING:
+    from typing import Generic
+
     from pydantic_core import CoreSchema
+    from typing_extensions import TypeVar as TypeVarWithDefault
+
+    Content = TypeVarWithDefault("Content", default=Any)
+
+    class _OfContent(Generic[Content]):
+        pass
+
+else:
+
+    class _OfContent:
+        """Lets `File[pd.DataFrame]` say, for those who read it, what is in a file."""
+
+        __slots__ = ()
+
+        def __class_getitem__(cls, content: object) -> type:
+            return cls
+
 
 L = TypeVar("L", bound="_Location")
 
@@ -75,8 +94,8 @@ class _Location:
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class File(_Location):
-    """A file, as an input or an output of a task.
+class File(_OfContent["Content"], _Location):
+    """A file, as an input or an output of a task. `File[T]` is the same, for those who read it.
 
     >>> File("flights.csv").path
     'flights.csv'
@@ -134,8 +153,8 @@ class File(_Location):
 
 
 @dataclass(frozen=True, slots=True, init=False)
-class Dir(_Location):
-    """A directory and all the files below it, as an input or an output of a task.
+class Dir(_OfContent["Content"], _Location):
+    """A directory and all the files below it, as an input or an output of a task; also `Dir[T]`.
 
     Attributes:
         path: a path on this machine, or, where fsspec is installed, a URL (`s3://bucket/prefix`).

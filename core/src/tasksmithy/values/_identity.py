@@ -13,6 +13,7 @@ from itertools import accumulate
 from typing import Any, ClassVar
 
 from tasksmithy.errors import ValueEncodingError
+from tasksmithy.values._annotations import by_importable_modules
 from tasksmithy.values._cloudpickle import dumped
 from tasksmithy.values._declared import declared
 from tasksmithy.values._files import Dir, File
@@ -194,7 +195,7 @@ class _CanonicalForm:
         reducer = self._reducers[cls]
         parts = None if reducer is None else self._parts(reducer, value)
         if reducer is not None and parts is not None:
-            self._sized(b"o", reducer.shape.encode())
+            self._sized(b"o", by_importable_modules(reducer.shape).encode())
             self._sequence(b"t", parts)
         elif holds_table(cls):
             self._table(value)

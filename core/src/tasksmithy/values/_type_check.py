@@ -13,7 +13,12 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasksmithy._texts import shorten
-from tasksmithy.values._annotations import alternatives, type_name
+from tasksmithy.values._annotations import (
+    alternatives,
+    is_named_tuple,
+    member_types,
+    type_name,
+)
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -115,6 +120,8 @@ def _of_class(kind: Any) -> Check:
         return _fits
     if is_typed_dict(kind):
         return _of_typed_dict(kind)
+    if is_named_tuple(kind):
+        return _of_named_tuple(kind)
     if kind in _NUMBERS:
         return _of_number(kind, _NUMBERS[kind])
     try:
@@ -201,6 +208,23 @@ def _of_tuple(kind: Any, checks: Sequence[Check]) -> Check:
     return check
 
 
+def _of_named_tuple(kind: Any) -> Check:
+    try:
+        checks = {name: _check(member) for name, member in member_types(kind).items()}
+    except Exception:  # noqa: BLE001 - an annotation may be any code
+        checks = {}
+
+    def check(value: Any) -> Misfit | None:
+        if not isinstance(value, kind):
+            return Misfit(kind, value)
+        for name, each in checks.items():
+            if (found := each(getattr(value, name))) is not None:
+                return found._replace(where=f".{name}{found.where}")
+        return None
+
+    return check
+
+
 def _place_of_value(mapping: Any, number: int) -> str:
     return f"[{shorten(list(mapping)[number], 40)}]"
 
@@ -233,9 +257,9 @@ def _is_told_by_class(kind: Any) -> bool:
         return all(map(_is_told_by_class, members))
     if not isinstance(kind, type):
         return kind is None
-    # A protocol looks at the attributes of each.
-    by_value = is_typed_dict(kind) or _may_stand_in(kind) or getattr(kind, "_is_protocol", False)
-    return not by_value
+    if is_typed_dict(kind) or is_named_tuple(kind) or _may_stand_in(kind):
+        return False
+    return not getattr(kind, "_is_protocol", False)  # which looks at the attributes of each
 
 
 def is_typed_dict(kind: Any) -> bool:

@@ -141,8 +141,8 @@ class ContainerTask(TaskTemplate[..., Coroutine[Any, Any, Any]], task_type="raw-
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.image == "auto":
-            raise FieldError("image", "auto", "an image: a container has no default one")
+        if self.image is None or self.image == "auto":
+            raise FieldError("image", self.image, "an image: a container has no default one")
         for name in ("command", "arguments"):
             check_references(name, getattr(self, name), self.inputs)
         if _inside(self.input_data_dir, self.output_data_dir):
@@ -158,7 +158,7 @@ class ContainerTask(TaskTemplate[..., Coroutine[Any, Any, Any]], task_type="raw-
     @property
     def image_uri(self) -> str:
         """The reference of the image."""
-        return self.image.uri if isinstance(self.image, Image) else self.image
+        return self.image.uri if isinstance(self.image, Image) else str(self.image)
 
 
 def _inside(one: str, other: str) -> bool:

@@ -87,13 +87,8 @@ def _inputs(task: TaskTemplate[..., Any], file: Path) -> dict[str, Any]:
 
 def _outputs(task: TaskTemplate[..., Any], result: Any) -> dict[str, Any]:
     kinds = task.interface.outputs
-    if not kinds:
-        return {}
-    results = (result,) if len(kinds) == 1 else result or ()
-    return {
-        name: to_jsonable(kind, value)
-        for (name, kind), value in zip(kinds.items(), results, strict=True)
-    }
+    outputs = task.interface.by_name(result)
+    return {name: to_jsonable(kinds[name], value) for name, value in outputs.items()}
 
 
 if __name__ == "__main__":

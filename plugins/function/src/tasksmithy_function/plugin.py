@@ -14,7 +14,7 @@ from typing import Any
 
 from tasksmithy import SerializationContext, TaskTemplate, TaskType, hookimpl, in_thread
 from tasksmithy.errors import TaskDefinitionError, ValueEncodingError
-from tasksmithy.extend import digest
+from tasksmithy.extend import digest, importable_module
 from tasksmithy_function.task import AsyncFunctionTaskTemplate
 
 Task = AsyncFunctionTaskTemplate[..., Any]
@@ -120,12 +120,11 @@ def _digest(value: Any) -> str:
 
 def _module(task: Task, root: Path | None) -> str:
     """The function's module as a container imports it: relative to `root`, where there is one."""
-    name = task.func.__module__
+    name = importable_module(task.func.__module__)
     if task.source_file is None:
         return name
     file = Path(task.source_file).resolve()
     if root is not None and file.is_relative_to(root.resolve()):
         parts = file.relative_to(root.resolve()).with_suffix("").parts
         return ".".join(parts[:-1] if parts[-1] == "__init__" and parts[1:] else parts)
-    # No other process can import the file that this one was started with by its name here.
-    return file.stem if name == "__main__" else name
+    return name

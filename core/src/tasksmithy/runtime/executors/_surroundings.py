@@ -122,7 +122,9 @@ def ensure_main() -> None:
     sys.modules["__main__"] = sys.modules[_MAIN] = main
     _main.importing = script
     try:
-        exec(compile(Path(script).read_bytes(), script, "exec"), main.__dict__)  # noqa: S102 - the user's own
+        # What this module imports from __future__ is nothing of the script's.
+        code = compile(Path(script).read_bytes(), script, "exec", dont_inherit=True)
+        exec(code, main.__dict__)  # noqa: S102 - the user's own
     finally:
         _main.importing = None
 
