@@ -3,11 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import pty
-import subprocess
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -55,21 +50,6 @@ async def calls_broken() -> None:
 async def calls_many_broken(n: int) -> int:
     done = await asyncio.gather(*[broken() for _ in range(n)], return_exceptions=True)
     return len(done)
-
-
-@env.task
-async def sleeps(seconds: float) -> int:
-    for line in range(3):
-        print(f"printed {line}", flush=True)
-        await asyncio.sleep(seconds / 3)
-    return 42
-"""
-
-NO_RICH = """
-import sys
-sys.modules["rich"] = None
-from tasksmithy.cli import main
-sys.exit(main(sys.argv[1:]))
 """
 
 
@@ -78,33 +58,6 @@ def pipeline(tmp_path: Path) -> Path:
     file = tmp_path / "pipeline.py"
     file.write_text(PIPELINE)
     return file
-
-
-def on_a_terminal(file: Path, *words: str, program: tuple[str, ...] = ("-m", "tasksmithy")) -> str:
-    """What a run puts on the terminal that its standard error is; its output goes to a file."""
-    ours, theirs = pty.openpty()
-    with (file.parent / "out").open("w") as out:
-        process = subprocess.Popen(
-            [sys.executable, *program, "run", str(file), *words],
-            stdout=out,
-            stderr=theirs,
-            stdin=subprocess.DEVNULL,
-            env=os.environ
-            | {"XDG_STATE_HOME": str(file.parent / "state"), "TERM": "xterm", "COLUMNS": "100"},
-        )
-    os.close(theirs)
-    seen = b""
-    while True:
-        try:
-            piece = os.read(ours, 65536)
-        except OSError:  # the other side is closed
-            break
-        if not piece:
-            break
-        seen += piece
-    os.close(ours)
-    assert process.wait(60) == 0
-    return seen.decode()
 
 
 def events(done: Done) -> list[dict[str, Any]]:
@@ -232,47 +185,6 @@ def test_json_tells_failures_and_the_error_without_secrets(
 
 def test_json_gives_text_as_a_json_string(tasksmithy: CommandLine, pipeline: Path) -> None:
     assert tasksmithy("run", "--json", pipeline, "reported").out == '"text"\n'
-
-
-# On a terminal
-
-
-def test_a_terminal_shows_what_runs_and_is_left_with_the_summary(pipeline: Path) -> None:
-    seen = on_a_terminal(pipeline, "sleeps", "--seconds", "1.5")
-    assert "1 running" in seen
-    assert "demo.sleeps" in seen
-    assert "0:01" in seen
-    left = seen.rpartition("\x1b")[2]  # what comes after the last movement of the cursor
-    assert ": 1 succeeded in " in left
-
-
-def test_a_terminal_is_drawn_on_at_most_ten_times_a_second(pipeline: Path) -> None:
-    began = time.monotonic()
-    seen = on_a_terminal(pipeline, "sleeps", "--seconds", "2")
-    frames = seen.count("1 running")
-    assert 1 < frames <= 10 * (time.monotonic() - began)
-
-
-def test_the_display_leaves_what_goes_to_a_file_alone(pipeline: Path) -> None:
-    seen = on_a_terminal(pipeline, "sleeps", "--seconds", "1.5")
-    assert (pipeline.parent / "out").read_text() == "printed 0\nprinted 1\nprinted 2\n42\n"
-    assert "printed" not in seen
-
-
-def test_the_cursor_is_visible_again_after_the_run(pipeline: Path) -> None:
-    seen = on_a_terminal(pipeline, "sleeps", "--seconds", "1")
-    assert "\x1b[?25l" in seen
-    assert seen.rfind("\x1b[?25h") > seen.rfind("\x1b[?25l")
-
-
-def test_a_short_run_draws_nothing(pipeline: Path) -> None:
-    assert "\x1b" not in on_a_terminal(pipeline, "reported")
-
-
-def test_without_rich_a_terminal_gets_lines(pipeline: Path) -> None:
-    seen = on_a_terminal(pipeline, "sleeps", "--seconds", "0.6", program=("-c", NO_RICH))
-    assert "\x1b" not in seen
-    assert ": 1 succeeded in " in seen
 
 
 # The report

@@ -16,6 +16,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import termios
 from pathlib import Path
 from urllib.parse import quote
 
@@ -84,6 +85,7 @@ class House:
     def on_terminal(self, *words: str) -> bytes:
         """What Python writes to a terminal."""
         ours, theirs = pty.openpty()
+        termios.tcsetwinsize(theirs, (24, 60))
         process = self.start(*words, stdout=theirs, stderr=theirs, stdin=theirs)
         os.close(theirs)
         shown = b""

@@ -189,8 +189,6 @@ def _log(args: argparse.Namespace) -> None:
 def _progress(*, quiet: bool, as_json: bool) -> Progress:
     """What shows how the run goes."""
     import os
-    import sys
-    from importlib.util import find_spec
 
     from tasksmithy.runtime.report._progress import JsonLines, Lines, Progress
 
@@ -199,7 +197,7 @@ def _progress(*, quiet: bool, as_json: bool) -> Progress:
     if as_json:
         return JsonLines()
     is_terminal = sys.stderr is not None and sys.stderr.isatty()
-    if is_terminal and os.environ.get("TERM") != "dumb" and find_spec("rich"):
+    if is_terminal and os.environ.get("TERM", "dumb") != "dumb":
         from tasksmithy.runtime.report._live import Live
 
         return Live()

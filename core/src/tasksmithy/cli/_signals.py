@@ -21,7 +21,6 @@ from tasksmithy.concurrency._threads import cancel_what_blocks
 T = TypeVar("T")
 
 _SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_SHOW_CURSOR: Final = b"\x1b[?25h\n"  # a live display hides it
 
 
 class Stop:
@@ -109,8 +108,8 @@ def _end_at_once(code: int) -> NoReturn:
     _signal_descendants(signal.SIGKILL)
     if (secrets := sys.modules.get("tasksmithy.runtime.secrets._mounts")) is not None:
         secrets.remove_mounts()
-    if os.isatty(2):
-        os.write(2, _SHOW_CURSOR)
+    if (display := sys.modules.get("tasksmithy.runtime.report._live")) is not None:
+        display.wipe()
     os._exit(code)
 
 

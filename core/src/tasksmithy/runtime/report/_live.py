@@ -1,28 +1,38 @@
-"""Live: a run on a terminal, drawn with rich while it goes on."""
+"""Live: a run on a terminal, drawn in its last lines while it goes on."""
 
 from __future__ import annotations
 
-import sys
+import atexit
+import os
 import threading
 from collections import defaultdict
-from typing import TYPE_CHECKING, Final
+from contextlib import suppress
+from typing import Final
 
 from tasksmithy._texts import in_one_line
 from tasksmithy.runtime.report._progress import Lines
 from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.task._events import Event, RunEnded, RunStarted
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
 _REFRESH: Final = 0.1  # seconds
-# What flashes up for a moment tells nothing, and to import rich takes longer than many a run.
-_DELAY: Final = 0.4
+_DELAY: Final = 0.4  # what flashes up for a moment tells nothing
 _ROWS: Final = 8
+
+_TERMINAL: Final = 2  # standard error
+
+# What terminals obey (ECMA-48, and what every successor of the VT100 has).
+_SAVE, _RESTORE = "\x1b7", "\x1b8"  # the cursor
+_ERASE_BELOW, _ERASE_LINE = "\x1b[J", "\x1b[K"
+_NO_WRAP, _WRAP = "\x1b[?7l", "\x1b[?7h"
+_DOWN = "\x1bD"  # scrolls at the end of the screen, and keeps the column
 
 
 class Live(Lines):
-    """Shows counts and what is running, at most ten times a second, below what tasks print.
+    """Shows counts and what is running, at most ten times a second, below what is printed.
+
+    The display has the last lines of the screen, and all else scrolls above them. So whoever has
+    the terminal prints as if there was no display: this process, those of tasks, the programs that
+    they run, lines that are not ended yet. Each change is one write, which no other comes between.
 
     It is drawn in a thread of its own: neither the run nor a busy event loop waits for the other.
     """
@@ -31,60 +41,95 @@ class Live(Lines):
         super().__init__()
         self._over = threading.Event()
         self._drawing = threading.Thread(target=self._draw, name="tasksmithy-live", daemon=True)
+        self._writing = threading.Lock()
+        self._process = os.getpid()
+        self._screen = os.terminal_size((0, 0))
+        self._height = 0  # lines of the screen that the display has
 
     def observe(self, event: Event) -> None:
         """Begin to draw with the run; wipe the display when it is over."""
         if isinstance(event, RunStarted):
+            atexit.register(self.wipe)
+            shown.add(self)
             self._drawing.start()
         elif isinstance(event, RunEnded):
-            self._over.set()
-            self._drawing.join()
+            self.wipe()
+            atexit.unregister(self.wipe)
         super().observe(event)
 
+    def wipe(self) -> None:
+        """Give the terminal back, for good; also in a handler of a signal."""
+        self._over.set()
+        shown.discard(self)
+        if os.getpid() != self._process:
+            return  # a fork of the process that the display is of
+        # A terminal that takes nothing holds the drawing up, which must not hold up the end.
+        if self._writing.acquire(timeout=_DELAY):
+            try:
+                if self._height:
+                    self._write(f"{_SAVE}{self._erased()}\x1b[r{_RESTORE}")
+                    self._height = 0
+            finally:
+                self._writing.release()
+
     def _draw(self) -> None:
-        if self._over.wait(_DELAY):
-            return
-        from rich.console import Console
-        from rich.live import Live as Display
+        pause = _DELAY
+        while not self._over.wait(pause):
+            pause = _REFRESH
+            with suppress(OSError), self._writing:  # OSError: the terminal is gone
+                if not self._over.is_set():
+                    self._show(os.get_terminal_size(_TERMINAL))
 
-        display = Display(
-            console=Console(stderr=True),
-            auto_refresh=False,
-            transient=True,
-            # What goes to a file or a pipe must not come up here.
-            redirect_stdout=sys.stdout is not None and sys.stdout.isatty(),
-        )
-        with display:
-            while not self._over.wait(_REFRESH):
-                display.update(self.view(), refresh=True)
+    def _show(self, screen: os.terminal_size) -> None:
+        rows = self.view()[: screen.lines // 2]  # none where the size is not known, which is 0
+        change = ""
+        if screen != self._screen or len(rows) != self._height:
+            # Where a new size has moved the lines to is not known: below the cursor they are ours.
+            before = self._erased() if screen == self._screen else _ERASE_BELOW
+            change = f"{_SAVE}{before if self._height else ''}\x1b[r{_RESTORE}"
+            self._screen, self._height = screen, len(rows)
+            if rows:
+                change += f"{_DOWN * len(rows)}\x1b[{len(rows)}A{_SAVE}"
+                change += f"\x1b[1;{screen.lines - len(rows)}r{_RESTORE}"
+        top = screen.lines - len(rows) + 1
+        lines = "".join(f"\x1b[{top + n};1H{row}\x1b[m{_ERASE_LINE}" for n, row in enumerate(rows))
+        self._write(f"{change}{_SAVE}{_NO_WRAP}{lines}{_WRAP}{_RESTORE}")
 
-    def view(self) -> RenderableType:
-        """What is shown now."""
-        from rich.console import Group
-        from rich.table import Table
-        from rich.text import Text
+    def _erased(self) -> str:
+        return f"\x1b[{self._screen.lines - self._height + 1};1H{_ERASE_BELOW}"
 
+    def _write(self, text: str) -> None:
+        with suppress(OSError):  # the terminal is gone
+            os.write(_TERMINAL, text.encode(errors="backslashreplace"))
+
+    def view(self) -> list[str]:
+        """What is shown now, in lines that the terminal cuts where they are too long."""
         with self._lock:
             running = list(self.running.values())
         minutes, seconds = divmod(int(self.seconds), 60)
-        head = Text.assemble(
-            (f"{minutes}:{seconds:02}", "bold"),
-            f"  {len(running)} running, ",
-            (self.summary(), "red" if self.counts["failed"] else ""),
-        )
+        ends = self.summary()
+        if self.counts["failed"]:
+            ends = f"\x1b[31m{ends}"
+        lines = [f"\x1b[1m{minutes}:{seconds:02}\x1b[m  {len(running)} running, {ends}"]
         oldest: dict[str, float] = {}
         number: dict[str, int] = defaultdict(int)
         for name, since in running:
             number[name] += 1
             oldest[name] = min(oldest.get(name, since), since)
-        rows = Table.grid(padding=(0, 2))
         for name in sorted(number, key=oldest.__getitem__)[:_ROWS]:
             took = f"{self._began + self.seconds - oldest[name]:.0f} s"
-            rows.add_row(
-                Text(f"  {number[name]}", "cyan", justify="right"),
-                Text(in_one_line(handed_out.mask(name)), overflow="ellipsis", no_wrap=True),
-                Text(took, "dim", justify="right"),
-            )
+            task = in_one_line(handed_out.mask(name))
+            lines.append(f"\x1b[36m{number[name]:5}\x1b[m  \x1b[2m{took:>6}\x1b[m  {task}")
         if len(number) > _ROWS:
-            rows.add_row("", Text(f"and {len(number) - _ROWS} other tasks", "dim"), "")
-        return Group(head, rows)
+            lines.append(f"\x1b[2m       and {len(number) - _ROWS} other tasks\x1b[m")
+        return lines
+
+
+shown: Final[set[Live]] = set()
+"""The displays that a terminal shows."""
+
+
+def wipe() -> None:
+    """Give the terminal back in a process that ends at once."""
+    for display in tuple(shown):
+        display.wipe()
