@@ -40,5 +40,6 @@ class ResultError(SQLError, NonRecoverableError):
 class CommitUnknownError(SQLError, NonRecoverableError):
     """A connection that was lost while its transaction committed, with no way to learn the end.
 
-    It is never retried: the rows may be written already.
+    Or while a statement ran that is in no transaction. It is never retried: the rows may be written
+    already.
     """
