@@ -183,6 +183,13 @@ def _image_id() -> str:
     return podman("image", "inspect", "--format={{.Id}}", IMAGE)
 
 
+def _content(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError:  # it has been removed meanwhile
+        return b""
+
+
 def _found() -> set[str]:
     listing = "{{.Names}} {{.ImageID}}"
     names = podman("ps", "--all", f"--format={listing}", "--filter=name=tasksmithy-")
@@ -190,13 +197,12 @@ def _found() -> set[str]:
     own = _image_id()
     # Other tests have containers at the same time, each session of an image of its own.
     others = {name for name, image in containers.items() if not own.startswith(image)}
+    state = f"{os.environ['XDG_STATE_HOME']}/".encode()
+    others |= {lock.stem for lock in run_folder().glob("*.lock") if state not in _content(lock)}
     volumes = podman("volume", "ls", "--quiet").split()
     processes = []
     for file in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            command = file.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-        except OSError:  # it has ended meanwhile
-            continue
+        command = _content(file).replace(b"\0", b" ").decode(errors="replace")
         is_engine = f"--cidfile={os.environ['XDG_STATE_HOME']}/" in command
         if is_engine or ("conmon" in command and "tasksmithy-" in command):
             processes.append(command)
