@@ -847,3 +847,28 @@ def test_a_worker_reads_the_script_without_the_future_of_the_module_that_does_it
             print(run(parse, text="3"))
     """
     assert output_of(python(tmp_path, script)) == "3"
+
+
+@pytest.mark.parametrize("change", ["sys.frozen = True", "sys.executable = ''"])
+def test_a_program_without_an_interpreter_starts_no_worker(tmp_path: Path, change: str) -> None:
+    program = tmp_path / "program.py"
+    program.write_text(
+        f"""
+import sys
+from tasksmithy import TaskEnvironment, run
+from tasksmithy.errors import WorkerStartError
+{change}
+env = TaskEnvironment(name="e")
+
+@env.task(timeout=20)
+def g(x: int) -> int: return x + 1
+
+if __name__ == "__main__":
+    try: run(g, x=1)
+    except WorkerStartError as error: print(error)
+"""
+    )
+    done = subprocess.run(
+        [sys.executable, program], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert "a process of its own needs a Python interpreter" in done.stdout

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
 from typing import Any, Final
 
@@ -38,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     args = _parser(words).parse_args(words)
     try:
         code: int = args.execute(args)
-        if sys.stdout is not None:
+        with suppress(AttributeError, ValueError):  # it is closed, by a plugin or from the start
             sys.stdout.flush()
     except KeyboardInterrupt:
         return 130  # as a shell has it: 128 and the number of the signal

@@ -1,16 +1,18 @@
-"""`tasksmithy plugins list`, `show` and `docs`: what is installed, and how it is used."""
+"""`tasksmithy plugins list`, `doctor`, `show` and `docs`: what is installed, and how it is used."""
 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tasksmithy.plugins._description import PluginDescription
+    from tasksmithy.plugins._listing import PluginStatus
     from tasksmithy.plugins._registry import Registry
 
 _COLUMNS = ("KIND", "NAME", "DISTRIBUTION", "VERSION", "STATUS")
+_ILL = ("broken", "misbehaves", "conflict", "other API")
 _WIDTH = 60  # of the last column of a table, in characters
 
 
@@ -24,10 +26,22 @@ def describe(parser: argparse.ArgumentParser) -> None:
         "unless --load is given; then the exit code is 1 where one is broken.",
     )
     listing.add_argument(
-        "--load", action="store_true", help="load each plugin, to tell which ones are broken"
+        "--load",
+        action="store_true",
+        help="load each plugin in a process of its own, to tell which ones are broken",
     )
     listing.add_argument("--json", action="store_true", help="print JSON instead of a table")
     listing.set_defaults(execute=execute)
+    examining = actions.add_parser(
+        "doctor",
+        help="tell which plugins are broken or misbehave, and what to do",
+        description="Load each installed plugin in a process of its own, also those that are not "
+        "enabled, and tell those that cannot be used and those that do something to the process "
+        "that loads them: print, change its directory, start threads, ... The exit code is 1 where "
+        "there are any.",
+    )
+    examining.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    examining.set_defaults(execute=doctor)
     showing = actions.add_parser(
         "show",
         help="show one plugin: where it is from, its hooks, fields, configuration, an example",
@@ -53,25 +67,54 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Print the plugins to standard output; the exit code is 1 where one is broken."""
-    from tasksmithy._texts import printable
-    from tasksmithy.cli._table import aligned
     from tasksmithy.plugins._registry import Registry
-    from tasksmithy.values._json import to_json
 
     registry = Registry()
-    plugins = registry.plugins(load=args.load)
+    plugins = registry.plugins()
+    if args.load:
+        plugins = _examined(plugins, {"installed"})
     _warn_of_idle_names(registry)
-    code = int(any(plugin.status == "broken" for plugin in plugins))
-    if args.json:
+    if not plugins and not args.json:
+        print("no plugins are installed; pip install 'tasksmithy[function]' is a good first one")
+    else:
+        _print(plugins, as_json=args.json)
+    return int(any(plugin.status == "broken" for plugin in plugins))
+
+
+def doctor(args: argparse.Namespace) -> int:
+    """Print the plugins that are not well; the exit code is 1 where there are any."""
+    from tasksmithy.plugins._registry import Registry
+
+    plugins = _examined(Registry().plugins(), {"installed", "not enabled"})
+    ill = [plugin for plugin in plugins if plugin.status in _ILL]
+    if ill or args.json:
+        _print(ill, as_json=args.json)
+    else:
+        print(f"all is well with the plugins that are installed ({len(plugins)})")
+    return int(bool(ill))
+
+
+def _examined(plugins: Sequence[PluginStatus], status: Collection[str]) -> list[PluginStatus]:
+    """The plugins, those of a status with what loading them shows."""
+    from tasksmithy.plugins._examination import examined
+
+    found = examined([plugin.record for plugin in plugins if plugin.status in status])
+    of = {plugin.record: plugin for plugin in found}
+    return [of.get(plugin.record, plugin) for plugin in plugins]
+
+
+def _print(plugins: Sequence[PluginStatus], *, as_json: bool) -> None:
+    from tasksmithy._texts import printable
+    from tasksmithy.cli._table import aligned
+    from tasksmithy.values._json import to_json
+
+    if as_json:
         rows = [
             {**plugin.record._asdict(), "status": plugin.status, "detail": plugin.detail}
             for plugin in plugins
         ]
         print(to_json(rows))
-        return code
-    if not plugins:
-        print("no plugins are installed; pip install 'tasksmithy[function]' is a good first one")
-        return code
+        return
     table = [_COLUMNS] + [
         (p.record.kind, p.record.name, p.record.distribution, p.record.version, p.status)
         for p in plugins
@@ -80,7 +123,6 @@ def execute(args: argparse.Namespace) -> int:
     for plugin in plugins:
         if plugin.detail:
             print(printable(f"\n{plugin.record.name}: {plugin.detail}"))
-    return code
 
 
 def _warn_of_idle_names(registry: Registry) -> None:
@@ -104,35 +146,59 @@ def _warn_of_idle_names(registry: Registry) -> None:
 def show(args: argparse.Namespace) -> int:
     """Print all about the plugins of a name to standard output."""
     from tasksmithy._texts import printable
-    from tasksmithy.plugins._description import describe
-    from tasksmithy.plugins._registry import Registry
+    from tasksmithy.cli._answer import answer_alone
     from tasksmithy.values._json import to_json
 
-    plugins = describe(Registry(), args.name)
-    if args.json:
-        print(to_json([plugin.to_dict() for plugin in plugins]))
-    else:
-        print(printable("\n\n\n".join(map(_as_text, plugins))))
+    with answer_alone() as answer:
+        plugins = _described(args.name)
+        if args.json:
+            print(to_json([plugin.to_dict() for plugin in plugins]), file=answer)
+        else:
+            print(printable("\n\n\n".join(map(_as_text, plugins))), file=answer)
     return 0
 
 
 def docs(args: argparse.Namespace) -> int:
     """Print the documentation of the plugins of a name to standard output."""
     from tasksmithy._texts import printable
+    from tasksmithy.cli._answer import answer_alone
     from tasksmithy.errors import PluginLoadError
-    from tasksmithy.plugins._description import describe
-    from tasksmithy.plugins._registry import Registry
     from tasksmithy.plugins._selection import label
 
-    plugins = describe(Registry(), args.name)
-    for plugin in plugins:
-        if not plugin.is_usable:
-            raise PluginLoadError(
-                f"{label(plugin.status.record)} cannot be documented, as it is "
-                f"{plugin.status.status}: {plugin.status.detail}"
-            )
-    print(printable("\n\n".join(map(_as_markdown, plugins))))
+    with answer_alone() as answer:
+        plugins = _described(args.name)
+        for plugin in plugins:
+            if not plugin.is_usable:
+                raise PluginLoadError(
+                    f"{label(plugin.status.record)} cannot be documented, as it is "
+                    f"{plugin.status.status}: {plugin.status.detail}"
+                )
+        print(printable("\n\n".join(map(_as_markdown, plugins))), file=answer)
     return 0
+
+
+def _described(name: str) -> list[PluginDescription]:
+    """The installed plugins of a name, of every kind, in full.
+
+    Each is loaded in a process of its own first: only what can be loaded is loaded here.
+
+    Raises:
+        PluginLoadError: no plugin has the name.
+    """
+    from tasksmithy._texts import near_misses
+    from tasksmithy.errors import PluginLoadError
+    from tasksmithy.plugins._description import described
+    from tasksmithy.plugins._registry import Registry
+
+    registry = Registry()
+    found = registry.plugins(name)
+    if not found:
+        known = {record.name for record in registry.records}
+        raise PluginLoadError(
+            f"no installed plugin is called {name!r}{near_misses(name, known)} "
+            f"(installed: {', '.join(sorted(known)) or 'none'})"
+        )
+    return [described(registry, plugin) for plugin in _examined(found, {"installed"})]
 
 
 def _facts(plugin: PluginDescription) -> list[tuple[str, str]]:

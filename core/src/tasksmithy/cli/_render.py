@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from tasksmithy.plugins._registry import Registry
@@ -30,8 +30,13 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Print the specs to standard output."""
-    import sys
+    from tasksmithy.cli._answer import answer_alone
 
+    with answer_alone() as answer:
+        return _render(args, answer)
+
+
+def _render(args: argparse.Namespace, answer: TextIO) -> int:
     from tasksmithy._registry_in_use import registry_in_use
     from tasksmithy.cli._source import load
     from tasksmithy.task._serialize import SerializationContext, serialize
@@ -48,12 +53,12 @@ def execute(args: argparse.Namespace) -> int:
     )
     specs = [serialize(task, sctx) for task in chosen]
     if renderer is None:
-        print(to_json([spec.to_dict() for spec in specs]))
+        print(to_json([spec.to_dict() for spec in specs]), file=answer)
         return 0
     for spec in specs:
         rendered = renderer(spec)
-        sys.stdout.flush()
-        sys.stdout.buffer.write(rendered if isinstance(rendered, bytes) else rendered.encode())
+        answer.flush()
+        answer.buffer.write(rendered if isinstance(rendered, bytes) else rendered.encode())
     return 0
 
 

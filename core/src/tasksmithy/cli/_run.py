@@ -6,10 +6,10 @@ import argparse
 import shlex
 import sys
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from tasksmithy.cli._signals import Stop
@@ -90,16 +90,18 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run the task; print its result to standard output."""
+    from tasksmithy.cli._answer import answer_kept
     from tasksmithy.cli._signals import Stop
 
     stop = Stop(partial(_tell_stopping, args))
     try:
-        return _execute(args, stop)
+        with answer_kept() as answer:
+            return _execute(args, stop, answer)
     except KeyboardInterrupt:
         return stop.exit_code
 
 
-def _execute(args: argparse.Namespace, stop: Stop) -> int:
+def _execute(args: argparse.Namespace, stop: Stop, answer: TextIO) -> int:
     import asyncio
 
     from tasksmithy._texts import printable
@@ -116,11 +118,11 @@ def _execute(args: argparse.Namespace, stop: Stop) -> int:
         raise SourceError("say which file to run, or which run to --resume")
     module = load(args.file)
     if args.task is None and "--help" in args.inputs:
-        print(printable(inputs.overview(args.file, module)))
+        print(printable(inputs.overview(args.file, module)), file=answer)
         return 0
     task = only_task(module) if args.task is None else find_task(module, args.task)
     if "--help" in args.inputs:
-        print(printable(inputs.usage(args.file, task)))
+        print(printable(inputs.usage(args.file, task)), file=answer)
         return 0
     args.inputs, others = inputs.split(task, args.inputs)
     if others:
@@ -143,7 +145,7 @@ def _execute(args: argparse.Namespace, stop: Stop) -> int:
     except BaseException:
         _tell_resume(args, progress.run_id)
         raise
-    _print_result(_as_json(task.name, result) if args.for_machines else _as_text(result))
+    _print_result(answer, _as_json(task.name, result) if args.for_machines else _as_text(result))
     return 0
 
 
@@ -257,15 +259,15 @@ def _tell_resume(args: argparse.Namespace, run_id: str) -> None:
         say("go on with: " + shlex.join(["tasksmithy", "run", *folder, "--resume", run_id]))
 
 
-def _print_result(text: str) -> None:
-    """Print the result of a run, which has succeeded also where nothing can be printed."""
-    if sys.stdout is None:  # closed by who has started this
-        return
+def _print_result(answer: TextIO, text: str) -> None:
+    """Print the result of a run, after what its tasks have printed."""
+    with suppress(AttributeError, ValueError):  # they have closed their standard output
+        sys.stdout.flush()
     try:
-        print(text)
+        print(text, file=answer)
     except UnicodeEncodeError:  # as standard error has what its encoding lacks
-        encoding = sys.stdout.encoding
-        print(text.encode(encoding, "backslashreplace").decode(encoding))
+        encoding = answer.encoding
+        print(text.encode(encoding, "backslashreplace").decode(encoding), file=answer)
 
 
 def _as_text(result: object) -> str:

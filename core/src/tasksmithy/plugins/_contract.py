@@ -125,7 +125,9 @@ def as_observer(found: Any, who: str) -> Observer:
 def _made(kind: type[Any], who: str) -> Any:
     try:
         return kind()
-    except Exception as error:
+    except KeyboardInterrupt:  # more likely the person's than the plugin's
+        raise
+    except BaseException as error:  # also sys.exit()
         raise PluginContractError(
             f"{who}: {kind.__name__}() raised {shorten(error)}; it is made without arguments"
         ) from error

@@ -16,8 +16,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, NamedTuple
 
-from tasksmithy._texts import near_misses, shorten
-from tasksmithy.errors import PluginContractError, PluginError, PluginLoadError
+from tasksmithy._texts import message, shorten
+from tasksmithy.errors import PluginContractError, PluginError
 from tasksmithy.fields._documentation import Documentation
 from tasksmithy.plugins._discovery import POLICIES, TASK_TYPES
 from tasksmithy.plugins._listing import PluginStatus
@@ -30,7 +30,7 @@ from tasksmithy.task._hookspecs import HOOKS, TaskTemplateSpec
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._annotations import type_name
 
-_USABLE = ("ok", "not enabled")
+_USABLE = ("ok", "misbehaves", "not enabled")
 
 
 class Parameter(NamedTuple):
@@ -100,23 +100,8 @@ class PluginDescription:
         }
 
 
-def describe(registry: Registry, name: str) -> list[PluginDescription]:
-    """The installed plugins of a name, of every kind; they are loaded, and no others.
-
-    Raises:
-        PluginLoadError: no plugin has the name.
-    """
-    found = registry.plugins(name, load=True)
-    if not found:
-        known = {record.name for record in registry.records}
-        raise PluginLoadError(
-            f"no installed plugin is called {name!r}{near_misses(name, known)} "
-            f"(installed: {', '.join(sorted(known)) or 'none'})"
-        )
-    return [_described(registry, plugin) for plugin in found]
-
-
-def _described(registry: Registry, plugin: PluginStatus) -> PluginDescription:
+def described(registry: Registry, plugin: PluginStatus) -> PluginDescription:
+    """A plugin in full; it is loaded, unless its status says that it cannot be used."""
     group, name = plugin.record.group, plugin.record.name
     if plugin.status not in _USABLE:
         return PluginDescription(status=plugin, hooks={})
@@ -167,7 +152,7 @@ def _hooks(plugin: object, template: type[TaskTemplate[..., Any]] = TaskTemplate
             method = getattr(template, name) if name in template.overridden_hooks else None
         if method is not None:
             said = map(_first_paragraph, (method, getattr(TaskTemplateSpec, name)))
-            hooks[name] = next(filter(None, said))
+            hooks[name] = next(filter(None, said), "")  # none under python -OO
     return hooks
 
 
@@ -199,15 +184,14 @@ def _required_first(parameters: Iterator[Parameter]) -> Sequence[Parameter]:
 
 def _schema(config_model: type[Any], who: str) -> dict[str, Any]:
     from pydantic import TypeAdapter  # only for a plugin with a configuration
-    from pydantic.errors import PydanticUserError
 
     try:
         return TypeAdapter(config_model).json_schema()
-    except PydanticUserError as error:
+    except Exception as error:  # pydantic's own, or one that the class raises
+        problem, *_ = (message(error) or type(error).__name__).splitlines()
         raise PluginContractError(
-            f"{who}: config_model={config_model.__qualname__} has no JSON Schema "
-            f"({error.message.splitlines()[0]}); give a dataclass or a pydantic model with fields "
-            "that JSON can hold"
+            f"{who}: config_model={config_model.__qualname__} has no JSON Schema ({problem}); give "
+            "a dataclass or a pydantic model with fields that JSON can hold"
         ) from error
 
 

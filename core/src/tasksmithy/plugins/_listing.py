@@ -20,8 +20,8 @@ class PluginStatus(NamedTuple):
     Attributes:
         record: its entry point.
         status: `"ok"`, `"installed"` (not loaded yet), `"disabled"`, `"not enabled"` (a policy
-            or observer that no setting names), `"conflict"`, `"not preferred"`, `"other API"` or
-            `"broken"`.
+            or observer that no setting names), `"conflict"`, `"not preferred"`, `"other API"`,
+            `"broken"` or `"misbehaves"` (it can be used, and does something to the process).
         detail: what to know or do about the status; empty where all is well.
     """
 

@@ -6,11 +6,17 @@ import importlib
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, NamedTuple
 
 from tasksmithy import __version__
 from tasksmithy._texts import message
-from tasksmithy.errors import PluginContractError, PluginLoadError, PluginVersionError
+from tasksmithy.errors import (
+    PluginContractError,
+    PluginError,
+    PluginLoadError,
+    PluginVersionError,
+)
 from tasksmithy.plugins._contract import as_observer, as_policy, as_task_type
 from tasksmithy.plugins._discovery import PluginRecord
 from tasksmithy.plugins._observer import Observer
@@ -64,7 +70,7 @@ class Loader:
         Raises:
             PluginError: it cannot be imported, or breaks the contract.
         """
-        with _said_first(record):
+        with _told(record):
             # Never under the lock: what a module does while it is imported may need the registry
             # in another thread.
             found = load(record)
@@ -86,7 +92,7 @@ class Loader:
         """
         if (known := self._policies.get(record.name)) is not None:
             return known
-        with _said_first(record):
+        with _told(record):
             found = load(record)
             with self._lock:
                 if record.name not in self._policies:
@@ -100,7 +106,7 @@ class Loader:
         Raises:
             PluginError: it cannot be imported, or breaks the contract.
         """
-        with _said_first(record):
+        with _told(record):
             return as_observer(load(record), label(record))
 
     def any(self, record: PluginRecord) -> Any:
@@ -109,16 +115,27 @@ class Loader:
         Raises:
             PluginError: it cannot be imported.
         """
-        with _said_first(record):
+        with _told(record):
             return load(record)
 
 
 @contextmanager
-def _said_first(record: PluginRecord) -> Iterator[None]:
-    """Where a plugin that fails is made for another tasksmithy, say that before all else."""
+def _told(record: PluginRecord) -> Iterator[None]:
+    """Whatever a plugin raises while it is looked at is told as its fault.
+
+    Where it is made for another tasksmithy, that is said before all else.
+    """
     try:
-        yield
-    except (PluginLoadError, PluginContractError) as error:
+        try:
+            yield
+        except (PluginError, KeyboardInterrupt):
+            raise
+        except BaseException as error:  # of a property, of a metaclass
+            raise PluginContractError(
+                f"{label(record)} raised {_text(error)} when it was looked at. Repair or uninstall "
+                f"{record.distribution!r}, or switch it off with {switching_off(record)}"
+            ) from error
+    except (PluginLoadError, PluginContractError, PluginVersionError) as error:
         wanted = unmet(record.distribution)
         if not wanted:
             raise
@@ -139,15 +156,40 @@ def load(record: PluginRecord) -> Any:
         found: Any = _imported(module.strip())
         for attribute in path.strip().split(".") if path.strip() else ():
             found = getattr(found, attribute)
-    except (KeyboardInterrupt, GeneratorExit):
+    except KeyboardInterrupt:  # more likely the person's than the plugin's
         raise
     except BaseException as error:  # a plugin may even call sys.exit() while it is imported
+        problem = f"{label(record)} cannot be loaded from {record.value!r}: {_text(error)}"
+        if lacking := _lacking(error):
+            raise PluginVersionError(
+                f"{problem}. This is tasksmithy {__version__}, which has no {lacking}: it is made "
+                f"for another one; install a version of tasksmithy or of {record.distribution!r} "
+                "that suits the other"
+            ) from error
         raise PluginLoadError(
-            f"{label(record)} cannot be loaded from {record.value!r}: "
-            f"{type(error).__name__}: {message(error)}. Repair or uninstall "
-            f"{record.distribution!r}, or switch it off with {switching_off(record)}"
+            f"{problem}. Repair or uninstall {record.distribution!r}, or switch it off with "
+            f"{switching_off(record)}"
         ) from error
     return found
+
+
+def _text(error: BaseException) -> str:
+    """The kind of an exception, with its text if it has one."""
+    return f"{type(error).__name__}: {message(error)}".removesuffix(": ").rstrip(".")
+
+
+def _lacking(error: BaseException) -> str:
+    """The name of tasksmithy that an import has not found; empty where it is something else."""
+    if isinstance(error, ModuleNotFoundError):
+        module, name = error.name or "", ""
+    elif isinstance(error, ImportError):
+        module, name = error.name or "", message(error).partition("'")[2].partition("'")[0]
+    elif isinstance(error, AttributeError) and isinstance(error.obj, ModuleType):
+        module, name = error.obj.__name__, error.name or ""
+    else:
+        return ""
+    is_own = module.partition(".")[0] == "tasksmithy"
+    return f"{module}.{name}".rstrip(".") if is_own else ""
 
 
 def _imported(name: str) -> Any:

@@ -68,7 +68,7 @@ class Registry:
         for task_type in task_types:
             self.register(task_type)
         if self.settings.strict:
-            check_all(self._installed, self.settings, self._check)
+            check_all(self._installed, self.settings, self.check)
             self._policies()
 
     def _begin(self) -> None:
@@ -274,13 +274,17 @@ class Registry:
             load: load each plugin that is not switched off, to tell the broken ones.
         """
         return [
-            status(record, self._installed, self.settings, self._check if load else None)
+            status(record, self._installed, self.settings, self.check if load else None)
             for record in sorted(self.records)
             if name is None or record.name == name
         ]
 
-    def _check(self, record: PluginRecord) -> None:
-        """Load the plugin of a record; a task type with those that it builds on."""
+    def check(self, record: PluginRecord) -> None:
+        """Load the plugin of a record; a task type with those that it builds on.
+
+        Raises:
+            PluginError: it cannot be used.
+        """
         if record.group == TASK_TYPES:
             lineage(self._task_type(record.name), self._task_type)
         elif record.group == POLICIES:

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from tasksmithy.concurrency._interpreter import interpreter
 from tasksmithy.plugins._discovery import PluginRecord
 
 
@@ -126,7 +127,7 @@ def _asked(request: Mapping[str, Any], change: Change) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         answer = Path(folder, "answer.json")
         done = subprocess.run(  # noqa: S603 - this Python
-            [sys.executable, "-m", "tasksmithy.testing._probe", json.dumps(request), answer],
+            [interpreter(), "-m", "tasksmithy.testing._probe", json.dumps(request), answer],
             cwd=folder if change.elsewhere else None,
             env=environ,
             stdin=subprocess.DEVNULL,

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from tasksmithy.concurrency._interpreter import interpreter
 from tasksmithy.plugins._discovery import PluginRecord
 
 
@@ -61,7 +61,7 @@ def build_wheel(source: Path, folder: Path) -> Path:
     Raises:
         BuildError: it cannot be built.
     """
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"]
+    command = [interpreter(), "-m", "pip", "wheel", "--quiet", "--no-deps"]
     said = []
     for how in (["--no-build-isolation", "--check-build-dependencies"], []):
         done = subprocess.run(  # noqa: S603 - this Python

@@ -23,6 +23,7 @@ from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
 from tasksmithy.concurrency._descendants import descendants
+from tasksmithy.concurrency._interpreter import interpreter
 from tasksmithy.errors import NotShippableError, WorkerDiedError, WorkerStartError
 from tasksmithy.plugins._attempt import Attempt, Host
 from tasksmithy.runtime.executors import _shipping as shipping
@@ -137,7 +138,7 @@ async def _started(task: str, attempt: Attempt) -> AsyncIterator[tuple[Process, 
 def _command(descriptor: int) -> list[str]:
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as the standard library's own pools
     path = [entry for entry in sys.path if isinstance(entry, str)]
-    return [sys.executable, *flags, "-c", _PROGRAM, str(descriptor), str(GRACE), *path]
+    return [interpreter(), *flags, "-c", _PROGRAM, str(descriptor), str(GRACE), *path]
 
 
 def _packed(attempt: Attempt) -> bytes:
