@@ -91,6 +91,14 @@ def test_listing_plugins_imports_no_plugin_no_pydantic_and_no_asyncio(tmp_path: 
     assert found.isdisjoint({*PLUGINS, "pydantic", "asyncio"})
 
 
+def test_listing_plugins_imports_nothing_that_tasks_are_made_of(tmp_path: Path) -> None:
+    found = command("plugins", "list", cwd=tmp_path)
+    assert "tasksmithy.plugins._listing" in found
+    assert found.isdisjoint({"pluggy", "inspect", "dataclasses", "json", "pathlib"})
+    rooms = {name.split(".")[1] for name in found if name.startswith("tasksmithy.")}
+    assert rooms.isdisjoint({"fields", "values", "task", "runtime"})
+
+
 def test_a_function_of_builtin_scalars_runs_without_pydantic_and_without_other_plugins() -> None:
     found = command("run", str(ROOT / "examples" / "hello.py"), "main", "--n", "2")
     assert "tasksmithy_function" in found

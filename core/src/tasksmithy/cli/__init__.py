@@ -79,8 +79,10 @@ def _parser(words: Sequence[str]) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(metavar="COMMAND", required=True, prog=parser.prog)
     # No option before the command takes a value.
     asked_for = next((word for word in words if not word.startswith("-")), None)
-    for name, purpose in _COMMANDS.items():
-        command = commands.add_parser(name, help=purpose)
+    # Where a command comes first, no other can be meant, and none needs a parser.
+    names = words[:1] if asked_for in _COMMANDS and words[0] == asked_for else _COMMANDS
+    for name in names:
+        command = commands.add_parser(name, help=_COMMANDS[name])
         if name == asked_for:
             import_module(f"tasksmithy.cli._{name}").describe(command)
     return parser

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from tasksmithy.plugins._description import PluginDescription
+    from tasksmithy.plugins._discovery import PluginRecord
     from tasksmithy.plugins._listing import PluginStatus
-    from tasksmithy.plugins._registry import Registry
+    from tasksmithy.plugins._settings import Settings
 
 _COLUMNS = ("KIND", "NAME", "DISTRIBUTION", "VERSION", "STATUS")
 _ILL = ("broken", "misbehaves", "conflict", "other API")
@@ -67,13 +68,13 @@ def describe(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Print the plugins to standard output; the exit code is 1 where one is broken."""
-    from tasksmithy.plugins._registry import Registry
+    from tasksmithy.plugins._settings import Settings
 
-    registry = Registry()
-    plugins = registry.plugins()
+    settings = Settings.load()
+    plugins = _listed(settings)
     if args.load:
         plugins = _examined(plugins, {"installed"})
-    _warn_of_idle_names(registry)
+    _warn_of_idle_names(settings, [plugin.record for plugin in plugins])
     if not plugins and not args.json:
         print("no plugins are installed; pip install 'tasksmithy[function]' is a good first one")
     else:
@@ -83,9 +84,9 @@ def execute(args: argparse.Namespace) -> int:
 
 def doctor(args: argparse.Namespace) -> int:
     """Print the plugins that are not well; the exit code is 1 where there are any."""
-    from tasksmithy.plugins._registry import Registry
+    from tasksmithy.plugins._settings import Settings
 
-    plugins = _examined(Registry().plugins(), {"installed", "not enabled"})
+    plugins = _examined(_listed(Settings.load()), {"installed", "not enabled"})
     ill = [plugin for plugin in plugins if plugin.status in _ILL]
     if ill or args.json:
         _print(ill, as_json=args.json)
@@ -106,9 +107,10 @@ def _examined(plugins: Sequence[PluginStatus], status: Collection[str]) -> list[
 def _print(plugins: Sequence[PluginStatus], *, as_json: bool) -> None:
     from tasksmithy._texts import printable
     from tasksmithy.cli._table import aligned
-    from tasksmithy.values._json import to_json
 
     if as_json:
+        from tasksmithy.values._json import to_json
+
         rows = [
             {**plugin.record._asdict(), "status": plugin.status, "detail": plugin.detail}
             for plugin in plugins
@@ -125,17 +127,30 @@ def _print(plugins: Sequence[PluginStatus], *, as_json: bool) -> None:
             print(printable(f"\n{plugin.record.name}: {plugin.detail}"))
 
 
-def _warn_of_idle_names(registry: Registry) -> None:
+def _listed(settings: Settings) -> Sequence[PluginStatus]:
+    if settings.strict:
+        from tasksmithy.plugins._registry import Registry
+
+        return Registry(settings=settings).plugins()
+    # What is installed can be told without the registry, which imports what tasks are made of.
+    from tasksmithy.plugins._discovery import discover
+    from tasksmithy.plugins._listing import statuses
+    from tasksmithy.plugins._selection import Installed
+
+    return statuses(Installed(discover(), settings), settings)
+
+
+def _warn_of_idle_names(settings: Settings, records: Sequence[PluginRecord]) -> None:
     """Say which names in `TASKSMITHY_DISABLE_PLUGINS` switch nothing off."""
     import sys
 
     from tasksmithy._texts import near_misses
     from tasksmithy.plugins._settings import Settings
 
-    known = {name for record in registry.records for name in (record.name, record.distribution)}
-    for name in sorted(registry.settings.disabled - {"__all__"}):
+    known = {name for record in records for name in (record.name, record.distribution)}
+    for name in sorted(settings.disabled - {"__all__"}):
         alone = Settings(disabled=frozenset({name}))
-        if not any(alone.disables(each.name, each.distribution) for each in registry.records):
+        if not any(alone.disables(each.name, each.distribution) for each in records):
             print(
                 f"warning: TASKSMITHY_DISABLE_PLUGINS has {name!r}, which is no installed plugin "
                 f"or distribution{near_misses(name, known)}",

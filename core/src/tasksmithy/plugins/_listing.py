@@ -30,11 +30,26 @@ class PluginStatus(NamedTuple):
     detail: str
 
 
-def status(
-    record: PluginRecord, installed: Installed, settings: Settings, check: Check | None
-) -> PluginStatus:
-    """The status of a plugin; of metadata alone, without `check`."""
-    return PluginStatus(record, *_status(record, installed, settings, check))
+def statuses(
+    installed: Installed,
+    settings: Settings,
+    *,
+    name: str | None = None,
+    check: Check | None = None,
+) -> list[PluginStatus]:
+    """What is installed, sorted by group and name.
+
+    Args:
+        installed: the plugins.
+        settings: which of them are switched on.
+        name: only the plugins of this name, of any group; all, if not given.
+        check: tells the broken ones; without it the metadata alone is read.
+    """
+    return [
+        PluginStatus(record, *_status(record, installed, settings, check))
+        for record in sorted(installed.records)
+        if name is None or record.name == name
+    ]
 
 
 def _status(

@@ -20,7 +20,7 @@ from tasksmithy.errors import (
 from tasksmithy.plugins._composition import hooks_of, is_of_the_run, lineage
 from tasksmithy.plugins._contract import as_policy
 from tasksmithy.plugins._discovery import OBSERVERS, POLICIES, TASK_TYPES, PluginRecord, discover
-from tasksmithy.plugins._listing import PluginStatus, check_all, status
+from tasksmithy.plugins._listing import PluginStatus, check_all, statuses
 from tasksmithy.plugins._loading import LoadedPolicy, LoadedTaskType, Loader
 from tasksmithy.plugins._observer import Observer
 from tasksmithy.plugins._registered import Registered
@@ -273,11 +273,8 @@ class Registry:
             name: only the plugins of this name, of any group; all, if not given.
             load: load each plugin that is not switched off, to tell the broken ones.
         """
-        return [
-            status(record, self._installed, self.settings, self.check if load else None)
-            for record in sorted(self.records)
-            if name is None or record.name == name
-        ]
+        check = self.check if load else None
+        return statuses(self._installed, self.settings, name=name, check=check)
 
     def check(self, record: PluginRecord) -> None:
         """Load the plugin of a record; a task type with those that it builds on.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import defaultdict
 from collections.abc import Collection, Sequence
@@ -17,7 +16,6 @@ from tasksmithy.errors import (
 )
 from tasksmithy.plugins._discovery import TASK_TYPES, PluginRecord
 from tasksmithy.plugins._settings import Settings
-from tasksmithy.task._spec import Provenance
 
 API = TASK_TYPES.rpartition(".")[2]
 """The API major that this release reads, as entry point groups end with it."""
@@ -122,7 +120,11 @@ class Installed:
                 "this is for its author to mend: uninstall it, or install another version"
             )
         providers = " and ".join(f"{r.distribution} {r.version}" for r in usable)
-        key = name if _BARE_KEY.fullmatch(name) else json.dumps(name, ensure_ascii=False)
+        key = name
+        if not _BARE_KEY.fullmatch(name):
+            import json  # only on the way to an error
+
+            key = json.dumps(name, ensure_ascii=False)
         advice = f'[tool.tasksmithy] prefer = {{{key} = "{usable[0].distribution}"}}'
         found = f" (it prefers {preferred!r}, which does not provide it)" if preferred else ""
         raise PluginConflictError(
@@ -134,7 +136,8 @@ class Installed:
 def label(record: PluginRecord) -> str:
     """The plugin as messages name it: `task type 'sql' (tasksmithy-sql 1.2.0)`."""
     kind = KINDS.get(record.kind, record.kind)
-    return f"{kind} {record.name!r} ({Provenance(record.distribution, record.version)})"
+    provider = f"{record.distribution} {record.version}".rstrip()
+    return f"{kind} {record.name!r} ({provider})"
 
 
 def switching_off(record: PluginRecord) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import NamedTuple
 
 from tasksmithy._texts import near_misses, shorten
 from tasksmithy.errors import SettingsError
@@ -16,8 +16,9 @@ _TABLE = "[tool.tasksmithy]"
 _KEYS = ("observers", "policies", "prefer", "secrets_dir", "secrets_files")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Settings:
+class Settings(
+    NamedTuple
+):  # a dataclass imports inspect, which listing plugins has no other use for
     """The settings that discovery, the registry and local runs follow.
 
     Attributes:
@@ -34,14 +35,14 @@ class Settings:
         file: the file that has the table; empty where there is none.
     """
 
-    prefer: Mapping[str, str] = field(default_factory=dict)
+    prefer: Mapping[str, str] = {}
     policies: Sequence[str] = ()
     observers: Sequence[str] = ()
     disabled: frozenset[str] = frozenset()
     strict: bool = False
     secrets_files: tuple[str, ...] = (".env",)
     secrets_dir: str | None = None
-    file: str = field(default="", compare=False)
+    file: str = ""
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None, directory: str = ".") -> Settings:
