@@ -225,3 +225,49 @@ def test_the_report_of_an_unknown_run_is_an_error_and_no_file(
     assert done.code == 2
     assert done.err.startswith("error: ")
     assert not (pipeline.parent / "page.html").exists()
+
+
+PRINTS = """
+import os
+import subprocess
+import sys
+
+from tasksmithy import TaskEnvironment
+
+env = TaskEnvironment(name="t")
+print("the file", end="")
+
+
+def told(n):
+    print("a task", end="", flush=True)
+    sys.stdout.write("no line end")
+    os.write(1, b"past Python")
+    subprocess.run(["echo", "-n", "a program"], check=True)
+    return {"n": n}
+
+
+@env.task
+def plain(n: int) -> dict[str, int]:
+    return told(n)
+
+
+@env.task(timeout=60)
+def timed(n: int) -> dict[str, int]:
+    return told(n)
+"""
+
+
+@pytest.mark.parametrize("task", ["plain", "timed"])
+@pytest.mark.parametrize(
+    "words",
+    [("--json", "f.py", "{}", "--n", "1"), ("f.py", "{}", "--n", "1", "--json", "--quiet")],
+    ids=str,
+)
+def test_the_answer_in_json_has_standard_output_to_itself(
+    tasksmithy: CommandLine, words: tuple[str, ...], task: str
+) -> None:
+    (tasksmithy.folder / "f.py").write_text(PRINTS)
+    done = tasksmithy("run", *[word.format(task) for word in words])
+    assert (done.code, done.out) == (0, '{"n": 1}\n')
+    for printed in ("the file", "a task", "no line end", "past Python", "a program"):
+        assert printed in done.err

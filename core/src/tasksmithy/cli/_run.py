@@ -90,12 +90,13 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
 
 def execute(args: argparse.Namespace) -> int:
     """Run the task; print its result to standard output."""
-    from tasksmithy.cli._answer import answer_kept
+    from tasksmithy.cli._answer import answer_alone, answer_kept
     from tasksmithy.cli._signals import Stop
 
     stop = Stop(partial(_tell_stopping, args))
+    is_alone = args.for_machines or "--json" in args.inputs
     try:
-        with answer_kept() as answer:
+        with answer_alone() if is_alone else answer_kept() as answer:
             return _execute(args, stop, answer)
     except KeyboardInterrupt:
         return stop.exit_code
@@ -165,7 +166,10 @@ def _take_options(args: argparse.Namespace, words: Sequence[str]) -> None:
 
 
 def _log(args: argparse.Namespace) -> None:
-    """Warnings of a run go to standard error, a line each."""
+    """Have warnings on standard error, a line each, where the program says nothing else of them.
+
+    That is where `logging` prints them by itself. Handlers and levels are the program's.
+    """
     import logging
 
     from tasksmithy.runtime.report._progress import say, say_json
@@ -182,8 +186,7 @@ def _log(args: argparse.Namespace) -> None:
             else:
                 say(f"{record.levelname} {record.name}: {text}")
 
-    handler = ToStderr(logging.ERROR if args.quiet else logging.WARNING)
-    logging.basicConfig(handlers=[handler], format="%(message)s", level=handler.level, force=True)
+    logging.lastResort = ToStderr(logging.ERROR if args.quiet else logging.WARNING)
     # The report of a run has more of what its tasks log.
     logging.getLogger("tasksmithy.task").setLevel(logging.INFO)
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import signal
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import CancelledError, Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar, copy_context
+from types import FrameType
 from typing import Any, ParamSpec, TypeVar, cast
 
 from tasksmithy.concurrency._slots import Slots
@@ -204,30 +206,44 @@ def cancel_what_blocks() -> None:
 
 
 class _Elsewhere:
-    """A coroutine that runs in the loop of a thread of its own."""
+    """A coroutine that runs in the loop of a thread of its own.
+
+    Attributes:
+        within: those that wait for this one, from the outermost on.
+    """
 
     def __init__(self, coroutine: Coroutine[Any, Any, Any]) -> None:
         self._coroutine = coroutine
+        self.within = _around.get()
         self._started = threading.Event()
         self._done: Future[Any] = Future()
         context = copy_context()
         context.run(_here.set, None)
         context.run(caller_is_blocked.set, True)
+        context.run(_around.set, (*self.within, self))
         thread = threading.Thread(target=context.run, args=(self._turn,), daemon=True)
         thread.start()
 
     def result(self) -> Any:
-        """Wait for the result; an interruption of the wait cancels the coroutine first."""
+        """Wait for the result; an interruption of the wait ends the coroutine first."""
         _waited_for.add(self)
         try:
-            return self._done.result()
+            with _heeding_interrupts(self._stop):
+                return self._done.result()
         except BaseException:
             if not self._done.done():
-                self.cancel()
+                self._stop()
                 self._done.exception()
             raise
         finally:
             _waited_for.discard(self)
+
+    def _stop(self) -> None:
+        """Cancel the coroutine and what it waits for itself with its loop blocked."""
+        for waited in tuple(_waited_for):
+            if self in waited.within:
+                waited.cancel()
+        self.cancel()
 
     def cancel(self) -> None:
         """Cancel the coroutine, from any thread."""
@@ -249,6 +265,30 @@ class _Elsewhere:
 
 
 _waited_for: set[_Elsewhere] = set()
+_around: ContextVar[tuple[_Elsewhere, ...]] = ContextVar("tasksmithy_around", default=())
+
+
+@contextmanager
+def _heeding_interrupts(stop: Callable[[], None]) -> Iterator[None]:
+    """Have SIGINT call `stop`, too, where it reaches this thread.
+
+    The handler that asyncio has for it only cancels, in a loop that cannot turn meanwhile.
+    """
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or not callable(before):
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> Any:
+        stop()
+        return before(number, frame)
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is interrupt:
+            signal.signal(signal.SIGINT, before)
 
 
 def _begin_anew() -> None:

@@ -116,8 +116,18 @@ class LogToHost(logging.Handler):
         except Exception:  # noqa: BLE001 - as every handler: logging breaks no task
             self.handleError(record)
 
-    def take_over(self) -> None:
-        """Have all that tasksmithy logs in this process."""
-        logger = logging.getLogger("tasksmithy")
-        logger.addHandler(self)
-        logger.propagate = False
+    def take_over(self, levels: Mapping[str, int]) -> None:
+        """Have all that is logged in this process, by the levels of the run.
+
+        Handlers that are there now are those of modules, which the run has, too: what both write
+        would be written twice. Those that a task adds later are its own.
+        """
+        loggers = [each for each in logging.root.manager.loggerDict.values()
+                   if isinstance(each, logging.Logger)]  # fmt: skip
+        for logger in (logging.root, *loggers):
+            logger.setLevel(levels.get("" if logger is logging.root else logger.name, 0))
+            logger.handlers.clear()
+            logger.propagate = True
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)
+        logging.root.addHandler(self)

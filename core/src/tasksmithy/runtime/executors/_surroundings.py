@@ -34,7 +34,7 @@ class Surroundings:
         script_module: name of the module that the script was started as, by `python -m`; or empty.
         files: module name to file, of the modules that were loaded from a file which no search
             along `sys.path` would find.
-        log_levels: logger name to level, of the loggers of tasksmithy.
+        log_levels: logger name to level, of those that have one; the root's name is empty.
     """
 
     task: str
@@ -69,8 +69,6 @@ class Surroundings:
         """Make this process, a worker, have them."""
         sys.argv[:] = self.argv
         sys.meta_path.insert(0, _Files(self.files))
-        for name, level in self.log_levels.items():
-            logging.getLogger(name).setLevel(level)
         _main.script, _main.module = self.script, self.script_module
 
 
@@ -141,9 +139,9 @@ def _log_levels() -> dict[str, int]:
     levels = {
         name: logger.level
         for name, logger in list(logging.root.manager.loggerDict.items())
-        if name.startswith("tasksmithy.") and isinstance(logger, logging.Logger) and logger.level
+        if isinstance(logger, logging.Logger) and logger.level
     }
-    return {**levels, "tasksmithy": logging.getLogger("tasksmithy").getEffectiveLevel()}
+    return {"": logging.root.level, **levels}
 
 
 def _loaded_from_files() -> dict[str, str]:

@@ -6,6 +6,7 @@ import html
 import logging
 from collections import deque
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy.report import LOG
@@ -30,8 +31,8 @@ class Pages:
     def __init__(self, run_id: str) -> None:
         self._open: dict[str, _Report] = {}
         self._told: set[str] = set()
-        self._capture = _Capture(run_id, self)
-        logging.getLogger("tasksmithy.task").addHandler(self._capture)
+        self._run_id = run_id
+        _capture.begin(run_id, self)
 
     def open(self, key: str, task: TaskTemplate[..., Any]) -> None:
         """Have room for what the execution of this key adds."""
@@ -63,7 +64,7 @@ class Pages:
 
     def close(self) -> None:
         """Listen to no logger any more."""
-        logging.getLogger("tasksmithy.task").removeHandler(self._capture)
+        _capture.end(self._run_id)
 
 
 class _Report:
@@ -81,21 +82,49 @@ class _Report:
 
 
 class _Capture(logging.Handler):
-    """Adds what the tasks of a run log to their reports."""
+    """Adds what tasks log to their reports, and else leaves logging as it is without this."""
 
-    def __init__(self, run_id: str, pages: Pages) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._run_id = run_id
-        self._pages = pages
+        self._logger = logging.getLogger("tasksmithy.task")
+        self._pages: dict[str, Pages] = {}  # by the id of the run
         self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%H:%M:%S"))
+
+    def begin(self, run_id: str, pages: Pages) -> None:
+        """Listen for a run."""
+        with self.lock or nullcontext():
+            self._pages[run_id] = pages
+            self._logger.addHandler(self)
+
+    def end(self, run_id: str) -> None:
+        """Listen for it no more."""
+        with self.lock or nullcontext():
+            del self._pages[run_id]
+            if not self._pages:
+                self._logger.removeHandler(self)
 
     def emit(self, record: logging.LogRecord) -> None:
         """Add a record to the report of the execution that logs it."""
         context = current()
-        if context.run_id == self._run_id:
+        if (pages := self._pages.get(context.run_id)) is not None:
             try:
                 line = html.escape(self.format(record))
             except Exception:  # noqa: BLE001 - as every handler: logging breaks no task
                 self.handleError(record)
             else:
-                self._pages.add(context, LOG, f"{line}\n")
+                pages.add(context, LOG, f"{line}\n")
+        # Python asks whether there is any handler, and means one that tells a person.
+        last = logging.lastResort
+        if last is not None and record.levelno >= last.level and self._is_alone(record.name):
+            last.handle(record)
+
+    def _is_alone(self, name: str) -> bool:
+        logger: logging.Logger | None = logging.getLogger(name)
+        while logger is not None:
+            if any(handler is not self for handler in logger.handlers):
+                return False
+            logger = logger.parent if logger.propagate else None
+        return True
+
+
+_capture = _Capture()

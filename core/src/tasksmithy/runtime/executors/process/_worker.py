@@ -10,7 +10,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -42,8 +42,7 @@ def main(descriptor: int, grace: float) -> None:
     taken.take_on()
     learn(secrets)  # of the attempt: its own, and those in its inputs
     life = _Life(channel, grace)
-    LogToHost(life.host).take_over()
-    maker = _Maker(life.host)
+    maker = _Maker(life.host, taken.log_levels)
     try:
         answer = Frame(Message.RESULT, 0, maker.result(taken.task, attempt.payload))
     except BaseException as error:  # noqa: BLE001 - handed to the run, whatever it is
@@ -114,13 +113,15 @@ class _Maker:
 
     Args:
         host: the run.
+        log_levels: as the surroundings have them.
 
     Attributes:
         is_told_to_end: whether SIGTERM has come.
     """
 
-    def __init__(self, host: FarHost) -> None:
+    def __init__(self, host: FarHost, log_levels: Mapping[str, int]) -> None:
         self._host = host
+        self._log_levels = log_levels
         self.is_told_to_end = False
 
     def result(self, task: str, payload: bytes) -> bytes:
@@ -130,8 +131,12 @@ class _Maker:
             NotShippableError: the attempt cannot be read here, or its result does not pickle.
             BaseException: whatever the task raises.
         """
+        log = LogToHost(self._host)
+        # Also before: `logging.basicConfig` of a module does nothing where there is a handler.
+        log.take_over(self._log_levels)
         # Not in the event loop: a script that is imported here may well start one.
         attempt: Attempt = shipping.unpacked(task, "the task, or one of its inputs,", payload)
+        log.take_over(self._log_levels)
         registry_in_use.set(attempt.registry)
         site = Site()
         try:
