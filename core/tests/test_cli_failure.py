@@ -209,3 +209,25 @@ def test_what_cannot_be_done_exits_with_2_and_says_nothing_of_going_on(
 ) -> None:
     done = tasksmithy("run", failing, *words)
     assert "go on with" not in done.refusal()
+
+
+ENDLESS = """
+from tasksmithy import TaskEnvironment
+
+env = TaskEnvironment(name="t")
+
+
+@env.task
+async def main(n: int = 0) -> int:
+    return await main(n + 1)
+"""
+
+
+def test_a_task_that_calls_itself_without_end_is_told_in_few_lines(
+    tasksmithy: CommandLine,
+) -> None:
+    (tasksmithy.folder / "f.py").write_text(ENDLESS)
+    done = tasksmithy("run", "f.py")
+    assert done.code == 1
+    assert "error: task 't.main' was called with 2,000 tasks" in done.err
+    assert done.err.splitlines()[-1] == "and through 1,991 more tasks"

@@ -38,6 +38,7 @@ from tasksmithy import (
     with_runcontext,
 )
 from tasksmithy._registry_in_use import registry_in_use
+from tasksmithy.errors import TaskRecursionError
 from tasksmithy.extend import AsyncFunctionTaskTemplate, TaskPluginRegistry
 
 env = TaskEnvironment(name="t")
@@ -156,6 +157,28 @@ def test_async_tasks_that_await_each_other_1000_deep_have_room_on_the_stack() ->
         return 0 if n == 0 else 1 + await down(n - 1)
 
     assert run(down, n=1000) == 1000
+
+
+@env.task(retries=2)
+async def endless(n: int) -> int:
+    return await endless(n + 1)
+
+
+@env.task
+async def even(n: int) -> bool:
+    return await odd(n + 1)
+
+
+@env.task
+async def odd(n: int) -> bool:
+    return await even(n + 1)
+
+
+@pytest.mark.parametrize("task", [endless, even])
+def test_tasks_that_call_each_other_without_end_are_an_error(task: Any) -> None:
+    with pytest.raises(RecursionError, match="2,000 tasks that wait for each other") as raised:
+        run(task, n=0)
+    assert isinstance(raised.value, TaskRecursionError)
 
 
 def test_sync_and_async_tasks_that_call_each_other_in_turn_do_not_deadlock() -> None:

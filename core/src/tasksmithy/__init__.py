@@ -43,6 +43,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.errors import TaskCancelledError as TaskCancelledError
     from tasksmithy.errors import TaskDefinitionError as TaskDefinitionError
     from tasksmithy.errors import TaskExitError as TaskExitError
+    from tasksmithy.errors import TaskRecursionError as TaskRecursionError
     from tasksmithy.errors import TasksmithyError as TasksmithyError
     from tasksmithy.errors import TaskTimeoutError as TaskTimeoutError
     from tasksmithy.errors import UnknownRunError as UnknownRunError
@@ -162,6 +163,7 @@ _HOMES = {
     "TaskCancelledError": "errors",
     "TaskDefinitionError": "errors",
     "TaskExitError": "errors",
+    "TaskRecursionError": "errors",
     "TaskTimeoutError": "errors",
     "TasksmithyError": "errors",
     "UnknownTaskTypeError": "errors",

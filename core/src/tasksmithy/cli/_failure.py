@@ -11,6 +11,7 @@ from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.errors import TasksmithyError
 from tasksmithy.plugins._discovery import discover
 
+_NOTES_TOLD = 10
 _HEADER = "Traceback (most recent call last):"
 _FRAME = re.compile(r'([ |]*)File "(.+)", line ')
 
@@ -26,9 +27,16 @@ def report(error: Exception, *, verbose: bool, for_machines: bool) -> None:
     elif verbose:
         say(trace.rstrip("\n"))
     elif ours:
-        say("\n".join([f"error: {error}", *getattr(error, "__notes__", ())]))
+        say("\n".join([f"error: {error}", *_first_notes(error)]))
     else:
         say(own_code(trace))
+
+
+def _first_notes(error: Exception) -> list[str]:
+    """The notes of an error, of which each of the tasks that it went through has added one."""
+    notes = list(getattr(error, "__notes__", ()))
+    left = len(notes) - _NOTES_TOLD
+    return notes if left <= 1 else [*notes[:_NOTES_TOLD], f"and through {left:,} more tasks"]
 
 
 def own_code(told: str) -> str:

@@ -43,6 +43,26 @@ class NonRecoverableError(TasksmithyError):
     """For tasks to raise: no retry can help, so the remaining retries are not used."""
 
 
+class TaskRecursionError(NonRecoverableError, RecursionError):
+    """A task that calls itself without end, by itself or through others.
+
+    Attributes:
+        task: name of the task.
+        generations: how many tasks waited for each other.
+    """
+
+    def __init__(self, task: str, generations: int) -> None:
+        super().__init__(task, generations)
+        self.task = task
+        self.generations = generations
+
+    def __str__(self) -> str:
+        return (
+            f"task {self.task!r} was called with {self.generations:,} tasks that wait for each "
+            "other above it: does it call itself without end, by itself or through others?"
+        )
+
+
 class TaskTimeoutError(TasksmithyError, TimeoutError):
     """A task that reached a bound on its time.
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy._registry_in_use import registry_in_use
-from tasksmithy.errors import NotExecutableError
+from tasksmithy.errors import NotExecutableError, TaskRecursionError
 from tasksmithy.plugins._attempt import Attempt
 from tasksmithy.runtime._attempts import attempt_told, in_time, made, placed, retried, surrounded
 from tasksmithy.runtime._call import Call, line
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     from tasksmithy.runtime._run_cache import RunCache
 
 Task = TaskTemplate[..., Any]
+
+MOST_GENERATIONS = 2_000
+"""Tasks that may wait for each other: more are a recursion without end, which takes all memory."""
 
 
 class LocalRun:
@@ -157,7 +160,10 @@ class LocalRun:
             InputError: the inputs do not fit the interface.
             NotExecutableError: the task is a reference, or the executor refuses it.
             PluginError: the plugin of the task's type cannot be used.
+            TaskRecursionError: too many tasks wait for each other.
         """
+        if caller is not None and caller.generation >= MOST_GENERATIONS:
+            raise TaskRecursionError(task.name, MOST_GENERATIONS)
         if task.ref:
             raise NotExecutableError(
                 f"task {task.name!r} is a reference to a task that is deployed elsewhere; "
