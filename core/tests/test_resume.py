@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,39 @@ def test_a_resumed_run_keeps_its_id_and_its_record(tmp_path: Path) -> None:
     run, tasks = only_run(tmp_path)
     assert (run.id, run.status) == (run_id, "succeeded")
     assert sorted(task.status for task in tasks) == ["resumed"] * 4 + ["succeeded"]
+
+
+def test_a_resumed_run_keeps_when_and_how_long_its_finished_tasks_ran(tmp_path: Path) -> None:
+    run_id = failed_run(tmp_path)
+    before = {task.key: task for task in only_run(tmp_path).tasks}
+    with_runcontext(runs_dir=tmp_path, resume=run_id).run(main)
+    after = [task for task in only_run(tmp_path).tasks if task.status == "resumed"]
+    assert after == [before[task.key]._replace(status="resumed") for task in after]
+
+
+def test_the_time_before_a_run_was_resumed_is_none_of_its_time(tmp_path: Path) -> None:
+    run_id = failed_run(tmp_path)
+    first = only_run(tmp_path).run
+    time.sleep(1)
+    with_runcontext(runs_dir=tmp_path, resume=run_id).run(main)
+    run = only_run(tmp_path).run
+    assert run.started == first.started
+    assert run.paused > 1
+    assert run.seconds == pytest.approx(run.ended - run.started - run.paused)
+
+
+def test_a_resumed_run_keeps_the_attempts_that_failed_before(tmp_path: Path) -> None:
+    run_id = failed_run(tmp_path)
+    pipeline.is_mended = False
+    with pytest.raises(RuntimeError, match="not yet"):
+        with_runcontext(runs_dir=tmp_path, resume=run_id).run(main)
+    pipeline.is_mended = True
+    with_runcontext(runs_dir=tmp_path, resume=run_id).run(main)
+    [root] = [task for task in only_run(tmp_path).tasks if task.parent is None]
+    failure = "RuntimeError('not yet')"
+    assert [each.error for each in root.attempts] == [failure, failure, None]
+    assert (root.status, root.error) == ("succeeded", None)
+    assert "raise RuntimeError" in str(root.traceback)
 
 
 def test_a_failed_task_runs_again_in_a_resumed_run(tmp_path: Path) -> None:

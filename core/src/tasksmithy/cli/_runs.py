@@ -80,8 +80,7 @@ def list_runs(args: argparse.Namespace) -> int:
         print("no runs are recorded")
         return 0
     rows = [
-        (run.id, run.status, run.task, moment(run.started), _took(run.started, run.ended))
-        for run in runs
+        (run.id, run.status, run.task, moment(run.started), _shown(run.seconds)) for run in runs
     ]
     print(aligned([("RUN", "STATUS", "TASK", "STARTED", "SECONDS"), *rows]))
     return 0
@@ -182,9 +181,11 @@ def _as_text(details: RunDetails) -> str:
         ]
         parts.append(fitted(aligned([("TASK", "STATUS", "ATTEMPTS", "SECONDS", "INPUTS"), *tree])))
     for task in details.tasks:
+        trace = f"\n{own_code(task.traceback)}" if task.traceback else ""
         if task.error:
-            trace = f"\n{own_code(task.traceback)}" if task.traceback else ""
             parts.append(printable(f"{task.task}: {task.error}{trace}"))
+        elif trace:
+            parts.append(printable(f"{task.task}, before the run was resumed:{trace}"))
     return "\n\n".join(parts)
 
 
@@ -205,4 +206,8 @@ def _tree(tasks: Sequence[TaskRecord]) -> Iterator[tuple[int, TaskRecord]]:
 
 
 def _took(started: float | None, ended: float | None) -> str:
-    return "-" if started is None or ended is None else f"{ended - started:.3f}"
+    return _shown(None if started is None or ended is None else ended - started)
+
+
+def _shown(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.3f}"

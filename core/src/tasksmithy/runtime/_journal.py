@@ -121,7 +121,12 @@ class Journal:
                 self._kept = self._store.outputs(before.id)
                 self.found = len(self._kept), self._store.lost(before)
             self._store.begin(
-                self.run_id, file=options.file, task=task.name, inputs=words, digests=digests
+                self.run_id,
+                file=options.file,
+                task=task.name,
+                inputs=words,
+                digests=digests,
+                before=before,
             )
         except BaseException:
             self._store.close()

@@ -107,7 +107,7 @@ def _facts(run: RunRecord, tasks: list[TaskRecord]) -> str:
     facts = {
         "Run": run.id,
         "Started": time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(run.started)),
-        "Took": "" if run.ended is None else f"{run.ended - run.started:,.3f} s",
+        "Took": "" if run.seconds is None else f"{run.seconds:,.3f} s",
         "Tasks": f"{len(tasks):,}",
         **{status.capitalize(): f"{number:,}" for status, number in sorted(ends.items())},
         "Retries": f"{retries:,}" if retries else "",

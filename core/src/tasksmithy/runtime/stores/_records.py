@@ -92,6 +92,7 @@ class RunRecord(NamedTuple):
         started, ended: seconds since the epoch.
         unrecorded: how many executions ended without a record, as none could be written; if the
             run is resumed, they run again.
+        paused: seconds between its ends and the moments in which it was resumed.
     """
 
     id: str
@@ -104,6 +105,12 @@ class RunRecord(NamedTuple):
     started: float
     ended: float | None = None
     unrecorded: int = 0
+    paused: float = 0.0
+
+    @property
+    def seconds(self) -> float | None:
+        """How long the run took; None where it has not ended."""
+        return None if self.ended is None else self.ended - self.started - self.paused
 
 
 class RunDetails(NamedTuple):

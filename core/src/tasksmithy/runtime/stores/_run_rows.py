@@ -15,12 +15,13 @@ from tasksmithy.values._storage import Encoded
 
 SCHEMA = Schema(
     holds="the record of runs",
-    mark=0x74737203,
+    mark=0x74737204,
     tables="""
     CREATE TABLE run (
         id TEXT PRIMARY KEY, file TEXT, task TEXT NOT NULL, inputs TEXT NOT NULL,
         version TEXT NOT NULL, pid INTEGER NOT NULL, status TEXT NOT NULL,
-        started REAL NOT NULL, ended REAL, unrecorded INTEGER NOT NULL, digests TEXT NOT NULL
+        started REAL NOT NULL, ended REAL, unrecorded INTEGER NOT NULL,
+        paused REAL NOT NULL, digests TEXT NOT NULL
     );
     CREATE TABLE task (
         run TEXT NOT NULL, key TEXT NOT NULL, parent TEXT, task TEXT NOT NULL,
@@ -34,18 +35,33 @@ SCHEMA = Schema(
 )
 
 _WRITE_RUN = """
-    INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    INSERT INTO run VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
     ON CONFLICT (id) DO UPDATE SET version = excluded.version, pid = excluded.pid,
-        status = excluded.status, ended = excluded.ended, unrecorded = excluded.unrecorded
+        status = excluded.status, ended = excluded.ended, unrecorded = excluded.unrecorded,
+        paused = excluded.paused
 """
-_WRITE_TASK = "REPLACE INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+# What happened before a run was resumed stays: when an execution began, the attempts that failed
+# and the last traceback; and all of one whose result was kept.
+_WRITE_TASK = """
+    INSERT INTO task VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (run, key) DO UPDATE SET
+        status = excluded.status, inputs = excluded.inputs, error = excluded.error,
+        report = ifnull(excluded.report, report), format = excluded.format,
+        output = excluded.output, code = excluded.code,
+        ended = iif(excluded.status = 'resumed', ended, excluded.ended),
+        started = ifnull(started, excluded.started),
+        attempts = CASE '[]' WHEN attempts THEN excluded.attempts WHEN excluded.attempts
+            THEN attempts ELSE rtrim(attempts, ']') || '], [' || ltrim(excluded.attempts, '[') END,
+        traceback = ifnull(excluded.traceback, traceback)
+"""
 SUCCEEDED = "FROM task WHERE run = ? AND status IN ('succeeded', 'cached', 'resumed')"
 OUTPUTS = f"{SUCCEEDED} AND format IS NOT NULL"
 # A damaged file may have another type in a column than was written.
 RUNS = """
     SELECT CAST(id AS TEXT), CAST(file AS TEXT), CAST(task AS TEXT), CAST(inputs AS TEXT),
         CAST(version AS TEXT), CAST(pid AS INTEGER), CAST(status AS TEXT), CAST(started AS REAL),
-        CAST(ended AS REAL), CAST(unrecorded AS INTEGER)
+        CAST(ended AS REAL), CAST(unrecorded AS INTEGER),
+        CAST(paused AS REAL)
     FROM run
 """
 TASKS = """
@@ -82,7 +98,7 @@ def write_run(connection: sqlite3.Connection, record: RunRecord, digests: str) -
 
 
 def write_tasks(connection: sqlite3.Connection, records: Iterable[TaskRecord]) -> None:
-    """Write executions, each in place of what was written of it before."""
+    """Write executions, each together with what was written of it before the run was resumed."""
     # Masked here, where nothing comes between this and `mask_rows`.
     rows = [_row(record) for record in records]
     with transaction(connection):

@@ -73,6 +73,7 @@ class RunStore:
         task: str,
         inputs: str,
         digests: Mapping[str, str] | None = None,
+        before: RunRecord | None = None,
     ) -> None:
         """Record that this process begins a run, or resumes a recorded one.
 
@@ -82,6 +83,7 @@ class RunStore:
             task: name of the root task.
             inputs: its inputs, as shortened text.
             digests: what tells its inputs from others, by name, for `digests`.
+            before: the recorded run that it goes on with.
 
         Raises:
             RunInProgressError: a process is at it already.
@@ -89,9 +91,10 @@ class RunStore:
         from tasksmithy import __version__
 
         self._take(run_id)
-        record = RunRecord(
-            run_id, file, task, inputs, __version__, os.getpid(), "running", time.time()
-        )
+        now = time.time()
+        record = RunRecord(run_id, file, task, inputs, __version__, os.getpid(), "running", now)
+        if before is not None:
+            record = record._replace(paused=before.paused + now - self._last_seen(before))
         self._begun[run_id] = record, json.dumps(dict(digests or {}))
         self._write_run(*self._begun[run_id])
 
@@ -242,6 +245,11 @@ class RunStore:
             return self._writing.use(dropped)
         finally:
             self._locks.release(run_id)
+
+    def _last_seen(self, run: RunRecord) -> float:
+        """When a run ended; of one that died, when the last of its executions did."""
+        [(last,)] = self._rows("SELECT max(CAST(ended AS REAL)) FROM task WHERE run = ?", run.id)
+        return run.ended or last or run.started
 
     def _write_run(self, record: RunRecord, digests: str) -> None:
         self._writing.attempt(lambda connection: write_run(connection, record, digests), None)
