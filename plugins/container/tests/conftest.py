@@ -206,7 +206,14 @@ def _found() -> set[str]:
         is_engine = f"--cidfile={os.environ['XDG_STATE_HOME']}/" in command
         if is_engine or ("conmon" in command and "tasksmithy-" in command):
             processes.append(command)
-    folders = [*Path(os.environ["XDG_STATE_HOME"]).glob("tasksmithy/containers/*")]
-    folders += run_folder().glob("tasksmithy-*")
+    state = os.environ["XDG_STATE_HOME"]
+    folders = [*Path(state).glob("tasksmithy/containers/*")]
+    for file in run_folder().glob("tasksmithy-*.lock"):
+        try:
+            is_own = state in file.read_text()
+        except FileNotFoundError:  # it is removed meanwhile
+            continue
+        if is_own:
+            folders += run_folder().glob(f"{file.stem}*")
     found = {*containers, *volumes, *processes, *map(str, folders)}
     return {thing for thing in found if not any(name in thing for name in others)}

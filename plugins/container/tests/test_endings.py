@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tasksmithy import run
+from tasksmithy import Resources, run
 from tasksmithy_container import ContainerError, ContainerTask, EngineError
 from tasksmithy_container.engine import STOP_SECONDS
 
@@ -53,12 +53,13 @@ async def until_it_runs(image: str) -> None:
 def test_an_exit_code_is_an_error_with_everything_that_is_known(
     image: str, engine: str, code: int
 ) -> None:
-    task = script_task(image, f"echo 'no \"luck\"' >&2; exit {code}")
+    task = script_task(image, f"echo 'Error: no \"luck\"' >&2; exit {code}")
     with pytest.raises(ContainerError) as caught:
         run(task)
     error = caught.value
     assert (error.task, error.image, error.code, error.started) == ("t", image, code, True)
-    assert error.stderr == 'no "luck"'
+    assert error.stderr == 'Error: no "luck"'
+    assert not error.out_of_memory
     assert error.command.startswith("sh -c 'echo")
     for part in (f"exit code {code}", image, "sh -c", 'no "luck"'):
         assert part in str(error)
@@ -84,6 +85,22 @@ def test_a_command_that_is_not_in_the_image_is_said_to_be(image: str, engine: st
         run(ContainerTask(name="t", image=image, command=["no-such-program"]))
     assert not e.value.started
     assert "no-such-program" in str(e.value)
+
+
+def test_a_container_that_cannot_be_made_is_not_said_to_lack_its_program(
+    image: str, engine: str
+) -> None:
+    with pytest.raises((EngineError, ContainerError)) as caught:
+        run(script_task(image, "true", resources=Resources(memory="1Ki")))
+    assert "no program" not in str(caught.value)
+
+
+def test_a_gpu_that_is_not_there_is_said(
+    image: str, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises((EngineError, ContainerError)) as caught:
+        run(script_task(image, "true", resources=Resources(gpu=1)))
+    assert engine == "docker" or "no GPU, and the task asks for 1" in str(caught.value)
 
 
 def test_a_directory_that_cannot_be_mounted_is_the_engines_refusal(image: str, engine: str) -> None:
@@ -229,7 +246,7 @@ def test_a_second_cancellation_does_not_cut_the_cleaning_short(image: str, engin
 
 
 PROGRAM = """
-    from tasksmithy import run
+    from tasksmithy import Resources, run
     from tasksmithy_container import ContainerTask
 
     run(ContainerTask(name="t", image={image!r}, command=["sh", "-c", {script!r}]))

@@ -39,7 +39,7 @@ def test_environment_variables_arrive_byte_for_byte(image: str, engine: str) -> 
 
 def test_secrets_are_in_the_environment_and_in_memory_files(image: str, engine: str) -> None:
     secrets = {
-        Secret("token"): "s3cret \"a'\n$x",
+        Secret("token"): " s3cret \"a'#$x ",
         Secret("key", mount="/etc/keys"): "in a file\n",
         Secret("both", "g", mount="/etc/both/both", as_env_var="BOTH"): "both",
     }
@@ -52,7 +52,7 @@ def test_secrets_are_in_the_environment_and_in_memory_files(image: str, engine: 
     """
     container = task(image, script, secrets=list(secrets), outputs=OUTPUT)
     result = asyncio.run(with_secrets(container, secrets))
-    assert result == "s3cret \"a'\n$x|in a file\nboth|both|2\n"
+    assert result == " s3cret \"a'#$x |in a file\nboth|both|2\n"
 
 
 def test_a_run_hands_out_secrets(image: str, engine: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,8 +81,46 @@ def test_no_command_line_shows_a_secret(image: str, engine: str) -> None:
         return lines
 
     lines = asyncio.run(main())
-    assert any(b"--env=A" in line for line in lines)
+    assert any(b"--env-file=" in line for line in lines)
     assert not any(value.encode() in line for line in lines)
+
+
+@pytest.mark.parametrize("name", ["PATH_", "TMPDIR", "DOCKER_HOST", "CONTAINER_HOST", "HTTP_PROXY"])
+def test_a_secret_in_a_variable_is_no_setting_of_the_engine(
+    image: str, engine: str, name: str
+) -> None:
+    secret = Secret("s", as_env_var=name)
+    container = task(image, f'printf %s "${name}" > /var/outputs/o', secrets=secret, outputs=OUTPUT)
+    assert asyncio.run(with_secrets(container, {secret: "nothing:1"})) == "nothing:1"
+
+
+def test_a_secret_comes_before_a_variable_of_its_name(image: str, engine: str) -> None:
+    secret = Secret("token")
+    container = task(
+        image,
+        'printf %s "$TOKEN" > /var/outputs/o',
+        secrets=secret,
+        env_vars={"TOKEN": "open"},
+        outputs=OUTPUT,
+    )
+    assert asyncio.run(with_secrets(container, {secret: "s3cret"})) == "s3cret"
+
+
+@pytest.mark.parametrize("value", ["two\nlines", "ends\r", "n\0l", "x" * 70_000])
+def test_a_secret_that_no_variable_can_take_is_to_be_mounted(
+    image: str, engine: str, value: str
+) -> None:
+    secret = Secret("token")
+    with pytest.raises(InputError, match=r"secret 'token' .* mount it as a file"):
+        asyncio.run(with_secrets(task(image, "true", secrets=secret), {secret: value}))
+
+
+def test_a_proxy_of_this_machine_is_not_the_containers(
+    image: str, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "http://user:password@proxy:1")
+    container = task(image, 'echo "${HTTP_PROXY-}${http_proxy-}" > /var/outputs/o', outputs=OUTPUT)
+    assert run(container) == "\n"
 
 
 def test_a_secret_without_a_value_is_named(image: str, engine: str) -> None:
@@ -113,8 +151,11 @@ def test_a_container_cannot_use_more_memory_than_declared(
     # tail keeps what it reads of a line without an end.
     script = "head -c 100000000 /dev/zero | tail > /dev/null"
     run(task(image, script))
-    with pytest.raises(ContainerError):
+    with pytest.raises(ContainerError) as caught:
         run(task(image, script, resources=Resources(memory="32Mi")))
+    if engine == "podman":  # whose Docker API has no record of it
+        assert caught.value.out_of_memory
+        assert "was out of memory" in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -241,6 +282,50 @@ def test_a_secret_in_the_logs_is_masked(
     monkeypatch.setenv("TOKEN", "open-sesame")
     run(task(image, 'echo "with $TOKEN"; echo "err $TOKEN" >&2', secrets=Secret("token")))
     assert capfd.readouterr() == ("with ***\n", "err ***\n")
+
+
+def test_a_secret_in_a_line_of_any_length_is_masked(
+    image: str, engine: str, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TOKEN", "open-sesame")
+    script = """
+        for length in 65530 131065 196600; do
+            head -c $length /dev/zero | tr '\\0' x; printf %s "$TOKEN"
+        done
+    """
+    run(task(image, script, secrets=Secret("token")))
+    shown = capfd.readouterr().out.replace("\n", "")
+    assert shown.count("***") == 3
+    assert shown.strip("x*") == ""
+
+
+def test_logs_are_in_the_report_of_the_run(
+    image: str, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found: list[str] = []
+    monkeypatch.setattr("tasksmithy.report.log", found.append)
+    run(task(image, "echo out; echo err >&2", local_logs=False))
+    assert sorted("\n".join(found).split()) == ["err", "out"]
+
+
+def test_lines_of_several_tasks_at_once_say_whose_they_are(
+    image: str, engine: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    script = ["sh", "-c", "sleep 1; echo one; sleep 1"]
+
+    async def both() -> None:
+        tasks = (ContainerTask(name=name, image=image, command=script) for name in "ab")
+        await asyncio.gather(*(each.aio() for each in tasks))
+
+    asyncio.run(both())
+    assert sorted(capfd.readouterr().out.splitlines()) == ["a | one", "b | one"]
+
+
+def test_a_process_without_standard_output_prints_nothing(
+    image: str, engine: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert run(task(image, "echo x; echo 1 > /var/outputs/o", outputs=OUTPUT)) == "1\n"
 
 
 def test_logs_that_are_no_text_do_no_harm(

@@ -119,6 +119,14 @@ def test_inputs_outputs_and_arguments_may_be_none() -> None:
         ({"output_data_dir": 3}, "output_data_dir"),
         ({"secrets": [Secret("k", mount="/a,b")]}, "secrets[0].mount"),
         ({"comand": ["x"]}, "comand"),
+        ({"image_entrypoint": 3}, "image_entrypoint"),
+        ({"user": "a b"}, "user"),
+        ({"user": "--privileged"}, "user"),
+        ({"user": 1000}, "user"),
+        ({"workdir": "relative"}, "workdir"),
+        ({"init": "yes"}, "init"),
+        ({"env_vars": {" A": "1"}}, "env_vars"),
+        ({"env_vars": {"A": "\ud800"}}, "env_vars"),
     ],
 )
 def test_what_is_not_allowed_is_refused_by_field(fields: dict[str, Any], field: str) -> None:
@@ -170,8 +178,26 @@ def test_custom_config_is_the_container_as_declared() -> None:
     }
 
 
+def test_custom_config_has_what_the_task_says_instead_of_the_image() -> None:
+    said = {"image_entrypoint": ["sh", "-x"], "user": "1000:7", "workdir": "/work"}
+    assert said.items() <= serialize(task(**said)).custom_config.items()
+
+
 @pytest.mark.parametrize(
-    "change", [{"image": "busybox:2"}, {"command": ["false"]}, {"arguments": ["x"]}]
+    "change",
+    [
+        {"image": "busybox:2"},
+        {"command": ["false"]},
+        {"arguments": ["x"]},
+        {"env_vars": {"A": "1"}},
+        {"image_entrypoint": []},
+        {"user": "1000"},
+        {"workdir": "/tmp"},
+        {"input_data_dir": "/in"},
+        {"output_data_dir": "/out"},
+        {"metadata_format": "YAML"},
+        {"file_input_layout": "NAMED_DIR"},
+    ],
 )
 def test_cache_version_changes_with_what_runs(change: dict[str, Any]) -> None:
     assert version(task(**change)) != version(task())

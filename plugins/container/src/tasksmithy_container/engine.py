@@ -21,7 +21,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from tasksmithy_container.errors import EngineError, NoEngineError
 from tasksmithy_container.process import Ended, completed
@@ -45,6 +45,22 @@ _HOW_TO_INSTALL = (
     "Install one, for example podman by 'apt-get install podman' or 'dnf install podman' (it needs "
     "no daemon), or docker as docs.docker.com/engine/install says"
 )
+
+
+class ImageFacts(NamedTuple):
+    """What an engine knows of an image.
+
+    Attributes:
+        identity: identifies its content.
+        architecture: of the machines that it is for, as engines name it: `amd64`.
+        user: the user that it is made for, by name or number; empty for root.
+        entrypoint: what is run with a command as its arguments.
+    """
+
+    identity: str
+    architecture: str
+    user: str
+    entrypoint: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +104,28 @@ class Engine:
 
     @property
     def removes_by_itself(self) -> bool:
-        """Whether `run --rm` is used.
+        """Whether `run --rm` is used: where the client is the engine, as podman is without a host.
 
-        docker asks its daemon for the exit code only after the container ended; a daemon that has
-        removed it by then, such as podman's service, answers 0 for any.
+        A daemon is asked for the exit code only after the container ended; one that has removed it
+        by then, such as podman's service, answers 0 for any.
         """
-        return self.kind == "podman"
+        told = dict(self.environment)
+        return self.kind == "podman" and not {"CONTAINER_HOST", "CONTAINER_CONNECTION"} & {*told}
 
     async def call(self, *arguments: str) -> Ended:
         """Run the client."""
         return await completed([self.program, *arguments], env=self.client_environment)
 
-    async def has_image(self, image: str) -> bool:
-        """Whether the image is on this machine."""
-        return (await self.call("image", "inspect", "--format={{.Id}}", image)).code == 0
+    async def image(self, reference: str) -> ImageFacts | None:
+        """What the engine knows of an image; None where it is not on this machine."""
+        facts = "{{.Id}} {{.Architecture}} {{json .Config.User}} {{json .Config.Entrypoint}}"
+        ended = await self.call("image", "inspect", f"--format={facts}", reference)
+        if ended.code or not ended.stdout:
+            return None
+        identity, architecture, user, entrypoint = ended.stdout[-1].split(" ", 3)
+        return ImageFacts(
+            identity, architecture, _known(user) or "", tuple(_known(entrypoint) or ())
+        )
 
     async def labelled(self, label: str) -> list[tuple[str, str]]:
         """The names of all containers that have a label, and its value."""
@@ -112,14 +136,14 @@ class Engine:
         found = (line.partition(" ") for line in ended.stdout)
         return [(name, value) for name, _, value in found]
 
-    async def was_started(self, name: str, ended: Ended) -> bool:
-        """Whether a container that ended with an error had been started before."""
-        if self.removes_by_itself:
-            # The engine's own codes, which a container may have too, and the engine's own words.
-            last = ended.stderr[-1] if ended.stderr else ""
-            return ended.code not in (125, 126, 127) or not last.startswith("Error: ")
-        state = await self.call("inspect", "--format={{.State.Status}}", name)
-        return state.code == 0 and state.stdout != ["created"]
+    async def state(self, name: str) -> tuple[bool, bool] | None:
+        """Whether a container was started, and whether it was out of memory; None: nobody knows."""
+        facts = "{{.State.Status}} {{.State.OOMKilled}}"
+        ended = await self.call("inspect", f"--format={facts}", name)
+        if ended.code or not ended.stdout:
+            return None
+        status, _, out_of_memory = ended.stdout[-1].partition(" ")
+        return status not in ("created", "initialized", "configured"), out_of_memory == "true"
 
     async def stop(self, name: str) -> None:
         """Stop a container, and kill it where it does not stop in time."""
@@ -210,6 +234,13 @@ async def _docker(program: str) -> Engine:
 
 def _podman(program: str) -> Engine:
     return Engine(program, "podman", _set(_PODMAN), rootless=os.getuid() != 0)
+
+
+def _known(line: str) -> Any:
+    try:
+        return json.loads(line)
+    except ValueError:  # a very long entry point, of which the end is cut off
+        return None
 
 
 def _set(names: Iterable[str]) -> tuple[tuple[str, str], ...]:

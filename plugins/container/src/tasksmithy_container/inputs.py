@@ -69,6 +69,9 @@ def place_inputs(task: ContainerTask, inputs: Mapping[str, Any], scratch: Scratc
                 (scratch.inputs / name).write_bytes(content)
         entries.append(Entry(name, kind, value, plain))
     write_metadata(task.name, task.metadata_format, entries, scratch.inputs)
+    for each in scratch.inputs.rglob("*"):  # for whichever user the image is made for
+        if not each.is_symlink():
+            each.chmod(0o755 if each.is_dir() else 0o644)
     return Placed(texts, mounts)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import stat
 from pathlib import Path
@@ -91,7 +92,11 @@ def _listing(task: ContainerTask, scratch: Scratch) -> str:
 
 
 def _kept(path: Path, attempt: str) -> Path:
-    """Move an output to the user's state directory, where it stays."""
+    """Move an output to the user's state directory, where it stays and is the user's own."""
     folder = state_folder() / "outputs" / attempt
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return Path(shutil.move(path, folder / path.name))
+    kept = Path(shutil.move(path, folder / path.name))
+    if os.getuid() == 0:
+        for inner in (kept, *kept.rglob("*")):  # which were the image's user's
+            os.chown(inner, 0, os.getgid(), follow_symlinks=False)
+    return kept

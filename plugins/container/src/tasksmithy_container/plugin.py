@@ -7,7 +7,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tasksmithy import DataLoadingConfig, PodTemplate, RunContext, TaskType, hookimpl
+from tasksmithy import Cache, DataLoadingConfig, PodTemplate, RunContext, TaskType, hookimpl
+from tasksmithy_container.images import note_image, noted_image
 from tasksmithy_container.run import run_container
 from tasksmithy_container.task import ContainerTask
 
@@ -49,16 +50,36 @@ class ContainerTaskType(TaskType):
     @hookimpl
     def custom_config(self, task: ContainerTask) -> dict[str, Any]:
         """The container, as its task has it."""
+        entrypoint = task.image_entrypoint
+        declared = {
+            "image_entrypoint": None if entrypoint is None else list(entrypoint),
+            "user": task.user,
+            "workdir": task.workdir,
+        }
         return {
             "image": task.image_uri,
             "command": list(task.command),
             "arguments": list(task.arguments or ()),
             "image_pull_policy": task.image_pull_policy,
             "file_input_layout": task.file_input_layout,
+            # Without a value, they are the image's.
+            **{name: value for name, value in declared.items() if value is not None},
         }
 
     @hookimpl
+    async def admit(self, task: ContainerTask, ctx: RunContext) -> None:
+        """Find out which image the reference means now, before the cache is asked for a result."""
+        if isinstance(task.cache, Cache) and task.cache.enabled:
+            await note_image(task, ctx)
+
+    @hookimpl
     def cache_version(self, task: ContainerTask) -> str:
-        """A digest of the image, the command and its arguments."""
-        identity = [task.image_uri, list(task.command), list(task.arguments or ())]
+        """A digest of all that decides what the container is; in a run, also of its image."""
+        identity = [
+            *(task.image_uri, noted_image(task)),
+            *(list(task.command), list(task.arguments or ()), task.image_entrypoint),
+            *(task.user, task.workdir, sorted((task.env_vars or {}).items())),
+            *(task.input_data_dir, task.output_data_dir),
+            *(task.metadata_format, task.file_input_layout),
+        ]
         return hashlib.sha256(json.dumps(identity).encode()).hexdigest()

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeVar
 from weakref import WeakKeyDictionary
 
 from tasksmithy_container.errors import EngineError
-from tasksmithy_container.lines import LastLines, Sink, pump
+from tasksmithy_container.lines import LastLines, Mask, Sink, pump
 
 T = TypeVar("T")
 
@@ -36,6 +36,8 @@ async def completed(
     *,
     stdout: Sink | None = None,
     stderr: Sink | None = None,
+    log: LastLines | None = None,
+    mask: Mask = str,
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
 ) -> Ended:
@@ -45,6 +47,8 @@ async def completed(
         arguments: the program and its arguments.
         stdout: where what it writes to stdout goes, line by line; nowhere, if not given.
         stderr: the same for stderr.
+        log: takes the last lines of both.
+        mask: what is left of what it writes, wherever that goes.
         env: its environment; that of this process, if not given.
         cwd: its working directory; that of this process, if not given.
 
@@ -73,7 +77,7 @@ async def completed(
         raise EngineError(f"{arguments[0]} cannot be started: {error}") from None
     tails = LastLines(), LastLines()
     pumps = [
-        asyncio.create_task(pump(stream, tail, sink))
+        asyncio.create_task(pump(stream, [tail] if log is None else [tail, log], sink, mask))
         for stream, tail, sink in zip(
             (process.stdout, process.stderr), tails, (stdout, stderr), strict=True
         )

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import asyncio
+import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, TextIO
 
-from tasksmithy import RunContext, in_thread
+from tasksmithy import RunContext, in_thread, report
 from tasksmithy_container.engine import Engine, find_engine
 from tasksmithy_container.errors import ContainerError, EngineError
+from tasksmithy_container.images import pull, pull_missing
 from tasksmithy_container.inputs import place_inputs
-from tasksmithy_container.invocation import can_hand_over, disk_arguments, run_arguments
+from tasksmithy_container.invocation import (
+    can_hand_over,
+    disk_arguments,
+    is_another,
+    needs_user,
+    run_arguments,
+)
 from tasksmithy_container.leftovers import Sweep
-from tasksmithy_container.lines import Sink, console
+from tasksmithy_container.lines import LastLines, Sink, console
 from tasksmithy_container.outputs import read_outputs
 from tasksmithy_container.process import Ended, completed, to_the_end
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.secret_files import (
     check_secrets,
     place_secrets,
-    secret_environment,
+    place_variables,
     secret_values,
 )
 from tasksmithy_container.task import ContainerTask
@@ -31,7 +40,13 @@ _ENGINE_REFUSED = 125  # the code of both clients for what is their own or their
 _CREATION_SECONDS = 60.0
 _CLIENT_SECONDS = 10.0
 
+_LINES_IN_REPORT = 1_000
+
+# As engines name them.
+_ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64", "armv7l": "arm"}
+
 _said: set[tuple[str, str]] = set()
+_at_work: list[ContainerTask] = []  # by each attempt
 
 
 async def run_container(task: ContainerTask, inputs: Mapping[str, Any], ctx: RunContext) -> Any:
@@ -52,17 +67,32 @@ async def run_container(task: ContainerTask, inputs: Mapping[str, Any], ctx: Run
     _say_what_cannot_be(task, ctx)
     scratch = Scratch.create(engine)
     sweep = Sweep(engine, ctx.logger)
+    _at_work.append(task)
     try:
         placed = await to_the_end(in_thread(place_inputs, task, inputs, scratch))
-        mounts = [*placed.mounts, *place_secrets(secrets, scratch)]
-        command = filled(task.name, task.words, placed.texts)
-        environment = secret_environment(secrets)
-        arguments = run_arguments(engine, task, ctx, scratch, mounts, list(environment))
-        attempt = _Attempt(engine, task, ctx, scratch, arguments, command, environment)
+        user = await _user(engine, task, ctx)
+        mounts = [*placed.mounts, *place_secrets(secrets, scratch, for_all=is_another(user))]
+        variables = place_variables(secrets, scratch)
+        command = filled(task.name, task.words_after_image, placed.texts)
+        arguments = run_arguments(engine, task, ctx, scratch, mounts, variables, user)
+        attempt = _Attempt(engine, task, ctx, scratch, arguments, command)
         await attempt.run()
         return await to_the_end(in_thread(read_outputs, task, scratch))
     finally:
+        _at_work.remove(task)
         await to_the_end(_cleaned(scratch, sweep, ctx))
+
+
+async def _user(engine: Engine, task: ContainerTask, ctx: RunContext) -> str:
+    """The user in the container, where something here depends on it, otherwise nothing."""
+    if task.user is not None:
+        return task.user
+    if not needs_user(engine, task) and not any(secret.mount for secret in ctx.secrets):
+        return ""
+    if task.image_pull_policy != "Never":
+        await pull_missing(engine, task, ctx)
+    facts = await engine.image(task.image_uri)
+    return facts.user if facts is not None else ""
 
 
 async def _cleaned(scratch: Scratch, sweep: Sweep, ctx: RunContext) -> None:
@@ -99,7 +129,6 @@ class _Attempt:
         scratch: Scratch,
         arguments: Sequence[str],
         command: Sequence[str],
-        environment: Mapping[str, str],
     ) -> None:
         self._engine = engine
         self._task = task
@@ -107,22 +136,22 @@ class _Attempt:
         self._scratch = scratch
         self._arguments = arguments
         self._command = command
-        self._environment = {**engine.client_environment, **environment}
+        self._log = LastLines(_LINES_IN_REPORT)
 
     async def run(self) -> None:
         """Run the container to its end."""
         policy, image = self._task.image_pull_policy, self._task.image_uri
         if policy == "Always":
-            await self._pull()
+            await pull(self._engine, self._task, self._ctx)
         disk = disk_arguments(self._task.resources)
         ended = await self._started(disk)
-        if self._was_refused(ended) and not await self._engine.has_image(image):
+        if self._was_refused(ended) and await self._engine.image(image) is None:
             if policy == "Never":
                 raise EngineError(
                     f"task {self._task.name!r}: image {image!r} is not on this machine, and "
                     "image_pull_policy='Never': pull or build it, or allow to pull it"
                 )
-            await self._pull()
+            await pull_missing(self._engine, self._task, self._ctx)
             ended = await self._started(disk)
         if disk and self._was_refused(ended):
             refusal = " ".join(ended.stderr)
@@ -136,11 +165,13 @@ class _Attempt:
 
     async def _started(self, disk: Sequence[str]) -> Ended:
         """Start the container and wait for its end; it is gone where this raises."""
-        run = self._ctx.run
+        run, name = self._ctx.run, self._task.name
+
+        def prefix() -> str:
+            return f"{name} | " if len(_at_work) > 1 else ""
 
         def show(stream: TextIO) -> Sink | None:
-            # Outside a run there are no secrets.
-            return console(stream, run.mask if run else str) if self._task.local_logs else None
+            return console(stream, prefix) if self._task.local_logs else None
 
         client = asyncio.create_task(
             completed(
@@ -150,7 +181,9 @@ class _Attempt:
                 ],
                 stdout=show(sys.stdout),
                 stderr=show(sys.stderr),
-                env=self._environment,
+                log=self._log,
+                mask=run.mask if run else str,  # outside a run there are no secrets
+                env=self._engine.client_environment,
                 # Podman leaves a file there that says that a container was out of memory.
                 cwd=self._scratch.folder,
             )
@@ -160,6 +193,10 @@ class _Attempt:
         except BaseException:
             await to_the_end(self._given_up(client))
             raise
+        finally:
+            if self._log:
+                report.log("\n".join(self._log))
+                self._log.clear()
 
     async def _given_up(self, client: asyncio.Task[Ended]) -> None:
         """Stop and remove the container, and then see its client off."""
@@ -188,40 +225,73 @@ class _Attempt:
     def _was_refused(self, ended: Ended) -> bool:
         return ended.code == _ENGINE_REFUSED and not self._scratch.has_container
 
-    async def _pull(self) -> None:
-        """Get the image; what the engine says of its progress is shown."""
-        image = self._task.image_uri
-        self._ctx.logger.info("pulling image %s", image)
-        show = console(sys.stderr) if self._task.local_logs else None
-        ended = await completed(
-            [self._engine.program, "pull", image],
-            stdout=show,
-            stderr=show,
-            env=self._engine.client_environment,
-        )
-        if ended.code:
-            said = "\n".join(f"  {line}" for line in ended.stderr)
-            raise EngineError(
-                f"task {self._task.name!r}: image {image!r} is not on this machine and cannot be "
-                f"pulled; is it spelt right, with its registry, and may you pull it?\n{said}"
-            )
-
     async def _fail(self, ended: Ended) -> None:
         """Raise what says why the container failed, after removing it."""
         said = "\n".join(ended.stderr)
-        if self._was_refused(ended):
-            raise EngineError(
-                f"task {self._task.name!r}: {self._engine.program} refuses the container:\n{said}"
-            )
         try:
-            started = await self._engine.was_started(self._scratch.name, ended)
+            state = await self._state()
+            notes = await self._notes()
         finally:
-            await to_the_end(self._remove())
+            if not self._was_refused(ended):
+                await to_the_end(self._remove())
+        who = f"task {self._task.name!r}: {self._engine.program}"
+        if state is None:
+            raise EngineError(
+                f"{who} does not know its container any more, which may still run: its daemon has "
+                f"ended, or somebody has removed the container. It said:\n{said}"
+            )
+        started, out_of_memory = state
+        if not started and (device := self._missing_device()) is not None:
+            raise EngineError(f"{who} has no {device}\n{said}")
+        if not started and ended.code == _ENGINE_REFUSED:
+            raise EngineError(f"{who} refuses the container:\n{said}")
         raise ContainerError(
             self._task.name,
             self._task.image_uri,
-            shlex.join(self._command),
+            shlex.join([*(self._task.image_entrypoint or ())[:1], *self._command]),
             ended.code,
             started,
             said,
+            out_of_memory,
+            tuple(notes),
+        )
+
+    async def _state(self) -> tuple[bool, bool] | None:
+        """Whether the container was started, and was out of memory; None where nobody knows."""
+        if not self._scratch.has_container:
+            return False, False
+        if self._engine.removes_by_itself:
+            out_of_memory = (self._scratch.folder / "oom").exists()
+            return self._scratch.process_id.exists(), out_of_memory
+        return await self._engine.state(self._scratch.name)
+
+    async def _notes(self) -> list[str]:
+        """What the image has to do with it, as far as it is known."""
+        facts = await self._engine.image(self._task.image_uri)
+        if facts is None:
+            return []
+        notes = []
+        here = _ARCHITECTURES.get(platform.machine(), platform.machine())
+        if facts.architecture not in ("", here):
+            notes.append(f"the image is made for {facts.architecture}, and this machine is {here}")
+        if facts.entrypoint and self._task.image_entrypoint is None:
+            notes.append(
+                f"the image has an entry point, {shlex.join(facts.entrypoint)}, which is run with "
+                "the command as its arguments; image_entrypoint=[] has the command itself run"
+            )
+        return notes
+
+    def _missing_device(self) -> str | None:
+        """What the task asks for that podman has not, which is said nowhere but in its words."""
+        resources = self._task.resources
+        device = resources.device() if resources is not None else None
+        if device is None or not can_hand_over(device) or self._engine.kind != "podman":
+            return None
+        folders = (Path("/etc/cdi"), Path("/var/run/cdi"))  # where podman looks
+        files = (file for folder in folders for file in folder.glob("*.*"))
+        if any("nvidia.com/gpu" in file.read_text("utf-8", "replace") for file in files):
+            return None
+        return (
+            f"GPU, and the task asks for {device.quantity}: no file in /etc/cdi or /var/run/cdi "
+            "tells it of one ('nvidia-ctk cdi generate' writes it)"
         )

@@ -38,6 +38,7 @@ class Scratch:
         links: symbolic links to the files and directories that are inputs.
         memory: a directory that is not on a disk where there is such a one (on Linux).
         container_id: file that the engine writes when it has made the container.
+        process_id: file that podman writes when it is about to start the command.
     """
 
     def __init__(self, name: str, folder: Path, locks: Path, lock: int) -> None:
@@ -50,6 +51,7 @@ class Scratch:
         self.outputs = folder / "outputs"
         self.links = folder / "links"
         self.container_id = folder / "container-id"
+        self.process_id = folder / "process-id"
         self.memory = locks / f"{name}-secrets"
 
     @classmethod
@@ -72,8 +74,12 @@ class Scratch:
             )
             lock = _new_lock(locks / f"{name}{_LOCK}", text)
             scratch = cls(name, folder, locks, lock)
+            folder.mkdir(mode=0o700, parents=True)
             for inner in (scratch.inputs, scratch.outputs, scratch.links):
-                inner.mkdir(mode=0o700, parents=True)
+                inner.mkdir()
+            # For whichever user the image is made for; nobody else gets into the folder.
+            scratch.inputs.chmod(0o755)
+            scratch.outputs.chmod(0o777)
         except OSError as error:
             raise EngineError(
                 f"the directories of a container cannot be made: {error}. Set XDG_STATE_HOME to a "

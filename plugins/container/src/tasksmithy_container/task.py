@@ -26,6 +26,8 @@ ImagePullPolicy = Literal["IfNotPresent", "Always", "Never"]
 # What both command lines can take apart in a mount, wherever it is in a path.
 _PLAIN_PATH: Final = r'/[^,:"\x00-\x1f]+'
 
+_USER: Final = r"[\w.][\w.-]*(:[\w.][\w.-]*)?"
+
 
 def _types(name: str, value: object) -> dict[str, Any]:
     if value is None:
@@ -42,6 +44,23 @@ def _command(name: str, value: object) -> tuple[str, ...]:
     if not given or not given[0]:
         raise FieldError(name, value, "a program, and its arguments")
     return given
+
+
+def _entrypoint(name: str, value: object) -> tuple[str, ...] | None:
+    if value is None:
+        return None
+    return split(name, value) if isinstance(value, str) else words(name, value)
+
+
+def _user(name: str, value: object) -> str | None:
+    allowed = 'a user of the image, and perhaps a group: "1000:1000", "app"'
+    return None if value is None else checks.matching(name, value, _USER, allowed)
+
+
+def _workdir(name: str, value: object) -> str | None:
+    text = os.fspath(value) if isinstance(value, os.PathLike) else value
+    allowed = 'an absolute path in the container such as "/work"'
+    return None if value is None else checks.matching(name, text, r"/[^\x00-\x1f]*", allowed)
 
 
 def _directory(name: str, value: object) -> str:
@@ -134,6 +153,28 @@ class ContainerTask(TaskTemplate[..., Coroutine[Any, Any, Any]], task_type="raw-
         check=_one_of(ImagePullPolicy),
         doc="when a run on this machine pulls the image, as in Kubernetes.",
     )
+    image_entrypoint: Converted[str | Sequence[str] | None, tuple[str, ...] | None] = task_field(
+        default=None,
+        check=_entrypoint,
+        doc="what is run with `command` as its arguments, instead of the entry point of the image; "
+        "empty: `command` itself is run; None: the image decides.",
+    )
+    user: str | None = task_field(
+        default=None,
+        check=_user,
+        doc='user in the container, `"1000"`, `"1000:1000"` or `"name"`; the image\'s, where None.',
+    )
+    workdir: Converted[str | os.PathLike[str] | None, str | None] = task_field(
+        default=None,
+        check=_workdir,
+        doc="working directory in the container; the image's, where None.",
+    )
+    init: bool = task_field(
+        default=False,
+        check=checks.boolean,
+        doc="whether a run on this machine has the engine's init as the first process, which hands "
+        "on signals to a command that does not expect to be that.",
+    )
     interface: NativeInterface = task_field(
         default_factory=NativeInterface,
         derived=lambda task: NativeInterface.from_types(task.inputs, task.outputs),
@@ -149,11 +190,17 @@ class ContainerTask(TaskTemplate[..., Coroutine[Any, Any, Any]], task_type="raw-
             allowed = f"a directory outside input_data_dir, {self.input_data_dir!r}"
             raise FieldError("output_data_dir", self.output_data_dir, allowed)
         _check_mounts(self)
+        _check_variables(self)
 
     @property
     def words(self) -> tuple[str, ...]:
         """The command and its arguments, with templates."""
         return (*self.command, *self.arguments)
+
+    @property
+    def words_after_image(self) -> tuple[str, ...]:
+        """What an engine's command line has after the image: it takes one word as entry point."""
+        return (*(self.image_entrypoint or ())[1:], *self.words)
 
     @property
     def image_uri(self) -> str:
@@ -171,3 +218,23 @@ def _check_mounts(task: TaskTemplate[..., Any]) -> None:
     for index, secret in enumerate(task.secrets):
         if secret.mount is not None:
             _directory(f"secrets[{index}].mount", secret.mount)
+
+
+def _check_variables(task: TaskTemplate[..., Any]) -> None:
+    """Names and values that a command line of an engine would change, or cannot hold."""
+    for text in (task.name, *(task.env_vars or {}).values()):
+        if "\0" in text or not _is_utf8(text):
+            field = "name" if text is task.name else "env_vars"
+            raise FieldError(field, text, "text without NUL that UTF-8 can hold")
+    for name in task.env_vars or {}:
+        if name != name.strip() or not _is_utf8(name):
+            allowed = "names of variables without white space around them"
+            raise FieldError("env_vars", name, allowed)
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
