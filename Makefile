@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 PACKAGES := core plugins/function plugins/container plugins/sql
 BIN := $(VENV)/bin
+PYRIGHT := $(VENV)/node_modules/.bin/pyright
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 .PHONY: demo test slow lint docs bench clean
@@ -16,10 +17,15 @@ test: $(VENV)/.installed  ## run every test but the slow ones
 slow: $(VENV)/.installed  ## run the slow tests: real installations, long fuzz and fault runs
 	$(PYTEST) -m slow $(ARGS)
 
-lint: $(VENV)/.installed
+lint: $(VENV)/.installed $(PYRIGHT)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy $(addsuffix /src,$(PACKAGES)) examples
+	$(PYRIGHT) --pythonpath $(BIN)/python
+
+$(PYRIGHT): $(VENV)/.installed
+	npm install --silent --no-audit --no-fund --prefix $(VENV) pyright@1.1.414
+	touch $@
 
 docs: $(VENV)/.installed  ## build the site into site/
 	$(BIN)/python -m pip install --quiet --group docs

@@ -467,6 +467,29 @@ def test_a_constructor_of_its_own_that_leaves_a_field_out_is_told_so() -> None:
         Web("https://example.com")
 
 
+def test_a_constructor_is_inherited_with_the_fields_of_the_class_that_inherits_it() -> None:
+    class Web(TaskTemplate, task_type="web"):
+        url: str
+
+        def __init__(self, url: str, **fields: Any) -> None:
+            fields["url"] = url
+            super().__init__(name="w", interface=INTERFACE, **fields)
+
+    class Secure(Web, task_type="secure"):
+        port: int = 443
+        retries = 2
+
+    class Quiet:
+        """A mixin without a constructor."""
+
+    class Both(Quiet, Secure, task_type="both"):
+        port = 8443
+
+    secure, both = Secure("example.com"), Both("example.com", retries=1)
+    assert (secure.port, secure.retries) == (443, RetryStrategy(2))
+    assert (both.port, both.retries, both.url) == (8443, RetryStrategy(1), "example.com")
+
+
 # The first public spellings
 
 FIRST = {"friendly_name": "Job", "interruptable": True, "env": {"A": "1"}}

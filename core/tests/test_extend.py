@@ -28,6 +28,7 @@ from tasksmithy import (
     extend,
     extras,
 )
+from tasksmithy._flyte_names import INSTEAD
 from tasksmithy.extend import TaskPluginRegistry, TaskTemplate
 from tasksmithy.task._declaration import FIRST_SPELLINGS
 from tasksmithy_function import AsyncFunctionTaskTemplate
@@ -205,6 +206,41 @@ def test_the_module_has_the_names_of_the_reference() -> None:
         "PRIMARY_CONTAINER_DEFAULT_NAME",
         "is_initialized",
         "pod_spec_from_resources",
+    }
+
+
+OF_FLYTE = {  # `__all__` of Flyte 2.12.1
+    "extend": words(
+        "PRIMARY_CONTAINER_DEFAULT_NAME Architecture AsyncFunctionTaskTemplate ImageBuildEngine "
+        "ImageBuilder ImageChecker RuntimeTaskTemplate TaskPluginRegistry TaskTemplate "
+        "download_code_bundle get_proto_extended_resources get_proto_resources is_initialized "
+        "lazy_module pod_spec_from_resources"
+    ),
+    "extras": words(
+        "BatchStats ContainerTask CostEstimator DynamicBatcher Prompt Sleep SleepTask TokenBatcher "
+        "TokenEstimator model_streamer serialize serialize_env shell webhooks"
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [(module, name) for module in OF_FLYTE for name in OF_FLYTE[module]]
+)
+def test_a_name_of_flyte_is_here_or_an_error_that_says_what_to_use(module: str, name: str) -> None:
+    there: Any = {"extend": extend, "extras": extras}[module]
+    if name in there.__all__:
+        assert name not in INSTEAD[module]
+        return
+    with pytest.raises(ImportError, match=rf"flyte.{module}.{name} has no counterpart.*; use \w"):
+        exec(f"from tasksmithy.{module} import {name}", {})
+    with pytest.raises(ImportError, match="; use"):
+        getattr(there, name)
+
+
+def test_only_names_of_flyte_are_said_to_be_missing() -> None:
+    assert {module: set(INSTEAD[module]) - set(OF_FLYTE[module]) for module in INSTEAD} == {
+        "extend": set(),
+        "extras": set(),
     }
 
 

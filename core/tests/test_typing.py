@@ -1,8 +1,12 @@
-"""A type checker sees the signatures of tasks and the fields of their classes."""
+"""Type checkers see the signatures of tasks and the fields of their classes: mypy and pyright."""
 
 from __future__ import annotations
 
+import json
+import os
 import re
+import subprocess
+import sys
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -11,7 +15,9 @@ import pytest
 from mypy import api
 
 EXAMPLES = Path(__file__).parent / "typing" / "examples.py"
+PLUGIN = Path(__file__).parent / "typing" / "plugin.py"
 WORKSPACE = Path(__file__).parents[2]
+PYRIGHT = WORKSPACE / ".venv" / "node_modules" / ".bin" / "pyright"
 
 REPORT = re.compile(
     r"^.*?examples\.py:(\d+): (?:note: Revealed type is (.*)|error: .*\[([\w-]+)\])$"
@@ -34,6 +40,7 @@ def reports(request: pytest.FixtureRequest, tmp_path_factory: Any) -> dict[int, 
             "--no-error-summary",
             "--hide-error-context",
             str(EXAMPLES),
+            str(PLUGIN),
         ]
     )
     assert problems == ""
@@ -49,7 +56,29 @@ def reports(request: pytest.FixtureRequest, tmp_path_factory: Any) -> dict[int, 
 
 
 def _plain(revealed: str) -> str:
-    return revealed.strip('"').replace("builtins.", "")
+    """A type by the names of its classes, without their modules."""
+    return re.sub(r"\w+\.(?=\w)", "", revealed.strip('"'))
+
+
+@pytest.fixture(scope="module")
+def pyright_reports(tmp_path_factory: Any) -> dict[int, list[tuple[str, str]]]:
+    """What `pyright` says in strict mode: line number to severity and text."""
+    if not PYRIGHT.exists():
+        how = pytest.fail if os.environ.get("CI") else pytest.skip
+        how("pyright is not there: `make lint` installs it")
+    project = tmp_path_factory.mktemp("pyright") / "pyrightconfig.json"
+    included = os.path.relpath(EXAMPLES, project.parent)
+    project.write_text(json.dumps({"include": [included], "typeCheckingMode": "strict"}))
+    done = subprocess.run(
+        [PYRIGHT, "--project", project, "--pythonpath", sys.executable, "--outputjson"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found = defaultdict(list)
+    for each in json.loads(done.stdout)["generalDiagnostics"]:
+        found[each["range"]["start"]["line"] + 1].append((each["severity"], each["message"]))
+    return dict(found)
 
 
 LINES = EXAMPLES.read_text(encoding="utf-8").splitlines()
@@ -64,11 +93,32 @@ EXPECTED = {
     "number", EXPECTED, ids=lambda number: LINES[number - 1].partition("  #")[0].strip()
 )
 def test_the_type_checker_says_what_is_expected(number: int, reports: dict[int, set[str]]) -> None:
-    assert EXPECTED[number] in reports.get(number, set())
+    assert _plain(EXPECTED[number]) in reports.get(number, set())
 
 
 def test_the_type_checker_says_nothing_else(reports: dict[int, set[str]]) -> None:
     assert {number: said for number, said in reports.items() if number not in EXPECTED} == {}
+
+
+def test_pyright_reveals_the_types_that_mypy_does(pyright_reports: Any) -> None:
+    expected = {number: EXPECTED[number] for number in EXPECTED if "  # R: " in LINES[number - 1]}
+    found = {
+        number: _plain(message.partition('" is ')[2])
+        for number, said in pyright_reports.items()
+        for severity, message in said
+        if severity == "information"
+    }
+    assert found == {number: _plain(kind) for number, kind in expected.items()}
+
+
+def test_pyright_finds_the_errors_that_mypy_does(pyright_reports: Any) -> None:
+    expected = {number for number in EXPECTED if "  # E: " in LINES[number - 1]}
+    found = {
+        number
+        for number, said in pyright_reports.items()
+        if any(severity == "error" for severity, _ in said)
+    }
+    assert found == expected
 
 
 def test_the_examples_expect_both_types_and_errors() -> None:

@@ -68,4 +68,8 @@ def __getattr__(name: str) -> Any:
     # The function plugin's own, so that the core imports no plugin.
     if name == "AsyncFunctionTaskTemplate":
         return registry_in_use.get().template("python")
-    return _lazy(name)
+    if name in _HOMES:
+        return _lazy(name)
+    from tasksmithy._flyte_names import missing
+
+    raise missing("extend", name)

@@ -16,4 +16,6 @@ def __getattr__(name: str) -> object:
     if name == "ContainerTask":
         registry: Registry = registry_in_use.get()
         return registry.template("raw-container")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from tasksmithy._flyte_names import missing
+
+    raise missing("extras", name)

@@ -16,9 +16,11 @@ from tasksmithy import (
     TaskType,
     arun,
     hookimpl,
+    map,
     run,
     serialize,
     task_field,
+    with_runcontext,
 )
 from tasksmithy.extend import AsyncFunctionTaskTemplate, TaskPluginRegistry
 from tasksmithy_sql import SQLTask
@@ -85,9 +87,26 @@ async def calls() -> None:
     half(len(str(text)))
 
 
+# Runs with options, and over many inputs.
+
+runner = with_runcontext(max_concurrency=2)
+reveal_type(runner.run(half, 3))  # R: float
+reveal_type(runner.run(greet, 3))  # R: str
+reveal_type(list(map(half, [1, 2])))  # R: list[float]
+reveal_type(list(map(half, [1], return_exceptions=True)))  # R: list[float | Exception]
+reveal_type(list(map(greet, [1])))  # R: list[str]
+
+
+async def runs() -> None:
+    reveal_type(await runner.arun(half, 3))  # R: float
+    reveal_type(await runner.arun(greet, 3))  # R: str
+    reveal_type([text async for text in map(greet, [1, 2])])  # R: list[str]
+
+
 # override keeps it too.
 
 reveal_type(half.override(retries=3)(3))  # R: float
+reveal_type(run(greet.override(retries=3), 3))  # R: str
 half.override(retries=3)("3")  # E: arg-type
 half.override(retries="three")  # E: arg-type
 half.override(env_vars={"A": 1})  # E: dict-item

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Iterable, Iterator
-from typing import Any, Generic, TypeVar
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator
+from typing import Any, Generic, Literal, TypeVar, overload
 
 from tasksmithy import checks
 from tasksmithy._texts import shorten
@@ -118,7 +118,39 @@ async def _next_of(results: AsyncIterator[T]) -> T:
     return await anext(results, _END)
 
 
+@overload
 def map(  # noqa: A001 - the name is the API's
+    task: TaskTemplate[..., Coroutine[Any, Any, T]],
+    *inputs: Iterable[Any],
+    concurrency: int = ...,
+    group_name: str = ...,
+    return_exceptions: Literal[False] = ...,
+) -> TaskMap[T]: ...
+@overload
+def map(  # noqa: A001
+    task: TaskTemplate[..., T],
+    *inputs: Iterable[Any],
+    concurrency: int = ...,
+    group_name: str = ...,
+    return_exceptions: Literal[False] = ...,
+) -> TaskMap[T]: ...
+@overload
+def map(  # noqa: A001
+    task: TaskTemplate[..., Coroutine[Any, Any, T]],
+    *inputs: Iterable[Any],
+    concurrency: int = ...,
+    group_name: str = ...,
+    return_exceptions: bool,
+) -> TaskMap[T | Exception]: ...
+@overload
+def map(  # noqa: A001
+    task: TaskTemplate[..., T],
+    *inputs: Iterable[Any],
+    concurrency: int = ...,
+    group_name: str = ...,
+    return_exceptions: bool,
+) -> TaskMap[T | Exception]: ...
+def map(  # noqa: A001
     task: TaskTemplate[..., Any],
     *inputs: Iterable[Any],
     concurrency: int = USUAL_CONCURRENCY,

@@ -88,8 +88,8 @@ class Definition:
             cls.__hash__ = Definition.__hash__  # type: ignore[method-assign]
         _respell(cls)
         _redeclare(cls)
-        own = cls.__dict__.get("__init__")
-        if own is not None:
+        own: Any = cls.__init__  # its own, or that of the nearest base
+        if "__init__" in cls.__dict__:
             del cls.__init__
         docstring = cls.__doc__
         dataclass(frozen=True, kw_only=True, repr=False)(cls)
@@ -115,7 +115,8 @@ class Definition:
         cls._fill.__annotations__.update(
             {field.name: given_type(field) for field in declared if field.init}
         )
-        cls.__init__ = own or _explaining(cls.__init__)  # type: ignore[method-assign]
+        is_written = own is not object.__init__ and not hasattr(own, "is_of_fields")
+        cls.__init__ = own if is_written else _explaining(cls.__init__)  # type: ignore[method-assign]
 
     def __post_init__(self) -> None:
         values, checks = self.__dict__, self._checks
@@ -221,6 +222,7 @@ def _explaining(fill: Callable[..., None]) -> Callable[..., None]:
                 "checks the other fields"
             )
 
+    vars(__init__)["is_of_fields"] = True
     return __init__
 
 

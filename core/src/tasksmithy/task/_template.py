@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from tasksmithy.task._field import Converted
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
 Q = ParamSpec("Q")
 S = TypeVar("S", bound="TaskTemplate[..., Any]")
@@ -91,7 +91,7 @@ def hook_call(method: Callable[Concatenate[S, Q], T]) -> Callable[Concatenate[S,
     return call
 
 
-class TaskTemplate(TaskFields, Generic[P, R]):
+class TaskTemplate(TaskFields, Generic[P, R_co]):
     """A task: a name, an interface, a task type, and how it is to be run.
 
     A subclass names its task type in the class line, needs no decorator, and declares fields of
@@ -252,15 +252,15 @@ class TaskTemplate(TaskFields, Generic[P, R]):
         """
         return _given(return_vals)
 
-    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run as a child of the task that calls; outside a run, the same as `forward`."""
         run = current().run
         if run is None:
             return self.forward(*args, **kwargs)
         result = run.child(self, args, kwargs)
-        return cast("R", _waited_for(result) if self._call_as_synchronous else result)
+        return cast("R_co", _waited_for(result) if self._call_as_synchronous else result)
 
-    def forward(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def forward(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run here and now, outside any run: no retries, no cache, no record.
 
         Returns:
@@ -268,14 +268,14 @@ class TaskTemplate(TaskFields, Generic[P, R]):
         """
         inputs = self.interface.bind(self.name, args, kwargs)
         result = outside_runs(self, inputs)
-        return cast("R", _waited_for(result) if self._call_as_synchronous else result)
+        return cast("R_co", _waited_for(result) if self._call_as_synchronous else result)
 
     @overload
     def aio(
         self: TaskTemplate[P, Coroutine[Any, Any, T]], /, *args: P.args, **kwargs: P.kwargs
     ) -> Coroutine[Any, Any, T]: ...
     @overload
-    def aio(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R]: ...
+    def aio(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]: ...
     async def aio(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Call with `await`, also where the task is called without: it leaves the loop free."""
         run = current().run
@@ -311,7 +311,7 @@ class TaskTemplate(TaskFields, Generic[P, R]):
             triggers: Trigger | Sequence[Trigger] | Unset = UNSET,
             links: Link | Sequence[Link] | Unset = UNSET,
             **own: Any,
-        ) -> TaskTemplate[P, R]: ...
+        ) -> TaskTemplate[P, R_co]: ...
 
     else:
 

@@ -14,7 +14,7 @@ from tasksmithy.errors import FieldError, TaskDefinitionError
 from tasksmithy.extend import TaskPluginRegistry
 
 P = ParamSpec("P")
-R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
 
 
 class FunctionReference(NamedTuple):
@@ -57,7 +57,7 @@ def _function(name: str, value: object) -> object:
     return value
 
 
-class AsyncFunctionTaskTemplate(TaskTemplate[P, R], task_type="python"):
+class AsyncFunctionTaskTemplate(TaskTemplate[P, R_co], task_type="python"):
     """A task whose code is a Python function: what `TaskEnvironment.task` makes of one.
 
     >>> from tasksmithy import TaskEnvironment, run
@@ -75,7 +75,7 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R], task_type="python"):
         TaskDefinitionError: a field's value is not allowed, or `func` is no function.
     """
 
-    func: Callable[P, R] = task_field(
+    func: Callable[P, R_co] = task_field(
         check=_function,
         overridable=False,  # the interface is that function's
         doc="the function.",
@@ -91,7 +91,7 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R], task_type="python"):
         ),
     )
 
-    def forward(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def forward(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function: no retries, no policies, no record, as a unit test wants it."""
         return self.func(*args, **kwargs)
 
