@@ -213,3 +213,33 @@ def test_what_is_in_a_read_only_folder_can_be_read(pipeline: Path) -> None:
     made, info, listed, again = on_small_disk(pipeline, commands)
     assert (made, listed, again) == ("1", "2", "1")
     assert info.split() == ["p.part", "1", "48.8", "KiB"]
+
+
+# As it is in a container that runs as any number, which this process cannot become everywhere.
+OF_A_USER_WHOM_THE_SYSTEM_DOES_NOT_KNOW = """
+import pwd
+import sys
+
+pwd.getpwuid = {}.__getitem__
+from tasksmithy.cli import main
+
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_a_user_without_a_home_is_warned_of_each_store_and_has_the_result(pipeline: Path) -> None:
+    without = ("HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")
+    program = ("-c", OF_A_USER_WHOM_THE_SYSTEM_DOES_NOT_KNOW, "run", pipeline, "main")
+    done = subprocess.run(
+        [sys.executable, *map(str, program)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+        env={key: value for key, value in os.environ.items() if key not in without},
+        cwd=pipeline.parent,
+    )
+    told = warnings_of(done)
+    assert len(told) == len(STORES)
+    assert all("this user has no home directory; set HOME" in warning for warning in told)
+    assert [file.name for file in pipeline.parent.iterdir()] == ["pipeline.py"]

@@ -11,6 +11,7 @@ from weakref import WeakValueDictionary
 
 from tasksmithy.errors import StoreError
 from tasksmithy.runtime.secrets._exits import handed_out, stores
+from tasksmithy.runtime.stores._private import user_folder
 from tasksmithy.runtime.stores._processlocks import ProcessLocks
 from tasksmithy.runtime.stores._sqlite import Database, Schema, empty_log, shrink
 from tasksmithy.values._storage import Encoded
@@ -65,9 +66,7 @@ class CacheInfo(NamedTuple):
 
 def default_cache_directory() -> Path:
     """The folder of the cache in the user's cache folder."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("tasksmithy")
+    return user_folder("cache")
 
 
 class CacheStore:

@@ -9,6 +9,23 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Final, Literal
+
+_NO_HOME: Final = Path("/nonexistent")
+
+
+def user_folder(kind: Literal["cache", "state"]) -> Path:
+    """The user's folder for the cache or for the records; a user without a home has none to make.
+
+    So it is in a container that runs as any number, and in a service.
+    """
+    import platformdirs
+
+    try:
+        folder = Path(getattr(platformdirs, f"user_{kind}_path")("tasksmithy"))
+    except RuntimeError:  # its later versions; the others give a path in the working directory
+        folder = Path()
+    return folder if folder.is_absolute() else _NO_HOME / kind / "tasksmithy"
 
 
 def make_folder(folder: Path) -> None:
@@ -19,6 +36,11 @@ def make_folder(folder: Path) -> None:
     Raises:
         OSError: it cannot be made.
     """
+    if folder.is_relative_to(_NO_HOME):
+        raise FileNotFoundError(
+            "this user has no home directory; set HOME, or XDG_CACHE_HOME and XDG_STATE_HOME, to "
+            "an absolute path, or name a folder (--cache-dir, --runs-dir)"
+        )
     missing = [folder]
     while not missing[-1].exists() and missing[-1].parent != missing[-1]:
         missing.append(missing[-1].parent)

@@ -14,6 +14,7 @@ from typing import Any, Literal
 from tasksmithy.errors import RunInProgressError, StoreError, UnknownRunError
 from tasksmithy.runtime.secrets._exits import stores
 from tasksmithy.runtime.stores._groupcommit import GroupCommit
+from tasksmithy.runtime.stores._private import user_folder
 from tasksmithy.runtime.stores._processlocks import ProcessLocks
 from tasksmithy.runtime.stores._records import Kept, RunDetails, RunRecord, TaskRecord
 from tasksmithy.runtime.stores._run_rows import (
@@ -41,9 +42,7 @@ _LOOKS, _LOOK_SECONDS = 25, 0.01
 
 def default_runs_directory() -> Path:
     """The folder of the records in the user's state folder."""
-    from platformdirs import user_state_path
-
-    return user_state_path("tasksmithy")
+    return user_folder("state")
 
 
 class RunStore:
