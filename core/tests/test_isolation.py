@@ -10,12 +10,14 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tasksmithy import (
+    Registry,
     Resources,
     Secret,
     TaskEnvironment,
@@ -25,6 +27,7 @@ from tasksmithy import (
     with_runcontext,
 )
 from tasksmithy.errors import InlineSizeError, NotShippableError, SecretNotFoundError
+from tasksmithy.extend import AsyncFunctionTaskTemplate, TaskPluginRegistry
 
 env = TaskEnvironment(name="t")
 
@@ -285,6 +288,33 @@ def test_what_a_local_run_does_not_heed_is_said_once(caplog: pytest.LogCaptureFi
         "task 'far.step' declares image, queue, resources (honoured with --respect-resources), "
         "which a local run ignores"
     )
+
+
+class Debuggable(AsyncFunctionTaskTemplate[..., Any], task_type="debuggable"):
+    debuggable: bool = True
+    resources: Resources | None = Resources(cpu=1)
+
+
+@dataclass
+class Settings:
+    pass
+
+
+def test_what_a_class_declares_for_all_of_its_tasks_is_not_said(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    with Registry().entered():
+        TaskPluginRegistry.register(Settings, Debuggable)
+
+        @TaskEnvironment(name="t", plugin_config=Settings()).task
+        async def quiet() -> None: ...
+
+        run(quiet)
+        assert caplog.records == []
+        run(quiet.override(queue="gpu"))
+    assert [each.getMessage() for each in caplog.records] == [
+        "task 't.quiet' declares queue, which a local run ignores"
+    ]
 
 
 def test_respected_resources_are_not_said_to_be_in_vain(caplog: pytest.LogCaptureFixture) -> None:

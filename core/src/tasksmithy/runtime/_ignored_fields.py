@@ -20,7 +20,11 @@ _IGNORED = {
 
 
 class IgnoredFields:
-    """Warns, once for each task of a run, of the fields that make no difference here."""
+    """Warns, once for each task of a run, of the fields that make no difference here.
+
+    It is for what the task or its environment says: of what its class says for all of them, its
+    author knows, and nobody else can do anything.
+    """
 
     def __init__(self, *, respects_resources: bool) -> None:
         self._respects_resources = respects_resources
@@ -39,9 +43,10 @@ class IgnoredFields:
         ignored = [
             name
             for name, nothing in _IGNORED.items()
-            if name not in heeded and getattr(task, name) != nothing
+            if name not in heeded and getattr(task, name) != nothing and _is_said(task, name)
         ]
-        if task.resources is not None and not self._respects_resources | ("resources" in heeded):
+        is_heeded = self._respects_resources or "resources" in heeded
+        if task.resources is not None and not is_heeded and _is_said(task, "resources"):
             ignored.append("resources (honoured with --respect-resources)")
         if ignored:
             _logger.warning(
@@ -55,3 +60,8 @@ class IgnoredFields:
                 "are in tasksmithy.current().env_vars and .secrets, not in os.environ",
                 task.name,
             )
+
+
+def _is_said(task: TaskTemplate[..., Any], name: str) -> bool:
+    """Whether the value of a field is another one than the class of the task has for all."""
+    return bool(getattr(task, name) != type(task).__dataclass_fields__[name].default)
