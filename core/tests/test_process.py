@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from core.tests.conftest import CommandLine
 
 from tasksmithy import (
     Attempt,
@@ -872,3 +873,28 @@ if __name__ == "__main__":
         [sys.executable, program], capture_output=True, text=True, check=True, timeout=60
     )
     assert "a process of its own needs a Python interpreter" in done.stdout
+
+
+# Names
+
+NAMED_AS_ANOTHER = """
+from tasksmithy import TaskEnvironment, current
+
+env = TaskEnvironment(name="named")
+
+
+@env.task(timeout=60)
+def name() -> str:
+    return current().task
+"""
+
+
+@pytest.mark.parametrize("name", ["types", "logging", "json", "socket"])
+def test_files_may_be_named_as_a_module_that_the_worker_needs(
+    tasksmithy: CommandLine, name: str
+) -> None:
+    flows = tasksmithy.folder / "flows"
+    flows.mkdir()
+    for file in (flows / f"{name}.py", flows / "flow.py"):
+        file.write_text(NAMED_AS_ANOTHER)
+        assert tasksmithy("run", "--quiet", file).printed() == "named.name\n"

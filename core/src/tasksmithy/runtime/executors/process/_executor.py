@@ -41,11 +41,12 @@ GRACE: Final = 3.0
 Enough to roll a transaction back and to remove files; a user who presses Ctrl-C still waits for it.
 """
 
-# The path comes first: tasksmithy itself may be importable only by what the parent has put there.
+# The parent's path, by which alone tasksmithy itself may be importable, comes last until the worker
+# has what it needs: a file of the user may be named as a module of the standard library.
 _PROGRAM: Final = (
-    "import sys; sys.path[:] = sys.argv[3:]; "
+    "import sys; sys.path[:] = [entry for entry in sys.path if entry] + sys.argv[3:]; "
     "from tasksmithy.runtime.executors.process._worker import main; "
-    "main(int(sys.argv[1]), float(sys.argv[2]))"
+    "sys.path[:] = sys.argv[3:]; main(int(sys.argv[1]), float(sys.argv[2]))"
 )
 
 # Nothing tells when a process group is empty, so for the grace it is looked at this often, seconds.
