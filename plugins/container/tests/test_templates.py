@@ -29,8 +29,11 @@ def test_words_are_strings_without_nul(value: object) -> None:
         words("arguments", value)
 
 
-@pytest.mark.parametrize("template", ["{{.inputs.x}}", "{{ .inputs.x }}", "{{.inputs.x  }}"])
-def test_both_forms_of_a_reference_are_filled(template: str) -> None:
+@pytest.mark.parametrize(
+    "template",
+    ["{{.inputs.x}}", "{{ .inputs.x }}", "{{.inputs.x  }}", "{{.Inputs.x}}", "{{$inputs.x}}"],
+)
+def test_all_forms_of_a_reference_are_filled(template: str) -> None:
     assert filled("t", [f"<{template}>"], {"x": "1"}) == ["<1>"]
 
 
@@ -45,7 +48,28 @@ def test_what_an_input_brings_is_not_filled_again() -> None:
 
 
 def test_other_marks_are_left_as_they_are() -> None:
-    assert filled("t", ["{{.outputPrefix}} {{x}} {}"], {}) == ["{{.outputPrefix}} {{x}} {}"]
+    marks = "{{x}} {} {{.ID}} {{inputter}} {{ range .Items }}"
+    check_references("command", [marks], {"x": int})
+    assert filled("t", [marks], {}) == [marks]
+
+
+@pytest.mark.parametrize(
+    "near",
+    [
+        *("{{.input.x}}", "{{inputs.x}}", "{{ .inputs.x | json }}", "{{.inputs}}", "{{inputs}}"),
+        *("{{.inputs x}}", "{{ $input.x }}", "{{.Input.x}}"),
+    ],
+)
+def test_what_looks_like_a_reference_and_is_none_is_refused(near: str) -> None:
+    with pytest.raises(FieldError, match=r"as \{\{\.inputs\.NAME\}\}"):
+        check_references("command", [f"a {near} b"], {"x": int})
+
+
+@pytest.mark.parametrize("template", ["{{.outputPrefix}}", "{{ .inputPrefix }}", "{{.input}}"])
+def test_what_only_a_cluster_fills_in_is_refused_where_it_runs_here(template: str) -> None:
+    check_references("command", [template], {})
+    with pytest.raises(InputError, match="is a cluster's to fill in"):
+        filled("t", [template], {})
 
 
 def test_a_reference_to_no_input_is_refused_with_the_near_miss() -> None:

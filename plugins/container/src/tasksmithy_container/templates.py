@@ -9,7 +9,16 @@ from collections.abc import Collection, Mapping, Sequence
 from tasksmithy.errors import FieldError, InputError
 from tasksmithy.extend import near_misses
 
-_REFERENCE = re.compile(r"\{\{\s*\.inputs\.([^\s{}]*)\s*\}\}")
+# As Flyte finds it: in any case, behind a point or a dollar sign.
+_REFERENCE = re.compile(r"\{\{\s*[.$]inputs\.([^\s{}]*)\s*\}\}", re.IGNORECASE)
+
+# What Flyte fills in, and has no counterpart here; and what was meant to be a reference.
+_ELSEWHERE = re.compile(
+    r"\{\{\s*[.$](?:input|inputPrefix|outputPrefix|rawOutputDataPrefix|checkpointOutputPrefix|"
+    r"prevCheckpointPrefix|perRetryUniqueKey|taskTemplatePath|namespace)\s*\}\}",
+    re.IGNORECASE,
+)
+_NEAR = re.compile(r"\{\{\s*[.$]?inputs?\b[^{}]*\}\}", re.IGNORECASE)
 
 
 def words(field: str, value: object) -> tuple[str, ...]:
@@ -45,9 +54,11 @@ def check_references(field: str, given: Sequence[str], inputs: Collection[str]) 
     """Check that every reference names an input.
 
     Raises:
-        FieldError: one does not; it has the near misses.
+        FieldError: one does not, or looks like one; it has the near misses.
     """
     for word in given:
+        for near in _NEAR.findall(_ELSEWHERE.sub("", _REFERENCE.sub("", word))):
+            raise FieldError(field, near, "references to inputs, as {{.inputs.NAME}}")
         for name in _REFERENCE.findall(word):
             if name not in inputs:
                 known = f"inputs: {', '.join(inputs)}" if inputs else "the task has no inputs"
@@ -61,7 +72,8 @@ def filled(task: str, given: Sequence[str], texts: Mapping[str, str]) -> list[st
     What comes in by an input is not looked at again, whatever marks it has.
 
     Raises:
-        InputError: a text that is referred to has a NUL, or bytes that are not UTF-8.
+        InputError: a text that is referred to has a NUL, or bytes that are not UTF-8, or there is
+            a reference that only a cluster fills in.
     """
 
     def text(reference: re.Match[str]) -> str:
@@ -76,4 +88,8 @@ def filled(task: str, given: Sequence[str], texts: Mapping[str, str]) -> list[st
             raise InputError(task, problem) from None
         return texts[name]
 
+    for word in given:
+        if elsewhere := _ELSEWHERE.search(word):
+            problem = f"{elsewhere[0]} is a cluster's to fill in: write the task's own directories"
+            raise InputError(task, problem)
     return [_REFERENCE.sub(text, word) for word in given]
