@@ -31,7 +31,7 @@ def in_one_line(text: str) -> str:
 
 # Control characters, and what has the text around it read from the right or in another line.
 _OBEYED = {
-    code: chr(code).encode("unicode_escape").decode()
+    code: ascii(chr(code))[1:-1]
     for start, end in ((0, 32), (127, 160), (0x200E, 0x2010), (0x2028, 0x202F), (0x2066, 0x206A))
     for code in range(start, end)
     if chr(code) not in "\n\t"

@@ -12,7 +12,6 @@ the run is recorded. Outside a run it is dropped, so that a task can be called a
 
 from __future__ import annotations
 
-import html as _html
 from dataclasses import dataclass
 
 from tasksmithy.task._context import current
@@ -25,7 +24,7 @@ LOG = "Log"
 
 def log(text: object) -> None:
     """Add a line to the log of the execution, of which the last 1,000 lines are kept."""
-    _add(LOG, f"{_html.escape(str(text))}\n")
+    _add(LOG, f"{_escaped(text)}\n")
 
 
 def tab(name: str) -> Tab:
@@ -45,11 +44,17 @@ class Tab:
 
     def text(self, text: object) -> None:
         """Add text, as a paragraph that keeps its line breaks."""
-        _add(self.name, f'<p style="white-space: pre-wrap">{_html.escape(str(text))}</p>\n')
+        _add(self.name, f'<p style="white-space: pre-wrap">{_escaped(text)}</p>\n')
 
     def html(self, fragment: str) -> None:
         """Add HTML as it is; scripts in it do not run, and nothing is fetched for it."""
         _add(self.name, f"{fragment}\n")
+
+
+def _escaped(text: object) -> str:
+    from html import escape  # as in `runtime.report._pages`
+
+    return escape(str(text))
 
 
 def _add(name: str, fragment: str) -> None:

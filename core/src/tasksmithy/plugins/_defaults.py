@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Awaitable, Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
@@ -58,6 +57,8 @@ class CoreDefaults:
                 return digest(answers)
         except ValueEncodingError:
             pass
+        import uuid  # most code has an identity
+
         return f"none-{uuid.uuid4()}"
 
     @hookimpl

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tasksmithy.runtime._event_stream import ExecutionEvents
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True, eq=False)
 class Call:
     """One call of a task in a run: what its steps know, and what they add.
 

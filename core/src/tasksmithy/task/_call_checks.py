@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Mapping
 from typing import Any
 
-from tasksmithy._texts import near_misses, shorten
-from tasksmithy.errors import FieldError, InputError, OutputError
-from tasksmithy.fields._trigger import Trigger, TriggerTime
+from tasksmithy._texts import shorten
+from tasksmithy.errors import InputError, OutputError
 from tasksmithy.task._interface import NativeInterface
 from tasksmithy.values._annotations import type_name
-from tasksmithy.values._json import not_json
 from tasksmithy.values._type_check import Misfit, misfit
 
 
@@ -29,7 +26,7 @@ def check_inputs(task: str, interface: NativeInterface, inputs: Mapping[str, Any
             raise InputError(
                 task,
                 f"input {name!r} is {type_name(kind)}, and {shorten(value)} of type "
-                f"{type_name(type(value))} was given{_detail(found)}",
+                f"{type_name(type(value))} was given{detail_of(found)}",
             )
 
 
@@ -60,47 +57,8 @@ def check_result(task: str, interface: NativeInterface, result: Any) -> None:
             raise OutputError(
                 task,
                 f"output {name!r} is {type_name(kind)}, and the result was {shorten(value)} of "
-                f"type {type_name(type(value))}{_detail(found)}",
+                f"type {type_name(type(value))}{detail_of(found)}",
             )
-
-
-def check_triggers(interface: NativeInterface, triggers: Sequence[Trigger]) -> None:
-    """Check that the runs that triggers start have the inputs that a task declares.
-
-    Raises:
-        FieldError: an input is missing, unknown or of another type, or cannot be in a spec.
-    """
-    for index, trigger in enumerate(triggers):
-        try:
-            _check_trigger(interface, trigger)
-        except FieldError as error:
-            raise error.within(f"triggers[{index}]") from None
-
-
-def _check_trigger(interface: NativeInterface, trigger: Trigger) -> None:
-    given = trigger.inputs or {}
-    for name, value in given.items():
-        if name not in interface.inputs:
-            known = interface.inputs
-            allowed = f"names of its inputs ({', '.join(known) or 'it has none'})"
-            raise FieldError("inputs", name, f"{allowed}{near_misses(name, known)}")
-        kind, _ = interface.inputs[name]
-        at_a_time = value is TriggerTime
-        found = misfit(kind, datetime.now(UTC) if at_a_time else value)
-        if found is not None:
-            what = ", and TriggerTime is a datetime" if at_a_time else _detail(found)
-            raise FieldError(f"inputs.{name}", value, f"a value of type {type_name(kind)}{what}")
-        if not at_a_time and not_json(value) is not None:
-            from tasksmithy.values._conversion import to_jsonable  # brings pydantic
-
-            try:
-                to_jsonable(kind, value)
-            except ValueError as error:
-                allowed = f"a value that JSON can hold ({error})"
-                raise FieldError(f"inputs.{name}", value, allowed) from None
-    if missing := [name for name in interface.required_inputs() if name not in given]:
-        allowed = f"a value for {', '.join(missing)}, which has no default"
-        raise FieldError("inputs", trigger.inputs, allowed)
 
 
 def _is_simply(kind: Any, value: Any) -> bool:
@@ -108,5 +66,6 @@ def _is_simply(kind: Any, value: Any) -> bool:
     return kind is Any or (type(value) is kind and not isinstance(value, tuple))
 
 
-def _detail(found: Misfit) -> str:
+def detail_of(found: Misfit) -> str:
+    """What is known of a misfit, in brackets behind what was said of it."""
     return f" ({found})" if str(found) else ""

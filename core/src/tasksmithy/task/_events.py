@@ -35,7 +35,7 @@ class Execution:
     group: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Event:
     """Something that happened in a run.
 
@@ -48,7 +48,7 @@ class Event:
     time: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunStarted(Event):
     """A run has begun.
 
@@ -67,7 +67,7 @@ class RunStarted(Event):
     lost: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RunEnded(Event):
     """A run is over: its last event.
 
@@ -84,7 +84,7 @@ class RunEnded(Event):
     error_type: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExecutionEvent(Event):
     """Something that happened to one execution.
 
@@ -95,7 +95,7 @@ class ExecutionEvent(Event):
     execution: Execution
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExecutionQueued(ExecutionEvent):
     """A task was called, with inputs that fit its interface.
 
@@ -107,12 +107,13 @@ class ExecutionQueued(ExecutionEvent):
     input_digests: Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionAdmitted(ExecutionEvent):
     """The run lets the execution go on: to a kept result, to the cache, or to its attempts."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AttemptStarted(ExecutionEvent):
     """An attempt has begun: the task is in its place among those that run at once.
 
@@ -126,7 +127,7 @@ class AttemptStarted(ExecutionEvent):
     executor: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AttemptFailed(ExecutionEvent):
     """An attempt raised an error, or was cancelled.
 
@@ -141,7 +142,7 @@ class AttemptFailed(ExecutionEvent):
     error_type: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AttemptRetried(ExecutionEvent):
     """A failed attempt will be followed by another one.
 
@@ -154,7 +155,7 @@ class AttemptRetried(ExecutionEvent):
     delay: float
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExecutionSucceeded(ExecutionEvent):
     """An attempt gave a result that fits the interface.
 
@@ -166,17 +167,19 @@ class ExecutionSucceeded(ExecutionEvent):
     output_digests: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionCached(ExecutionSucceeded):
     """The result was in the cache."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
 class ExecutionResumed(ExecutionSucceeded):
     """The result was there from before the run was resumed."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ExecutionFailed(ExecutionEvent):
     """An execution has no result.
 
@@ -194,6 +197,7 @@ class ExecutionFailed(ExecutionEvent):
     traceback: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutionCancelled(ExecutionEvent):
     """An execution was cancelled."""
+
+    __slots__ = ()

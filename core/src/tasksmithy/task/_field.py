@@ -8,16 +8,16 @@ and the documentation follow from the declaration.
 from __future__ import annotations
 
 import ast
-import textwrap
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, Field, dataclass, field, replace
-from functools import cache, lru_cache
+from dataclasses import MISSING, Field, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import (
     TYPE_CHECKING,
     Any,
     Final,
     Generic,
+    NamedTuple,
     TypeVar,
     cast,
     get_args,
@@ -49,8 +49,7 @@ class Converted(Generic[Given_contra, Stored_co]):
         def __set__(self, task: object, value: Given_contra) -> None: ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Declaration:
+class Declaration(NamedTuple):
     """What is declared of a field beside its type and its default.
 
     None is what is not said: a class that declares a field of its base anew inherits it.
@@ -173,8 +172,8 @@ def redeclared(base: Field[Any], value: Any) -> Field[Any]:
     """
     anew: Field[Any] = value if isinstance(value, Field) else _like(base, value)
     own, inherited = declaration(anew), declaration(base)
-    said = {name: new for name in own.__slots__ if (new := getattr(own, name)) is not None}
-    merged = replace(inherited, **said)
+    said = {name: new for name in own._fields if (new := getattr(own, name)) is not None}
+    merged = inherited._replace(**said)
     anew.metadata = MappingProxyType({**anew.metadata, _KEY: merged})
     return anew
 
@@ -199,9 +198,5 @@ def documented(docstring: str | None, fields: Iterable[Field[Any]]) -> str | Non
     return f"{text}{section}\n{raises}{errors}"
 
 
-@cache  # the fields of every task are those of every class
 def _entry(said: tuple[str, str]) -> str:
-    wrapped = textwrap.wrap(
-        ": ".join(said), 100, initial_indent=" " * 8, subsequent_indent=" " * 12
-    )
-    return "\n".join(wrapped) + "\n"
+    return f"        {said[0]}: {said[1]}\n"

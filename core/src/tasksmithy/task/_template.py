@@ -181,7 +181,7 @@ class TaskTemplate(TaskFields, Generic[P, R_co]):
                     "cache.ignored_inputs", name, f"{allowed}{near_misses(name, known)}"
                 )
         if self.triggers:
-            from tasksmithy.task._call_checks import check_triggers
+            from tasksmithy.task._trigger_checks import check_triggers
 
             check_triggers(self.interface, self.triggers)
 

@@ -9,7 +9,6 @@ import functools
 import json
 import sys
 import typing
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy._texts import shorten
@@ -19,6 +18,7 @@ from tasksmithy.values._exact_json import exact, json_of
 from tasksmithy.values._json import not_json
 from tasksmithy.values._json_form import json_form
 from tasksmithy.values._text_forms import (
+    has_decimal,
     is_number,
     is_time,
     members_for_text,
@@ -80,7 +80,7 @@ def _read(kind: Any, text: str) -> Any:
     if as_json:
         try:
             found = _parsed(typing.Union[tuple(as_json)], text)  # noqa: UP007 - made at run time
-            if not (isinstance(found, float) and any(each is Decimal for each in as_text)):
+            if not (isinstance(found, float) and has_decimal(as_text)):
                 return found
         except ValueError as error:
             problem = error

@@ -9,8 +9,7 @@ import sys
 import types
 import typing
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasksmithy.values._annotations import alternatives, reference_to
 from tasksmithy.values._reducers import holds_table, reducer_of
@@ -25,8 +24,7 @@ _CONTAINERS = {
 _SCALARS = {type(None), bool, int, float, str, bytes}
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(NamedTuple):
     """What a declared type admits.
 
     Attributes:

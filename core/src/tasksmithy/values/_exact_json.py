@@ -7,12 +7,17 @@ import json
 import typing
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
-from decimal import Decimal
 from typing import Any
 
 from tasksmithy._texts import shorten
 from tasksmithy.values._annotations import alternatives
-from tasksmithy.values._text_forms import is_number, is_time, plain_type, text_reader
+from tasksmithy.values._text_forms import (
+    has_decimal,
+    is_number,
+    is_time,
+    plain_type,
+    text_reader,
+)
 
 
 class _Digits(float):
@@ -53,7 +58,7 @@ def exact(kind: Any, value: Any, where: str = "") -> Any:
 
 
 def _exact_leaf(members: list[Any], value: Any, where: str) -> Any:
-    if isinstance(value, float) and Decimal in members and float not in members:
+    if isinstance(value, float) and float not in members and has_decimal(members):
         if not isinstance(value, _Digits):
             raise ValueError(f"{where or 'it'} has the digits of a float: give them as a string")
         return value.text

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import typing
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from tasksmithy.values._annotations import alternatives
@@ -30,8 +30,13 @@ def text_reader(kind: Any) -> Callable[[str], Any] | None:
 
     The reader raises `ValueError` where the text stands for no value.
     """
+    kind = plain_type(kind)
+    if kind is str:
+        return str
+    if kind in (bool, int, float):  # as `str`, without the imports of all others
+        return None
     try:
-        return _readers().get(plain_type(kind))
+        return _readers().get(kind)
     except TypeError:  # it cannot be hashed
         return None
 
@@ -50,6 +55,13 @@ def is_time(kind: Any) -> bool:
 
     kind = plain_type(kind)
     return isinstance(kind, type) and issubclass(kind, (dt.date, dt.time, dt.timedelta))
+
+
+def has_decimal(kinds: Collection[Any]) -> bool:
+    """Whether one of the types is Decimal."""
+    from decimal import Decimal
+
+    return any(kind is Decimal for kind in kinds)
 
 
 def is_number(text: str) -> bool:
@@ -107,7 +119,6 @@ def _readers() -> Mapping[Any, Callable[[str], Any]]:
         *(pathlib.PosixPath, pathlib.WindowsPath),
     )
     return {
-        str: str,
         # What is no UTF-8 on a command line is in the text as Python has it there.
         bytes: lambda text: text.encode("utf-8", "surrogateescape"),
         decimal.Decimal: number,

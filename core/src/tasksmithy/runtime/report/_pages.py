@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 import logging
 from collections import deque
 from collections.abc import Mapping
@@ -107,8 +106,10 @@ class _Capture(logging.Handler):
         """Add a record to the report of the execution that logs it."""
         context = current()
         if (pages := self._pages.get(context.run_id)) is not None:
+            from html import escape  # brings all entities of HTML, and most tasks log nothing
+
             try:
-                line = html.escape(self.format(record))
+                line = escape(self.format(record))
             except Exception:  # noqa: BLE001 - as every handler: logging breaks no task
                 self.handleError(record)
             else:

@@ -100,7 +100,8 @@ def write_run(connection: sqlite3.Connection, record: RunRecord, digests: str) -
 def write_tasks(connection: sqlite3.Connection, records: Iterable[TaskRecord]) -> None:
     """Write executions, each together with what was written of it before the run was resumed."""
     # Masked here, where nothing comes between this and `mask_rows`.
-    rows = [_row(record) for record in records]
+    shown = records if handed_out.is_empty else map(_masked, records)
+    rows = [_row(record) for record in shown]
     with transaction(connection):
         connection.executemany(_WRITE_TASK, rows)
 
@@ -124,23 +125,34 @@ def mask_rows(connection: sqlite3.Connection, run_ids: Iterable[str]) -> None:
     empty_log(connection)
 
 
+def _masked(record: TaskRecord) -> TaskRecord:
+    """The record with its texts masked; a result that holds a secret is not kept."""
+    mask, output = handed_out.mask, record.output
+    return record._replace(
+        group=mask(record.group),
+        attempts=tuple(
+            each._replace(error=each.error and mask(each.error)) for each in record.attempts
+        ),
+        inputs=mask(record.inputs),
+        output=None if output is not None and handed_out.is_in(output.data) else output,
+        error=record.error and mask(record.error),
+        report=record.report and masked_json(dict(record.report), handed_out),
+        traceback=record.traceback and mask(record.traceback),
+    )
+
+
 def _row(record: TaskRecord) -> tuple[object, ...]:
-    """What is written of an execution, masked; a result that holds a secret is not kept."""
-    run, key, parent, task, task_type, group, *facts = record[:10]
-    mask = handed_out.mask
-    output = record.output
-    if output is not None and handed_out.is_in(output.data):
-        output = None
+    """What is written of an execution."""
+    *facts, attempts, inputs, output, error, report, code, traceback = record
     return (
-        *(run, key, parent, task, task_type, mask(group)),
         *facts,
-        _json(record.attempts),
-        _text(mask(record.inputs)),
-        None if record.error is None else _text(mask(record.error)),
-        None if record.report is None else _json(dict(record.report)),
+        json.dumps(attempts),
+        _text(inputs),
+        None if error is None else _text(error),
+        None if report is None else json.dumps(dict(report)),
         *(output or (None, None)),
-        record.code,
-        None if record.traceback is None else _text(mask(record.traceback)),
+        code,
+        None if traceback is None else _text(traceback),
     )
 
 
