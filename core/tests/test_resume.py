@@ -10,7 +10,9 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from contextlib import closing
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -97,29 +99,32 @@ class Pipeline:
         self.is_mended = False
 
 
-pipeline = Pipeline()  # not in a closure: that would be part of the code of the tasks
+# What a module or a closure holds would be part of the identity of the tasks.
+now: ContextVar[Pipeline] = ContextVar("pipeline")
 
 
 @pytest.fixture(autouse=True)
-def _fresh() -> None:
-    pipeline.__init__()  # type: ignore[misc]
+def pipeline() -> Iterator[Pipeline]:
+    token = now.set(made := Pipeline())
+    yield made
+    now.reset(token)
 
 
 @env.task
 async def step(n: int) -> int:
-    pipeline.calls.append(n)
+    now.get().calls.append(n)
     return n * 10
 
 
 @env.task
 def sync_step(n: int) -> int:
-    pipeline.calls.append(f"sync {n}")
+    now.get().calls.append(f"sync {n}")
     return n
 
 
 @env.task
 async def append(to: File, text: str) -> None:
-    pipeline.calls.append(text)
+    now.get().calls.append(text)
     with to.open("ab") as file:
         file.write(text.encode())
 
@@ -128,7 +133,7 @@ async def append(to: File, text: str) -> None:
 async def write(to: File) -> str:
     await append(to, "a")
     await append(to, "b")
-    if not pipeline.is_mended:
+    if not now.get().is_mended:
         raise RuntimeError("not mended")
     return to.read_text()
 
@@ -137,17 +142,17 @@ def test_a_run_goes_on_with_a_file_that_it_has_written(tmp_path: Path) -> None:
     runs, out = tmp_path / "runs", File(tmp_path / "out.txt")
     with pytest.raises(RuntimeError, match="not mended"):
         with_runcontext(runs_dir=runs, record=True).run(write, to=out)
-    pipeline.is_mended = True
+    now.get().is_mended = True
     run_id = only_run(runs).run.id
     assert with_runcontext(runs_dir=runs, resume=run_id).run(write, to=out) == "ab"
-    assert pipeline.calls == ["a", "b"]
+    assert now.get().calls == ["a", "b"]
 
 
 @env.task
 async def main(note: str = "") -> int:
     parts = await asyncio.gather(step(1), step(2), step(1))
     last = sync_step(3)
-    if not pipeline.is_mended:
+    if not now.get().is_mended:
         raise RuntimeError("not yet")
     return sum(parts) + last
 
@@ -155,16 +160,16 @@ async def main(note: str = "") -> int:
 def failed_run(folder: Path) -> str:
     with pytest.raises(RuntimeError, match="not yet"):
         with_runcontext(runs_dir=folder, record=True).run(main)
-    pipeline.is_mended = True
+    now.get().is_mended = True
     run_id: str = only_run(folder).run.id
     return run_id
 
 
 def test_a_resumed_run_does_not_run_a_finished_task_again(tmp_path: Path) -> None:
     run_id = failed_run(tmp_path)
-    before = list(pipeline.calls)
+    before = list(now.get().calls)
     assert with_runcontext(runs_dir=tmp_path, resume=run_id).run(main) == 43
-    assert pipeline.calls == before
+    assert now.get().calls == before
 
 
 def test_a_resumed_run_keeps_its_id_and_its_record(tmp_path: Path) -> None:
@@ -196,10 +201,10 @@ def test_the_time_before_a_run_was_resumed_is_none_of_its_time(tmp_path: Path) -
 
 def test_a_resumed_run_keeps_the_attempts_that_failed_before(tmp_path: Path) -> None:
     run_id = failed_run(tmp_path)
-    pipeline.is_mended = False
+    now.get().is_mended = False
     with pytest.raises(RuntimeError, match="not yet"):
         with_runcontext(runs_dir=tmp_path, resume=run_id).run(main)
-    pipeline.is_mended = True
+    now.get().is_mended = True
     with_runcontext(runs_dir=tmp_path, resume=run_id).run(main)
     [root] = [task for task in only_run(tmp_path).tasks if task.parent is None]
     failure = "RuntimeError('not yet')"
@@ -210,7 +215,7 @@ def test_a_resumed_run_keeps_the_attempts_that_failed_before(tmp_path: Path) -> 
 
 def test_a_failed_task_runs_again_in_a_resumed_run(tmp_path: Path) -> None:
     run_id = failed_run(tmp_path)
-    pipeline.is_mended = False
+    now.get().is_mended = False
     with pytest.raises(RuntimeError, match="not yet"):
         with_runcontext(runs_dir=tmp_path, resume=run_id).run(main)
 
@@ -223,14 +228,14 @@ def test_a_finished_run_gives_its_result_again(tmp_path: Path) -> None:
 
 def test_a_run_is_not_resumed_with_other_inputs(tmp_path: Path) -> None:
     run_id = failed_run(tmp_path)
-    before = list(pipeline.calls)
+    before = list(now.get().calls)
     with pytest.raises(ResumeError) as refused:
         with_runcontext(runs_dir=tmp_path, resume=run_id).run(main, note="other")
     assert str(refused.value) == (
         f"run {run_id} cannot be resumed: it began with another value of 'note'; start a new run "
         f"for these inputs (`tasksmithy runs show {run_id}` tells what it began with)"
     )
-    assert pipeline.calls == before
+    assert now.get().calls == before
     assert only_run(tmp_path).run.status == "failed"
 
 
@@ -355,7 +360,7 @@ def tasksmithy(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_the_command_line_records_and_resumes_with_the_inputs_of_the_record(tmp_path: Path) -> None:
-    file = tmp_path / "pipeline.py"
+    file = tmp_path / "now.get().py"
     file.write_text(PIPELINE)
     failed = tasksmithy(tmp_path, "run", str(file), "main", "--n", "4", "--note", "two words")
     assert failed.returncode == 1
@@ -370,7 +375,7 @@ def test_the_command_line_records_and_resumes_with_the_inputs_of_the_record(tmp_
 @pytest.fixture
 def failed(tmp_path: Path) -> str:
     """The id of a run of the command line that failed at its end, and would not fail again."""
-    file = tmp_path / "pipeline.py"
+    file = tmp_path / "now.get().py"
     file.write_text(PIPELINE)
     tasksmithy(tmp_path, "run", str(file), "main", "--n", "2")
     (tmp_path / "mended").touch()
@@ -406,7 +411,7 @@ def test_a_finished_task_whose_code_has_changed_runs_again_with_one_line_that_sa
     failed: str, tmp_path: Path
 ) -> None:
     edited = PIPELINE.replace("return n\n", "return n + 10\n")
-    (tmp_path / "pipeline.py").write_text(edited)
+    (tmp_path / "now.get().py").write_text(edited)
     resumed = tasksmithy(tmp_path, "run", "--resume", failed)
     assert (resumed.stdout, resumed.returncode) == ("21\n", 0), resumed.stderr
     assert resumed.stderr.count(f"'p.step' has changed since it ran in run {failed}") == 1
@@ -417,7 +422,7 @@ def test_an_edit_of_a_task_that_has_not_finished_leaves_the_finished_ones_alone(
     failed: str, tmp_path: Path
 ) -> None:
     edited = PIPELINE.replace("return total\n", "return total + 10\n")
-    (tmp_path / "pipeline.py").write_text(edited)
+    (tmp_path / "now.get().py").write_text(edited)
     resumed = tasksmithy(tmp_path, "run", "--resume", failed)
     assert (resumed.stdout, resumed.returncode) == ("11\n", 0), resumed.stderr
     assert "has changed" not in resumed.stderr

@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.fields._quantity import Quantity as Quantity
     from tasksmithy.plugins._config_registry import TaskPluginRegistry as TaskPluginRegistry
     from tasksmithy.runtime._run import is_initialized as is_initialized
+    from tasksmithy.task._code_identity import code_identity as code_identity
     from tasksmithy.task._declaration import UNSET as UNSET
     from tasksmithy.task._declaration import Unset as Unset
     from tasksmithy.task._source import find_task as find_task
@@ -45,6 +46,7 @@ _HOMES = {
     "Quantity": "fields._quantity",
     "TaskPluginRegistry": "plugins._config_registry",
     "is_initialized": "runtime._run",
+    "code_identity": "task._code_identity",
     "UNSET": "task._declaration",
     "Unset": "task._declaration",
     "find_task": "task._source",

@@ -311,7 +311,9 @@ def from_source(source: str, tmp_path: Path, name: str = "func") -> Callable[...
     """A function of a file, as `inspect` reads it."""
     import importlib.util
 
-    file = tmp_path / f"source_{len(list(tmp_path.iterdir()))}.py"
+    folder = tmp_path / f"{len(list(tmp_path.iterdir()))}"
+    folder.mkdir()
+    file = folder / "source.py"
     file.write_text(source)
     spec = importlib.util.spec_from_file_location(file.stem, file)
     assert spec is not None

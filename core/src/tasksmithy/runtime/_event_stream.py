@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -43,6 +43,7 @@ from tasksmithy.values._identity import digest
 from tasksmithy.values._storage import encode
 
 if TYPE_CHECKING:
+    from tasksmithy.runtime._identities import Identities
     from tasksmithy.runtime._journal import Journal
 
 Task = TaskTemplate[..., Any]
@@ -63,6 +64,7 @@ class EventStream:
         inputs: the inputs of that.
         options: who listens, and where the run is recorded.
         installed: the observers that the settings enable, each with what messages call it.
+        identities: gives those of the run.
 
     Attributes:
         run_id: identifies the run.
@@ -83,6 +85,7 @@ class EventStream:
         inputs: Mapping[str, Any],
         options: RunOptions,
         installed: Sequence[tuple[Observer, str]],
+        identities: Callable[[], Identities],
     ) -> None:
         observers = [*installed, *map(_given, options.observers)]
         self._inputs = digests_of(inputs)
@@ -90,7 +93,7 @@ class EventStream:
         if options.is_recorded:
             from tasksmithy.runtime._journal import Journal  # brings SQLite
 
-            self.journal = Journal(run_id, task, inputs, self._inputs, options)
+            self.journal = Journal(run_id, task, inputs, self._inputs, options, identities())
         self.run_id = run_id if self.journal is None else self.journal.run_id
         self.wants_output_digests = any(each.wants_output_digests for each, _ in observers)
         self._threads = [ObserverThread(observer, who) for observer, who in observers]

@@ -9,8 +9,9 @@ from typing import Any
 
 from tasksmithy._texts import cut
 from tasksmithy.errors import ResumeError, TasksmithyError, ValueEncodingError
+from tasksmithy.runtime._identities import Identities
 from tasksmithy.runtime._options import RunOptions
-from tasksmithy.runtime._run_cache import code_version, decoded
+from tasksmithy.runtime._run_cache import decoded
 from tasksmithy.runtime.report._pages import Pages
 from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.runtime.secrets._masking import MASK
@@ -42,20 +43,19 @@ from tasksmithy.values._storage import Encoded, encode
 INPUT_SHOWN, INPUTS_SHOWN = 200, 2000
 """Characters of one input, and of all together, that a record shows."""
 
-_CODES_KEPT = 256
-
 _logger = logging.getLogger("tasksmithy.run")
 
 
 class _Open:
     """An execution that has begun and not ended."""
 
-    __slots__ = ("attempts", "inputs", "number", "queued", "started", "task")
+    __slots__ = ("attempts", "code", "inputs", "number", "queued", "started", "task")
 
-    def __init__(self, task: TaskTemplate[..., Any], queued: float, inputs: str) -> None:
+    def __init__(self, task: TaskTemplate[..., Any], queued: float, inputs: str, code: str) -> None:
         self.task = task
         self.queued = queued
         self.inputs = inputs
+        self.code = code
         self.attempts: list[AttemptRecord] = []
         self.number = 0  # of the attempt that is under way, or 0
         self.started = 0.0
@@ -83,6 +83,7 @@ class Journal:
         inputs: its inputs.
         digests: what identifies each of them, by name.
         options: where records are, and the run that this one resumes.
+        identities: those of the run.
 
     Attributes:
         run_id: id of the run, also where it resumes another one.
@@ -103,10 +104,11 @@ class Journal:
         inputs: Mapping[str, Any],
         digests: Mapping[str, str],
         options: RunOptions,
+        identities: Identities,
     ) -> None:
         self.run_id = run_id
         self._open: dict[str, _Open] = {}
-        self._codes: dict[int, tuple[TaskTemplate[..., Any], str]] = {}
+        self._identities = identities
         self._store = RunStore(options.runs_dir or default_runs_directory())
         self._kept: Mapping[str, Kept] = {}
         self._changed: set[str] = set()
@@ -160,7 +162,8 @@ class Journal:
     ) -> None:
         """An execution has begun."""
         self.pages.open(execution.key, task)
-        self._open[execution.key] = _Open(task, queued, self._shown(inputs))
+        code = self._code(task, inputs)
+        self._open[execution.key] = _Open(task, queued, self._shown(inputs), code)
 
     def observe(self, event: Event) -> None:
         """Take notice of an event."""
@@ -175,7 +178,7 @@ class Journal:
         kept = self._kept.get(key)
         if kept is None:
             return None
-        if kept.code and kept.code != self._code(task):
+        if kept.code and kept.code != self._open[key].code:
             if task.name not in self._changed:
                 self._changed.add(task.name)
                 _logger.warning(
@@ -188,9 +191,9 @@ class Journal:
 
     async def succeeded(self, event: ExecutionSucceeded, result: Any) -> None:
         """Write down a result; return once it is there to stay."""
-        task = self._open[event.execution.key].task
-        output, code = self._output(task, result), self._code(task)
-        await self._write(event, _STATUS[type(event)], output=output, code=code)
+        known = self._open[event.execution.key]
+        output = self._output(known.task, result)
+        await self._write(event, _STATUS[type(event)], output=output, code=known.code)
 
     async def failed(self, event: ExecutionFailed | ExecutionCancelled) -> None:
         """Write down that an execution has no result."""
@@ -247,19 +250,16 @@ class Journal:
         except ValueEncodingError:
             return None
 
-    def _code(self, task: TaskTemplate[..., Any]) -> str:
-        """What tells the code of a task from another; empty where its plugin cannot say."""
-        known = self._codes.get(id(task))
-        if known is None:
-            try:
-                version = code_version(task)
-            except TasksmithyError:
-                version = ""  # a cache needs it, and tells; a record only serves better with it
-            code = version and hashlib.sha256(version.encode(errors="surrogatepass")).hexdigest()
-            if len(self._codes) >= _CODES_KEPT:  # each child may have an override of its own
-                self._codes.clear()
-            known = self._codes[id(task)] = task, code
-        return known[1]
+    def _code(self, task: TaskTemplate[..., Any], inputs: Mapping[str, Any]) -> str:
+        """What tells the code of a call from another; empty where its plugin cannot say."""
+        try:
+            code = self._identities.of(task).digest
+        except TasksmithyError:
+            return ""  # a cache needs it, and tells; a record only serves better with it
+        if task.cache.version_override:
+            return code
+        of_inputs = self._identities.in_inputs(inputs)
+        return hashlib.sha256(f"{code} {of_inputs}".encode()).hexdigest() if of_inputs else code
 
     def _shown(self, inputs: Mapping[str, Any]) -> str:
         shorten = handed_out.shorten

@@ -35,6 +35,7 @@ from tasksmithy.values._size import check_inline
 
 if TYPE_CHECKING:
     from tasksmithy.runtime._event_stream import EventStream, ExecutionEvents
+    from tasksmithy.runtime._identities import Identities
     from tasksmithy.runtime._run_cache import RunCache
 
 Task = TaskTemplate[..., Any]
@@ -142,7 +143,7 @@ class LocalRun:
         from tasksmithy.runtime._event_stream import EventStream
 
         inputs = task.interface.bind(task.name, args, kwargs)
-        events = EventStream(self.id, task, inputs, options, installed)
+        events = EventStream(self.id, task, inputs, options, installed, lambda: self._identities)
         self.id = events.run_id
         return events
 
@@ -203,4 +204,10 @@ class LocalRun:
 
         store = CacheStore(self._options.cache_dir or default_cache_directory())
         self._at_end.append(store.close)
-        return RunCache(store)
+        return RunCache(store, self._identities)
+
+    @cached_property
+    def _identities(self) -> Identities:
+        from tasksmithy.runtime._identities import Identities  # for tasks with a cache, and records
+
+        return Identities()

@@ -5,20 +5,20 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from tasksmithy.concurrency._threads import caller_is_blocked, in_thread
 from tasksmithy.errors import OutputError, TasksmithyError, ValueEncodingError
 from tasksmithy.fields._cache import Cache
+from tasksmithy.runtime._identities import Identities
 from tasksmithy.runtime.stores._cache_store import CacheStore
 from tasksmithy.task._call_checks import check_result
-from tasksmithy.task._hooks import hooks_for
-from tasksmithy.task._interface import NativeInterface, result_type
+from tasksmithy.task._code_identity import Identity
+from tasksmithy.task._interface import result_type
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._declared import declared
 from tasksmithy.values._files import Dir, File
 from tasksmithy.values._identity import digest
-from tasksmithy.values._json import to_json
 from tasksmithy.values._storage import Encoded, decode, encode
 
 Task = TaskTemplate[..., Any]
@@ -45,14 +45,18 @@ def decoded(encoded: Encoded, task: Task) -> tuple[Any] | None:
     return None
 
 
-def code_version(task: Task) -> str:
-    """What identifies the code, the query or the command of a task, as it or its type says.
+class Key(NamedTuple):
+    """What a result is kept under.
 
-    Raises:
-        PluginError: the plugin of the task's type cannot say.
+    Attributes:
+        digest: of all of it.
+        identity: of the task.
+        inputs: what identifies each input, by its name, with the salt as that of no name.
     """
-    policy = task.cache
-    return policy.version_override or hooks_for(task).cache_version(task)
+
+    digest: str
+    identity: Identity
+    inputs: Mapping[str, str]
 
 
 class RunCache:
@@ -60,12 +64,12 @@ class RunCache:
 
     Args:
         store: where results are kept, for all runs.
+        identities: those of the run.
     """
 
-    def __init__(self, store: CacheStore) -> None:
+    def __init__(self, store: CacheStore, identities: Identities) -> None:
         self._store = store
-        # An interface does not change, and describing it is most of what a key costs.
-        self._interfaces: dict[int, tuple[NativeInterface, str]] = {}
+        self._identities = identities
 
     async def result(
         self, task: Task, inputs: Mapping[str, Any], policy: Cache, compute: Compute
@@ -84,55 +88,46 @@ class RunCache:
             return found[0], True
         if not policy.serialize or caller_is_blocked.get():
             return await self._computed(key, task, compute), False
-        async with self._store.lock(key):
+        async with self._store.lock(key.digest):
             # Who held the lock before has left what is wanted.
             found = await self._found(key, task, policy)
             if found:
                 return found[0], True
             return await self._computed(key, task, compute), False
 
-    def key(self, task: Task, inputs: Mapping[str, Any], policy: Cache) -> str:
-        """What a result is kept under: task, version of its code, interface, salt, input values.
+    def key(self, task: Task, inputs: Mapping[str, Any], policy: Cache) -> Key:
+        """What a result is kept under: the identity of the task, the salt, the values of inputs.
 
         Raises:
             ValueEncodingError: an input has no value that can be told from others.
+            PluginError: the plugin of the task's type cannot say what its version is.
         """
-        parts = [
-            task.name,
-            task.task_type,
-            code_version(task),
-            self._interface(task),
-            policy.salt,
-        ]
+        identity, known = self._identities.of(task), {"": policy.salt}
+        code = None if policy.version_override else self._identities.code
         for name, value in inputs.items():
             if name not in policy.ignored:
                 try:
-                    parts += [name, digest(value)]
+                    known[name] = digest(value, code=code)
                 except ValueEncodingError as error:
                     remedy = f"or leave it out of the cache key, by Cache(ignored_inputs={name!r})"
                     what = f"input {name!r} of task {task.name!r}"
                     raise error.about(what, remedy) from error.__cause__
         # With their lengths, so that no two lists of parts read the same.
-        text = "".join(f"{len(part)}:{part}" for part in parts)
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        text = "".join(f"{len(part)}:{part}" for pair in known.items() for part in pair)
+        text += identity.digest
+        digested = hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+        return Key(digested, identity, known)
 
-    def _interface(self, task: Task) -> str:
-        interface = task.interface
-        known = self._interfaces.get(id(interface))
-        if known is None:
-            known = self._interfaces[id(interface)] = (interface, to_json(interface.to_dict()))
-        return known[1]
-
-    async def _found(self, key: str, task: Task, policy: Cache) -> tuple[Any] | None:
+    async def _found(self, key: Key, task: Task, policy: Cache) -> tuple[Any] | None:
         """The kept result, which may be None, in a tuple."""
         if policy.behavior == "override":
             return None
-        encoded = self._store.get(key, max_age=policy.max_age_seconds)
+        encoded = self._store.get(key.digest, max_age=policy.max_age_seconds)
         if encoded is None:
             return None
         return await in_thread(decoded, encoded, task) if _reads(task) else decoded(encoded, task)
 
-    async def _computed(self, key: str, task: Task, compute: Compute) -> Any:
+    async def _computed(self, key: Key, task: Task, compute: Compute) -> Any:
         result = await compute()
         call = result, result_type(task.interface)
         try:
@@ -141,7 +136,7 @@ class RunCache:
             what = f"the result of task {task.name!r}"
             remedy = 'or do without a cache for this task: cache="disable"'
             raise error.about(what, remedy) from error.__cause__
-        self._store.put(key, task.name, encoded)
+        self._store.put(key.digest, task.name, encoded)
         return result
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from typing import Any
 
@@ -10,20 +11,30 @@ from tasksmithy.errors import ValueEncodingError
 from tasksmithy.values._annotations import type_name
 
 
-def dumped(value: Any, on_buffer: Callable[[Any], None] | None = None) -> bytes:
+def dumped(
+    value: Any,
+    on_buffer: Callable[[Any], None] | None = None,
+    stand_in: Callable[[Any], object] | None = None,
+) -> bytes:
     """A value as a cloudpickle.
 
     Args:
         value: any value.
         on_buffer: is given the large buffers of the value, which are then not in the pickle.
+        stand_in: gives what is in the pickle instead of an object, or None: the object itself. Such
+            a pickle is not to be loaded.
 
     Raises:
         ValueEncodingError: it cannot be pickled; chained to the reason.
     """
     import cloudpickle  # only who has such values pays for it
 
+    stream = io.BytesIO()
+    pickler = cloudpickle.Pickler(stream, protocol=5, buffer_callback=on_buffer)
+    if stand_in is not None:
+        pickler.persistent_id = stand_in
     try:
-        content: bytes = cloudpickle.dumps(value, protocol=5, buffer_callback=on_buffer)
+        pickler.dump(value)
     except Exception as error:  # pickling runs the value's own code
         raise ValueEncodingError(
             "",
@@ -31,7 +42,7 @@ def dumped(value: Any, on_buffer: Callable[[Any], None] | None = None) -> bytes:
             f"({type(error).__name__}: {error}). Make it where it is needed instead of passing it, "
             "pass it as a File, a table or plain data, or give its class a __getstate__",
         ) from error
-    return content
+    return stream.getvalue()
 
 
 def loaded(content: bytes) -> Any:

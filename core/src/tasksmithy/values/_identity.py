@@ -28,7 +28,12 @@ _SIZE = struct.Struct("<Q").pack
 _FLOAT = struct.Struct("<d").pack
 
 
-def digest(value: object, *, reads_files: bool = True) -> str:
+def digest(
+    value: object,
+    *,
+    reads_files: bool = True,
+    code: Callable[[object], str | None] | None = None,
+) -> str:
     """What identifies a value, as in a cache key, in hexadecimal digits.
 
     Values that a function can tell apart have different digests, and equal ones the same in any
@@ -46,16 +51,18 @@ def digest(value: object, *, reads_files: bool = True) -> str:
         value: any value.
         reads_files: whether `File` and `Dir` are identified by their content; if not, by their
             path, whether there is anything or not.
+        code: is given each function and class that is met; what it gives counts in the place of
+            their names, unless it is None.
 
     Raises:
         ValueEncodingError: something in it cannot be identified, or a file cannot be read.
     """
-    form = _CanonicalForm(reads_files)
+    form = _CanonicalForm(reads_files, code)
     try:
         try:
             form.write(value)
         except _TooDeepError:
-            form = _CanonicalForm(reads_files)
+            form = _CanonicalForm(reads_files, code)
             form.pickle(value)
     except _NoIdentityError as error:
         where = place_of(error.value, value)
@@ -79,14 +86,16 @@ class _CanonicalForm:
 
     Args:
         reads_files: as for `digest`.
+        code: as for `digest`.
 
     Attributes:
         out: what is written.
     """
 
-    def __init__(self, reads_files: bool) -> None:
+    def __init__(self, reads_files: bool, code: Callable[[object], str | None] | None) -> None:
         self.out = bytearray(_VERSION)
         self._reads_files = reads_files
+        self._code = code
         self._depth = 0
         self._reducers: dict[type, Reducer | None] = {}
 
@@ -106,7 +115,7 @@ class _CanonicalForm:
     def pickle(self, value: Any) -> None:
         """Write one value as a cloudpickle. Raises `_NoIdentityError` where it has none."""
         try:
-            self._sized(b"p", dumped(value))
+            self._sized(b"p", dumped(value, stand_in=self._code))
         except ValueEncodingError as error:
             raise _NoIdentityError(value, error.problem) from error.__cause__
 
@@ -192,6 +201,8 @@ class _CanonicalForm:
         cls = type(value)
         if cls not in self._reducers:
             self._reducers[cls] = reducer_of(cls)
+            if self._code is not None and (text := self._code(cls)) is not None:
+                self._sized(b"c", text.encode())
         reducer = self._reducers[cls]
         parts = None if reducer is None else self._parts(reducer, value)
         if reducer is not None and parts is not None:

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
 import inspect
-import linecache
-import tokenize
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from types import CellType, CodeType
 from typing import Any
 
 from tasksmithy import SerializationContext, TaskTemplate, TaskType, hookimpl, in_thread
-from tasksmithy.errors import TaskDefinitionError, ValueEncodingError
-from tasksmithy.extend import digest, importable_module
+from tasksmithy.errors import TaskDefinitionError
+from tasksmithy.extend import code_identity, importable_module
 from tasksmithy_function.task import AsyncFunctionTaskTemplate
 
 Task = AsyncFunctionTaskTemplate[..., Any]
@@ -51,20 +46,10 @@ class FunctionTaskType(TaskType):
 
     @hookimpl
     def cache_version(self, task: Task) -> str:
-        """A digest of the function's source, its defaults, what it closes over, and its config."""
-        parts: list[str] = []
-        layer: Any = task.func
-        while layer is not None:
-            # What a decorator has wrapped is a layer of its own, and no value it closes over.
-            inner = getattr(layer, "__wrapped__", None)
-            closed_over = map(_content, getattr(layer, "__closure__", None) or ())
-            values = [value for value in closed_over if value is not inner]
-            values += [getattr(layer, name, None) for name in _BESIDE_THE_SOURCE]
-            parts += [_source(getattr(layer, "__func__", layer)), *map(_digest, values)]
-            layer = inner
+        """The identity of the function, with all that it runs, and of its config."""
         own = {name: getattr(task, name) for name in sorted(task.field_names - _OF_EVERY_FUNCTION)}
-        parts += [f"{name} {_digest(value)}" for name, value in own.items() if value is not None]
-        return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+        given = {name: value for name, value in own.items() if value is not None}
+        return code_identity([task.func, given])
 
 
 def _no_function(task: TaskTemplate[..., Any]) -> TaskDefinitionError:
@@ -75,47 +60,6 @@ def _no_function(task: TaskTemplate[..., Any]) -> TaskDefinitionError:
 
 # A configuration, and what else a task type that builds on this one adds, may decide on the result.
 _OF_EVERY_FUNCTION = TaskTemplate.field_names | {"func"}
-_BESIDE_THE_SOURCE = ("__defaults__", "__kwdefaults__", "__self__")
-
-
-@functools.lru_cache(maxsize=4096)
-def _source(func: Callable[..., Any]) -> str:
-    """The text of a function; its bytecode where there is none, as of one typed in a shell."""
-    code = getattr(func, "__code__", None)
-    if code is None:
-        try:
-            return inspect.cleandoc(inspect.getsource(func))
-        except (OSError, TypeError):
-            return repr(func)
-    # `inspect.getsource` looks up the path of every module that is loaded, before it does this.
-    lines = linecache.getlines(code.co_filename, getattr(func, "__globals__", None))
-    try:
-        block = inspect.getblock(lines[code.co_firstlineno - 1 :])
-    except (tokenize.TokenError, SyntaxError):
-        block = []
-    return inspect.cleandoc("".join(block)) if block else _code(code)
-
-
-def _code(code: CodeType) -> str:
-    constants = [
-        _code(each) if isinstance(each, CodeType) else _digest(each) for each in code.co_consts
-    ]
-    return repr((code.co_code, code.co_names, constants))
-
-
-def _content(cell: CellType) -> Any:
-    try:
-        return cell.cell_contents
-    except ValueError:  # of a variable that has no value yet
-        return None
-
-
-def _digest(value: Any) -> str:
-    try:
-        return digest(value)
-    except ValueEncodingError:
-        # Its repr may hold an address: then it never hits the cache, which is the safe mistake.
-        return repr(value)
 
 
 def _module(task: Task, root: Path | None) -> str:
