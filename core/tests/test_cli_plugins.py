@@ -189,7 +189,7 @@ def test_show_lists_the_fields_that_a_template_adds_and_those_that_must_be_given
 ) -> None:
     fields = described(plugins)["fields"]
     assert [(f["name"], f["type"], f["default"]) for f in fields] == [
-        ("func", "Callable[P, R]", None),
+        ("func", "Callable[P, R_co]", None),
         ("lane", "str", None),
         ("plugin_config", "Any", "None"),
         ("slots", "int", "1"),
