@@ -12,7 +12,7 @@ the run is recorded. Outside a run it is dropped, so that a task can be called a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from tasksmithy.task._context import current
 
@@ -32,8 +32,7 @@ def tab(name: str) -> Tab:
     return Tab(name)
 
 
-@dataclass(frozen=True, slots=True)
-class Tab:
+class Tab(NamedTuple):
     """A tab of a report, made by its first content.
 
     Attributes:

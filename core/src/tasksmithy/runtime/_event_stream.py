@@ -9,7 +9,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy._texts import cut, shorten
@@ -364,7 +363,7 @@ def _masked(execution: Execution) -> Execution:
     task, group = handed_out.mask(execution.task), handed_out.mask(execution.group)
     if task is execution.task and group is execution.group:
         return execution
-    return replace(execution, task=task, group=group)
+    return execution._replace(task=task, group=group)
 
 
 def _printed(error: BaseException) -> str:

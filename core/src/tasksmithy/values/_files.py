@@ -93,7 +93,6 @@ class _Location:
         )
 
 
-@dataclass(frozen=True, slots=True, init=False)
 class File(_OfContent["Content"], _Location):
     """A file, as an input or an output of a task. `File[T]` is the same, for those who read it.
 
@@ -103,6 +102,8 @@ class File(_OfContent["Content"], _Location):
     Attributes:
         path: a path on this machine, or, where fsspec is installed, a URL (`s3://bucket/key`).
     """
+
+    __slots__ = ()
 
     def open(self, mode: str = "rb") -> IO[Any]:
         """The open file; text modes read and write UTF-8.
@@ -152,13 +153,14 @@ class File(_OfContent["Content"], _Location):
         return target
 
 
-@dataclass(frozen=True, slots=True, init=False)
 class Dir(_OfContent["Content"], _Location):
     """A directory and all the files below it, as an input or an output of a task; also `Dir[T]`.
 
     Attributes:
         path: a path on this machine, or, where fsspec is installed, a URL (`s3://bucket/prefix`).
     """
+
+    __slots__ = ()
 
     def exists(self) -> bool:
         """Whether there is such a directory."""
