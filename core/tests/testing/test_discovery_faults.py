@@ -198,6 +198,17 @@ PLUGINS = {
         ("def make_slow_task(self): return ...",),
         test="capabilities = frozenset({'cancellable'})",
     ),
+    "it_prints_when_it_is_imported": Plugin(
+        "test_importing_the_plugin_leaves_the_process_alone",
+        ("prints to standard output ('NOISE')",),
+        module="print('NOISE')",
+        everyday=True,
+    ),
+    "it_changes_signals_when_it_is_imported": Plugin(
+        "test_importing_the_plugin_leaves_the_process_alone",
+        ("changes what is done at signals ('SIGUSR1')",),
+        module="import signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN)",
+    ),
 }
 
 

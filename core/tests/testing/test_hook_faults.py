@@ -250,7 +250,7 @@ PLUGINS = {
             return {}
 
         @hookimpl
-        def cache_version(self): return "1"
+        def cache_version(self, task): return task.text
         """,
     ),
     "it_changes_the_deployment": Plugin(
@@ -293,7 +293,7 @@ PLUGINS = {
     "it_reads_the_environment": Plugin(
         "test_the_spec_does_not_depend_on_the_environment",
         (
-            "an environment in which BROKEN_STAGE is changed",
+            "an environment in which BROKEN_STAGE and the machine",
             '"stage": "dev"',
             "from the SerializationContext",
         ),
@@ -356,6 +356,60 @@ PLUGINS = {
         def custom_config(self): return CONFIG
         """,
         everyday=True,
+    ),
+    "its_cache_version_is_constant": Plugin(
+        "test_the_cache_version_tells_tasks_apart",
+        ("whatever the task has in text",),
+        hooks="""
+        @hookimpl
+        def cache_version(self): return "1"
+        """,
+        everyday=True,
+    ),
+    "its_spec_has_the_machine": Plugin(
+        "test_the_spec_does_not_depend_on_the_environment",
+        ("the spec is another one in",),
+        module="import socket",
+        hooks="""
+        @hookimpl
+        def custom_config(self): return {"host": socket.gethostname()}
+        """,
+    ),
+    "its_spec_has_the_home": Plugin(
+        "test_the_spec_does_not_depend_on_the_environment",
+        ("the spec is another one in",),
+        module="import os",
+        hooks="""
+        @hookimpl
+        def custom_config(self): return {"home": os.path.expanduser("~")}
+        """,
+    ),
+    "its_spec_has_the_time_zone": Plugin(
+        "test_the_spec_does_not_depend_on_the_environment",
+        ("the spec is another one in",),
+        module="import datetime",
+        hooks="""
+        @hookimpl
+        def custom_config(self): return {"day": datetime.datetime.fromtimestamp(0).isoformat()}
+        """,
+    ),
+    "its_spec_has_the_program": Plugin(
+        "test_the_spec_is_the_same_in_a_fresh_process",
+        ("the spec is another one in a fresh process",),
+        module="import sys",
+        hooks="""
+        @hookimpl
+        def custom_config(self): return {"program": sys.argv[0]}
+        """,
+    ),
+    "its_spec_changes_after_many_calls": Plugin(
+        "test_the_spec_is_the_same_in_a_fresh_process",
+        ("the spec is another one in a fresh process",),
+        module="import itertools; calls = itertools.count()",
+        hooks="""
+        @hookimpl
+        def custom_config(self): return {"late": next(calls) > 41}
+        """,
     ),
 }
 

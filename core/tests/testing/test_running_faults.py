@@ -261,6 +261,186 @@ PLUGINS = {
         ("has the capability 'secrets', and task 'answer' of make_task() has none",),
         test="capabilities = frozenset({'secrets'})",
     ),
+    "it_leaves_a_thread": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("it starts threads",),
+        module="import threading, time",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            threading.Thread(target=time.sleep, args=[20], daemon=True).start()
+            return 42
+        """,
+        everyday=True,
+    ),
+    "it_leaves_a_thread_that_is_waited_for": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("it starts threads",),
+        module="import threading, time",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            threading.Thread(target=time.sleep, args=[12]).start()
+            return 42
+        """,
+    ),
+    "it_leaves_a_process_with_another_environment": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("it starts processes",),
+        module="import subprocess; held = []",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            held.append(subprocess.Popen(["sleep", "25"], env={}))
+            return 42
+        """,
+    ),
+    "it_leaves_an_empty_folder": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("the file ",),
+        module="import tempfile",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            tempfile.mkdtemp()
+            return 42
+        """,
+    ),
+    "it_leaves_a_task_in_the_loop": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("the asyncio task <coroutine object sleep",),
+        module="import asyncio",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            self.held = asyncio.ensure_future(asyncio.sleep(30))
+            return 42
+        """,
+    ),
+    "it_changes_the_working_directory": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("it changes the working directory",),
+        module="import os",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            os.chdir("/")
+            return 42
+        """,
+    ),
+    "it_changes_the_umask": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("it changes the umask",),
+        module="import os",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            os.umask(0o77)
+            return 42
+        """,
+    ),
+    "it_changes_the_environment": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("it changes environment variables ('MINE')",),
+        module="import os",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            os.environ["MINE"] = "1"
+            return 42
+        """,
+    ),
+    "it_changes_the_path": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("it changes sys.path",),
+        module="import sys",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            sys.path.append("/mine")
+            return 42
+        """,
+    ),
+    "it_adds_a_handler": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("handlers and levels of all logging",),
+        module="import logging",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            logging.getLogger().addHandler(logging.NullHandler())
+            return 42
+        """,
+    ),
+    "it_has_another_result_elsewhere": Plugin(
+        "test_the_result_does_not_depend_on_the_working_directory",
+        ("a run in another working directory of task 'answer' gave",),
+        module="import os",
+        hooks="""
+        @hookimpl
+        async def execute(self): return len(os.getcwd())
+        """,
+    ),
+    "it_blocks_the_loop": Plugin(
+        "test_the_event_loop_goes_on_while_the_task_runs",
+        ("the event loop stood still for",),
+        module="import time",
+        hooks="""
+        @hookimpl
+        async def execute(self):
+            time.sleep(1.2)
+            return 42
+        """,
+    ),
+    "its_tasks_share_a_field": Plugin(
+        "test_tasks_do_not_share_what_they_are",
+        ("a run after another task's of task 'answer' gave 5",),
+        hooks="""
+        @hookimpl
+        async def execute(self, task):
+            self.text = getattr(self, "text", task.text)
+            return len(self.text)
+        """,
+        test="def make_other_task(self): return self.task(text='longer than that')",
+    ),
+    "its_thread_outlives_its_timeout": Plugin(
+        "test_a_timeout_ends_the_task",
+        ("it starts threads",),
+        module="import asyncio, threading, time",
+        hooks="""
+        @hookimpl
+        async def execute(self, task):
+            if task.text == "slow" and task.timeout.max_runtime:
+                threading.Thread(target=time.sleep, args=[30], daemon=True).start()
+            if task.text == "slow": await asyncio.sleep(60)
+            return 42
+        """,
+        test=SLOW,
+    ),
+    "it_hands_its_secret_to_a_command": Plugin(
+        "test_secrets_are_not_shown",
+        ("is in the words of a command",),
+        module="import subprocess",
+        hooks="""
+        @hookimpl
+        async def execute(self, ctx):
+            subprocess.run(["true", *ctx.secrets.values()])
+            return 42
+        """,
+        test=SECRET,
+    ),
+    "it_leaves_its_secret_in_the_environment": Plugin(
+        "test_running_leaves_nothing_behind",
+        ("it changes environment variables ('LEFT')",),
+        module="import os",
+        hooks="""
+        @hookimpl
+        async def execute(self, ctx):
+            os.environ["LEFT"] = "".join(ctx.secrets.values())
+            return 42
+        """,
+        test=SECRET,
+    ),
 }
 
 

@@ -120,7 +120,7 @@ PLUGINS = {
         def custom_config(self, task): return {"text": getattr(task, "greeting", task.text)}
 
         @hookimpl
-        def cache_version(self): return "1"
+        def cache_version(self, task): return task.text
         """,
     ),
     "it_hashes_its_fields": Plugin(
@@ -235,6 +235,17 @@ def custom_config(self, task): return {"password": task.plugin_config.password.g
         def make_task(self):
             return self.task(plugin_config=__import__('its_error_has_a_secret').Config())
         """,
+    ),
+    "its_field_is_equal_to_everything": Plugin(
+        "test_a_task_is_equal_after_pickling",
+        ("what is in the field text of task 'answer' is equal to everything",),
+        module="""
+        class Any(str):
+            __hash__ = str.__hash__
+            def __eq__(self, other): return True
+        """,
+        test="def make_task(self):\n    import its_field_is_equal_to_everything as module\n"
+        "    return self.task(text=module.Any('a'))",
     ),
 }
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import threading
 from pathlib import Path
@@ -36,6 +37,7 @@ def main(request: str, answer: str, folder: str) -> None:
         getattr(tasksmithy, name)
     registry = Registry()
     os.chdir(folder)
+    _be_usual()
     exit_code = os._exit
     before = process.state()
     found: dict[str, object] = {"problem": "", "effects": []}
@@ -51,6 +53,14 @@ def main(request: str, answer: str, folder: str) -> None:
     Path(answer).write_text(json.dumps(found), encoding="utf-8")
     if threading.active_count() > 1:  # told already; it is not waited for
         exit_code(0)
+
+
+def _be_usual() -> None:
+    """Undo what a process hands on to those that it starts: it may have loaded the plugin, too."""
+    os.umask(0o022)
+    for number in signal.valid_signals() - {signal.SIGPIPE, signal.SIGXFSZ}:
+        if signal.getsignal(number) == signal.SIG_IGN:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def _unreadable(record: PluginRecord) -> list[str]:

@@ -16,7 +16,7 @@ import threading
 import time
 import types
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import suppress
 from decimal import getcontext
 from pathlib import Path
@@ -30,22 +30,22 @@ State = Mapping[str, Any]
 _CODE: Final = (types.FunctionType, types.BuiltinFunctionType, type)
 
 
-def state() -> State:
-    """All that is watched, now."""
+def state(watched: Collection[str] | None = None) -> State:
+    """All that is watched, now; of these names alone, if they are given."""
     aspects = {**_VALUES, **_PARTS, **_OTHERS, **_ADDED}
-    return {what: taken() for what, taken in aspects.items()}
+    return {what: aspects[what]() for what in (aspects if watched is None else watched)}
 
 
 def changes(before: State, after: State) -> list[str]:
     """What is different, as what the code in between does: `changes the umask`."""
-    found = [f"changes {what}" for what in _VALUES if before[what] != after[what]]
+    found = [f"changes {what}" for what in _VALUES if before.get(what) != after.get(what)]
     for what in (*_PARTS, *_OTHERS):
-        was, now = before[what], after[what]
+        was, now = before.get(what, {}), after.get(what, {})
         names = was | now if what in _PARTS else was
         if names := sorted(name for name in names if was.get(name) != now.get(name)):
             found.append(f"changes {what} ({shorten(', '.join(map(str, names)))})")
     for what in _ADDED:
-        if new := [each for each in after[what] if each not in before[what]]:
+        if new := [each for each in after.get(what, ()) if each not in before[what]]:
             told = shorten(", ".join(map(str, new)))
             found += [f"{what} ({told})"]
     return found
@@ -138,7 +138,9 @@ def _functions() -> dict[str, int]:
 
 def _attributes(owner: Any) -> Iterator[tuple[str, object]]:
     for name, value in [*vars(owner).items()]:
-        if isinstance(value, _CODE):
+        # What is private is changed by the backports of Python's own: typing_extensions does.
+        is_private = name.startswith("_") and not name.endswith("__")
+        if isinstance(value, _CODE) and not is_private:
             yield name, value
 
 

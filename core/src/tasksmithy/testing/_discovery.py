@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import importlib.util
 from collections import Counter
 from pathlib import Path
@@ -10,7 +11,9 @@ from typing import Any, ClassVar
 from tasksmithy._texts import near_misses, shorten
 from tasksmithy.errors import PluginContractError
 from tasksmithy.plugins._contract import as_task_type
-from tasksmithy.plugins._discovery import TASK_TYPES
+from tasksmithy.plugins._discovery import TASK_TYPES, PluginRecord
+from tasksmithy.plugins._examination import examined
+from tasksmithy.plugins._listing import PluginStatus
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.testing import _fresh as fresh
 from tasksmithy.testing._installation import files_of, package_of, source_of
@@ -27,6 +30,11 @@ HEAVY = frozenset(
     }
 )
 """Packages that are imported when a task needs them, not when its type is looked at."""
+
+
+@functools.cache
+def _examined(record: PluginRecord) -> PluginStatus:
+    return examined([record])[0]
 
 
 class DiscoveryChecks(Subject):
@@ -158,6 +166,17 @@ class DiscoveryChecks(Subject):
                 f"{method} gave {shorten(task)}{of}; it gives a {template.__name__} of task type "
                 f"{self.task_type!r}, which is the template of {self._who}",
                 f"return a {template.__name__}, or correct task_type of {type(self).__name__}",
+            )
+
+    def test_importing_the_plugin_leaves_the_process_alone(self) -> None:
+        """Importing it prints nothing, starts nothing, and changes nothing that others share."""
+        status = _examined(self._record())
+        if status.status == "broken":
+            self._skip_for("test_the_plugin_loads_in_a_fresh_process")
+        if status.status == "misbehaves":
+            fail(
+                status.detail.partition(". To do:")[0],
+                "do it in the execute hook, and undo it there; importing only defines",
             )
 
     def test_importing_the_plugin_is_cheap(self) -> None:

@@ -6,12 +6,13 @@ import functools
 import inspect
 import json
 import os
+import site
 import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from tasksmithy.concurrency._interpreter import interpreter
 from tasksmithy.plugins._discovery import PluginRecord
@@ -66,6 +67,7 @@ class Change(NamedTuple):
         days: by how many its clock is ahead.
         elsewhere: whether it works in another directory.
         variables: environment variables that are changed.
+        foreign: whether machine, user, home and time zone are others.
         before: a folder that stands before all others on its `sys.path`, or empty.
     """
 
@@ -73,6 +75,7 @@ class Change(NamedTuple):
     days: int = 0
     elsewhere: bool = False
     variables: tuple[str, ...] = ()
+    foreign: bool = False
     before: str = ""
 
 
@@ -116,15 +119,21 @@ def _given(module: str, file: str, name: str, package: str, change: Change) -> G
         "class": name,
         "package": package,
         "days": change.days,
+        "foreign": change.foreign,
     }
     answer = _asked(request, change)
     return Given(answer["spec"], answer["read"])
+
+
+_FOREIGN: Final = {"TZ": "XYZ-14", "USER": "elsewhere", "LOGNAME": "elsewhere"}
 
 
 def _asked(request: Mapping[str, Any], change: Change) -> dict[str, Any]:
     environ = {**os.environ, "PYTHONHASHSEED": str(change.hash_seed)}
     environ |= {name: f"{environ.get(name, '')}elsewhere" for name in change.variables}
     with tempfile.TemporaryDirectory() as folder:
+        if change.foreign:
+            environ |= {"PYTHONUSERBASE": site.getuserbase(), "HOME": folder, **_FOREIGN}
         answer = Path(folder, "answer.json")
         done = subprocess.run(  # noqa: S603 - this Python
             [interpreter(), "-m", "tasksmithy.testing._probe", json.dumps(request), answer],

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import pytest
+
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import HookError
 from tasksmithy.task._hook import PROJECT
@@ -122,6 +124,48 @@ class HookChecks(Subject):
         """`cache_version` is a str that is not empty, or results could not be told apart."""
         self._answer("cache_version")
 
+    def test_the_cache_version_tells_tasks_apart(self) -> None:
+        """Of a task with other fields, for which the hooks answer otherwise, it is another one.
+
+        It is seen of types whose own fields are text, numbers and flags that take other values.
+        """
+        task = self._task()
+        first, answered = self._decisive(task)
+        unseen = []
+        for name in sorted(task.field_names - TaskTemplate.field_names):
+            value = getattr(task, name)
+            if not isinstance(value, (str, int)):
+                return  # it may decide, and what else it may be is not known
+            own: dict[str, Any] = {name: _another(value)}
+            try:
+                changed = task.override(**own)
+                version, others = self._decisive(changed)
+            except (Exception, pytest.skip.Exception):  # noqa: BLE001 - it refuses the value
+                return
+            if version != first:
+                return
+            if others != answered:
+                unseen.append(name)
+        if unseen:
+            fail(
+                f"hook 'cache_version' of {self._who} gives {first!r} whatever the task has in "
+                f"{', '.join(unseen)}, so that a task has the kept result of another one",
+                "let it be made of the fields that decide the result, or leave it to the core",
+            )
+
+    def _decisive(self, task: TaskTemplate[..., Any]) -> tuple[str, Any]:
+        """The cache version of a task, and what the other hooks say of how it is run."""
+        hooks, sctx = self._hooks(), SerializationContext()
+        try:
+            return hooks.cache_version(task), (
+                hooks.config(task, sctx),
+                hooks.custom_config(task, sctx),
+                hooks.container_args(task, sctx),
+                hooks.sql(task, sctx),
+            )
+        except HookError as error:
+            self._skip_for(f"the check of what hook {error.hook!r} gives")
+
     def test_serialize_gives_a_spec(self) -> None:
         """The whole spec can be written as JSON."""
         self._answer("serialize")
@@ -151,6 +195,11 @@ class HookChecks(Subject):
             if error.hook != hook:
                 self._skip_for(f"the check of what hook {error.hook!r} gives")
             fail(str(error), correct_hook(hook))
+
+
+def _another(value: Any) -> Any:
+    """Another value of its kind."""
+    return not value if isinstance(value, bool) else value + type(value)(1)
 
 
 def _lines(value: object) -> str:

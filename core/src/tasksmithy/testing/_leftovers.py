@@ -1,4 +1,4 @@
-"""What a run leaves behind: processes, temporary files, open files and connections."""
+"""What a run leaves behind: processes, threads, files, connections, a process that is another."""
 
 from __future__ import annotations
 
@@ -11,8 +11,18 @@ from contextlib import contextmanager
 from pathlib import Path
 from uuid import uuid4
 
+from tasksmithy.plugins._process_state import State, changes, state
+
 _MARK = "TASKSMITHY_CONFORMANCE"
 _PROCESSES = Path("/proc")
+_RUN = (
+    *("standard input", "standard output", "standard error", "the working directory", "the umask"),
+    *("sys.path", "the recursion limit", "the handlers and levels of all logging", "the locale"),
+    *("environment variables", "what is done at signals", "starts threads", "starts processes"),
+    *("the filters of all warnings", "the time zone", "the timeout of all sockets"),
+)
+"""What is watched of the process; other code, such as ours, changes more of it for good."""
+
 _PATIENCE = 5.0
 """Seconds in which what is on its way out may end."""
 
@@ -28,14 +38,14 @@ def watched() -> Iterator[Callable[[], list[str]]]:
     with tempfile.TemporaryDirectory() as folder:
         os.environ[_MARK] = mark
         os.environ["TMPDIR"] = tempfile.tempdir = folder
-        before = _open_files()
+        before, open_before = shared(), _open_files()
 
         def left() -> list[str]:
             patience = time.monotonic() + _PATIENCE
-            found = _left(mark, folder, before)
+            found = _left(mark, folder, before, open_before)
             while found and time.monotonic() < patience:
                 time.sleep(0.05)
-                found = _left(mark, folder, before)
+                found = _left(mark, folder, before, open_before)
             return found
 
         try:
@@ -49,12 +59,28 @@ def watched() -> Iterator[Callable[[], list[str]]]:
                 os.environ["TMPDIR"] = usual[0]
 
 
-def _left(mark: str, folder: str, before: set[str]) -> list[str]:
+def shared() -> State:
+    """What the process shares among all code in it, now."""
+    return state(_RUN)
+
+
+def changed(before: State) -> list[str]:
+    """In what the process is another one since."""
+    return [f"it {each}" for each in changes(before, shared()) if each.startswith("changes")]
+
+
+def _left(mark: str, folder: str, before: State, open_before: set[str]) -> list[str]:
     gc.collect()  # what nobody holds any more is not left
+    marked = _processes(mark)
     return [
-        *(f"the process {command}" for command in _processes(mark)),
-        *(f"the file {file}" for file in sorted(Path(folder).rglob("*")) if not file.is_dir()),
-        *(f"open: {file}" for file in sorted(_open_files() - before)),
+        *(f"the process {command}" for command in marked),
+        *(f"the file {file}" for file in sorted(Path(folder).rglob("*"))),
+        *(f"open: {file}" for file in sorted(_open_files() - open_before)),
+        *(
+            f"it {change}"
+            for change in changes(before, shared())
+            if not (marked and change.startswith("starts processes"))
+        ),
     ]
 
 

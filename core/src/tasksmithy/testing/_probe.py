@@ -44,6 +44,8 @@ def spec(request: dict[str, Any]) -> Answer:
     sys.path[:] = request["path"]
     if request["days"]:
         _shift_clock(dt.timedelta(days=request["days"]))
+    if request["foreign"]:
+        _be_another_machine()
     read: set[str] = set()
     _watch_environment(request["package"], read.add)
     module = _imported(request["module"], request["file"])
@@ -66,6 +68,20 @@ def _imported(name: str, file: str) -> Any:
     module = sys.modules[name] = importlib.util.module_from_spec(location)
     cast("Loader", location.loader).exec_module(module)
     return module
+
+
+def _be_another_machine() -> None:
+    """Have another name, another Python and more processors for whoever asks from now on."""
+    import platform
+    import socket
+
+    name, system = "elsewhere.example", os.uname()
+    socket.gethostname = socket.getfqdn = lambda *_: name
+    platform.node = lambda: name
+    os.uname = lambda: os.uname_result((system[0], name, *system[2:]))
+    processors = 1 + (os.cpu_count() or 1)
+    os.cpu_count = lambda: processors
+    sys.executable = f"/elsewhere{sys.executable}"
 
 
 def _shift_clock(by: dt.timedelta) -> None:

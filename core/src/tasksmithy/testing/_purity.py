@@ -20,6 +20,8 @@ _KEPT: Final = frozenset({"PATH", "SYSTEMROOT", "LD_LIBRARY_PATH", "DYLD_LIBRARY
 
 _DAYS: Final = 400
 
+_OFTEN: Final = 64
+
 
 class PurityChecks(Subject):
     """What the hooks give depends on the task and the deployment, and on nothing else.
@@ -96,12 +98,36 @@ class PurityChecks(Subject):
         """It is the same whoever makes it; what may differ is a field or in the deployment."""
         self._steady_spec(self._task())
         read = self._variables_read()
+        # In another time zone the day may be another one.
+        if self._differs(self._everything()) and self._differs(Change(days=_DAYS)):
+            self._skip_for("test_the_spec_does_not_depend_on_the_clock")
         self._same_with(
-            Change(variables=read),
-            f"an environment in which {' and '.join(read) or 'nothing'} is changed",
+            Change(variables=read, foreign=True),
+            "an environment in which "
+            f"{' and '.join([*read, 'the machine, the user and the time zone'])} are others",
             "read no environment variable for the spec; make it a field of the task, or take it "
             "from the SerializationContext",
         )
+
+    def test_the_spec_is_the_same_in_a_fresh_process(self) -> None:
+        """Nothing of this process is in it: its arguments, what it has imported or done before."""
+        task = self._task()
+        for _ in range(_OFTEN):  # a counter may be slow to tell
+            self._spec(task)
+        here = self._steady_spec(task)
+        try:
+            there = self._given(Change()).spec
+        except fresh.ProbeError:
+            self._skip_for("test_a_fresh_process_makes_the_task")
+        if self._differs(self._everything()):
+            self._skip_for("the checks of what the spec depends on")
+        if here != there:
+            fail(
+                f"{self._who}: the spec is another one in a fresh process:\n"
+                f"{difference(here, there)}",
+                "let it be made of the task and the SerializationContext alone: neither sys.argv "
+                "nor what this process has done before is in it",
+            )
 
     def test_a_fresh_process_makes_the_task(self) -> None:
         """`make_task` needs nothing that only this process has."""
@@ -126,8 +152,7 @@ class PurityChecks(Subject):
             usual = self._given(Change()).spec
         except fresh.ProbeError:
             self._skip_for("test_a_fresh_process_makes_the_task")
-        everything = Change(2, _DAYS, elsewhere=True, variables=self._variables_read())
-        for tried in (everything, change):
+        for tried in (self._everything(), change):
             try:
                 found = self._given(tried).spec
             except fresh.ProbeError as error:
@@ -137,6 +162,18 @@ class PurityChecks(Subject):
             if found == usual:
                 return
         fail(f"{self._who}: the spec {problem}", advice)
+
+    def _differs(self, change: Change) -> bool:
+        """Whether the spec is another one, or none, where something is changed."""
+        try:
+            return self._given(change).spec != self._given(Change()).spec
+        except fresh.ProbeError:
+            return True
+
+    def _everything(self) -> Change:
+        """All that may be unusual about a process, at once."""
+        read = self._variables_read()
+        return Change(2, _DAYS, elsewhere=True, variables=read, foreign=True)
 
     def _given(self, change: Change) -> fresh.Given:
         return fresh.given(type(self), package_of(self._record()), change)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
+import os
+import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from copy import deepcopy
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import pytest
@@ -25,7 +29,7 @@ from tasksmithy.runtime._run import arun
 from tasksmithy.task._context import RunContext
 from tasksmithy.task._hook import hookimpl
 from tasksmithy.task._template import TaskTemplate
-from tasksmithy.testing._leftovers import watched
+from tasksmithy.testing._leftovers import changed, shared, watched
 from tasksmithy.testing._outcome import correct_hook, fail
 from tasksmithy.testing._subject import MadeUpSecrets, Subject
 from tasksmithy.values._identity import digest
@@ -39,6 +43,9 @@ _PATIENCE: Final = 30.0
 """Seconds in which it has to end when it is cancelled."""
 
 _AT_ONCE: Final = 4
+
+_GAP: Final = 1.0
+"""Seconds that the event loop may stand still."""
 
 _ANY: Final = (Exception, asyncio.CancelledError, GeneratorExit, SystemExit)
 """What a plugin may raise, and not the person at the keyboard."""
@@ -89,11 +96,63 @@ class RunningChecks(Subject):
 
     def test_running_leaves_nothing_behind(self) -> None:
         """A run ends with all that it began: processes, temporary files, connections."""
-        self._result(self._inputs)  # what is made once and kept for all runs is not left behind
+        task = self._runnable()
+        unfinished: list[str] = []
+
+        async def run() -> None:
+            await _arun(task, self._inputs)
+            await asyncio.sleep(0)  # what is about to end has its turn
+            others = asyncio.all_tasks() - {asyncio.current_task()}
+            unfinished.extend(f"the asyncio task {each.get_coro()!r}" for each in others)
+
+        # What is made once and kept for all runs is not left behind; what is changed in the
+        # process by the first run is.
+        before = shared()
+        self._result(self._inputs)
+        found = changed(before)
         with watched() as left:
-            self._result(self._inputs)
-            found = left()
-        self._is_clean(found, "a run")
+            asyncio.run(run())
+            found += left()
+        self._is_clean([*unfinished, *dict.fromkeys(found)], "a run")
+
+    def test_the_result_does_not_depend_on_the_working_directory(self, tmp_path: Path) -> None:
+        """A task has its result wherever it is run."""
+        result = self._result(self._inputs)
+        os.chdir(tmp_path)
+        try:
+            again = _run(self._runnable(), self._inputs)
+        except Exception as error:  # noqa: BLE001 - whatever the task raises
+            fail(
+                f"{self._who}: in another working directory, the task raised "
+                f"{type(error).__name__}: {error}",
+                "find files beside the code, Path(__file__).with_name(...), or take them as inputs",
+            )
+        self._is_same(result, again, "a run in another working directory")
+
+    def test_the_event_loop_goes_on_while_the_task_runs(self) -> None:
+        """A task that blocks the loop has all others stand still, and no timeout can end it."""
+        self._result(self._inputs)
+        # A busy machine is slow at times: only what is so each time is the task's.
+        for _ in range(3):
+            gap = asyncio.run(_longest_gap(self._runnable(), self._inputs))
+            if gap <= _GAP:
+                return
+        fail(
+            f"{self._who}: while the task ran, the event loop stood still for {gap:.1f} s",
+            "await what takes long; blocking work goes into a thread: await "
+            "tasksmithy.in_thread(...)",
+        )
+
+    def test_tasks_do_not_share_what_they_are(self) -> None:
+        """What one task is made of is not what another one is run with."""
+        self._result(self._inputs)
+        if not self._has("make_other_task"):
+            pytest.skip(f"{type(self).__name__} has no make_other_task()")
+        other = self._overridden(self.make_other_task(), cache="disable")
+        after = _run(other, self._inputs_of(other))
+        with self._registry_with().entered():
+            alone = _run(other, self._inputs_of(other))
+        self._is_same(alone, after, "a run after another task's")
 
     def test_a_second_attempt_gives_the_result(self) -> None:
         """A retry begins anew: what the first attempt has made does not stand in its way."""
@@ -211,7 +270,7 @@ class RunningChecks(Subject):
                 "make_task() has none",
                 'let make_task() give a task with secrets="some-key"',
             )
-        made_up = MadeUpSecrets()
+        made_up, commands = MadeUpSecrets(), list[str]()
         values = {secret.key: made_up.resolve_secret(secret) for secret in secrets}
         for secret in secrets:
             if secret.env_name is not None:
@@ -219,9 +278,11 @@ class RunningChecks(Subject):
         caplog.set_level(logging.DEBUG)
         shown = {"the spec": self._spec(task).to_json(), "repr() of the task": repr(task)}
         try:
-            _run(task, self._inputs)
+            with _commands_into(commands):
+                _run(task, self._inputs)
         except Exception as error:  # noqa: BLE001 - a made up secret may open nothing
             shown["the error"] = "".join(traceback.format_exception(error))
+        shown["the words of a command, which everybody on the machine sees"] = "\n".join(commands)
         shown["the output"] = "".join(capfd.readouterr())
         shown["the log"] = caplog.text
         for where, text in shown.items():
@@ -304,6 +365,49 @@ class FailsOnce:
         yield
         if ctx.attempt == 1:
             raise ConnectionError("the first attempt is made to fail")
+
+
+async def _longest_gap(task: Task, inputs: Mapping[str, Any]) -> float:
+    """The longest time that the event loop stands still while a task runs, seconds."""
+    longest, last = 0.0, time.monotonic()
+
+    async def beat() -> None:
+        nonlocal longest, last
+        while True:
+            await asyncio.sleep(0.01)
+            now = time.monotonic()
+            longest, last = max(longest, now - last), now
+
+    heart = asyncio.ensure_future(beat())
+    try:
+        await _arun(task, inputs)
+        await asyncio.sleep(0.02)
+    finally:
+        heart.cancel()
+    return longest
+
+
+_listeners: Final[list[list[str]]] = []
+
+
+@functools.cache  # a hook stays for good
+def _listen() -> None:
+    def hook(event: str, args: tuple[Any, ...]) -> None:
+        if _listeners and event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"):
+            _listeners[-1].append(repr(args[1:2] if event != "os.system" else args))
+
+    sys.addaudithook(hook)
+
+
+@contextmanager
+def _commands_into(commands: list[str]) -> Iterator[None]:
+    """Note the words of the commands that this process starts."""
+    _listen()
+    _listeners.append(commands)
+    try:
+        yield
+    finally:
+        _listeners.pop()
 
 
 def _run(task: Task, inputs: Mapping[str, Any]) -> Any:

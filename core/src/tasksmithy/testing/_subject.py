@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, ClassVar, Final, NoReturn
 
 import pytest
@@ -75,6 +78,13 @@ class Subject:
         """A task of the type, made anew, which runs with `inputs` and gives the same each time."""
         raise NotImplementedError
 
+    def make_other_task(self) -> TaskTemplate[..., Any]:
+        """A task of the type with other values in its fields, which takes the same `inputs`.
+
+        May be left out.
+        """
+        raise NotImplementedError
+
     def make_slow_task(self) -> TaskTemplate[..., Any]:
         """A task of the type that takes about a minute, for types that are `"cancellable"`."""
         raise NotImplementedError
@@ -82,6 +92,24 @@ class Subject:
     def make_failing_task(self) -> TaskTemplate[..., Any]:
         """A task of the type whose run fails; may be left out."""
         raise NotImplementedError
+
+    @pytest.fixture(autouse=True)
+    def _process_of_its_own(self) -> Iterator[None]:
+        """What one check finds to be changed, the next one finds as it was."""
+        environ, folder, path = dict(os.environ), Path.cwd(), [*sys.path]
+        mask = os.umask(0o022)
+        os.umask(mask)
+        root = logging.getLogger()
+        handlers, level = [*root.handlers], root.level
+        yield
+        for name in os.environ.keys() - environ.keys():
+            del os.environ[name]
+        os.environ.update(environ)
+        os.chdir(folder)
+        os.umask(mask)
+        sys.path[:] = path
+        root.handlers[:] = [each for each in root.handlers if each in handlers]
+        root.setLevel(level)
 
     @pytest.fixture(autouse=True)
     def _registry_of_its_own(self) -> Iterator[None]:

@@ -34,6 +34,10 @@ _OVERRIDES: Final[dict[str, tuple[Any, ...]]] = {
 """What each field of every task is overridden with: a value, then those that are false."""
 
 
+_OTHER: Final = object()
+"""Equal to nothing but itself."""
+
+
 class TemplateChecks(Subject):
     """A task of the type is still a task: overridden, copied and compared as any other."""
 
@@ -118,6 +122,13 @@ class TemplateChecks(Subject):
             copy = pickle.loads(pickle.dumps(task))  # noqa: S301 - of our own making
         except Exception:  # noqa: BLE001 - one check tells it
             self._skip_for("test_a_task_can_be_pickled")
+        blind = [n for n in sorted(task.field_names) if getattr(task, n) == _OTHER]
+        if blind:
+            fail(
+                f"{self._who}: what is in the field {', '.join(blind)} of task {task.name!r} is "
+                "equal to everything",
+                "let its __eq__ compare what it holds, as that of a dataclass does",
+            )
         if copy != task:
             fields = [n for n in sorted(task.field_names) if getattr(copy, n) != getattr(task, n)]
             fail(
