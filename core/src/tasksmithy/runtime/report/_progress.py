@@ -132,7 +132,7 @@ class JsonLines(Lines):
     def _tell(self, event: Event) -> None:
         facts = {field: getattr(event, field) for field in event.__dataclass_fields__}
         if (execution := facts.pop("execution", None)) is not None:
-            facts |= {field: getattr(execution, field) for field in execution.__dataclass_fields__}
+            facts |= execution._asdict()
         if isinstance(event, RunEnded):
             facts |= {"seconds": round(self.seconds, 3), **self.counts}
         facts["time"] = round(event.time, 6)
