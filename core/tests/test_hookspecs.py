@@ -22,6 +22,7 @@ def test_the_examples_of_a_module_do_what_they_say(module: str) -> None:
     report: list[str] = []
     runner = doctest.DocTestRunner(verbose=False)
     for example in doctest.DocTestFinder().find(importlib.import_module(module)):
+        example.globs["__name__"] = "__main__"  # a reader's own code, and not the core's
         runner.run(example, out=report.append)
     assert not report, "".join(report)
     assert runner.tries > 0

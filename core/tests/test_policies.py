@@ -6,6 +6,7 @@ import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +33,7 @@ from tasksmithy.errors import HookError, HookResultError, TaskTimeoutError
 from tasksmithy.runtime.stores._run_store import RunStore
 
 SEEN: list[str] = []
+SEEN_BY_CACHED: ContextVar[list[str]] = ContextVar("seen")  # what a global holds is part of a key
 env = TaskEnvironment(name="p")
 
 
@@ -39,6 +41,7 @@ env = TaskEnvironment(name="p")
 def seen() -> list[str]:
     """What policies and tasks have noted."""
     SEEN.clear()
+    SEEN_BY_CACHED.set(SEEN)
     return SEEN
 
 
@@ -63,7 +66,7 @@ async def second_time_lucky() -> int:
 
 @env.task(cache="auto")
 async def cached() -> int:
-    SEEN.append("cached")
+    SEEN_BY_CACHED.get().append("cached")
     return 1
 
 

@@ -296,10 +296,10 @@ def test_a_statement_that_cannot_be_in_a_transaction_runs_without_one(postgresql
     run(SQLTask(name="t", query="vacuum t", output=None, database=postgresql, transaction=False))
 
 
-def slow_commit(postgresql: str, ask: Any) -> None:
-    """A table `log` whose rows make their commit take a second."""
+def slow_commit(postgresql: str, ask: Any, seconds: float = 1) -> None:
+    """A table `log` whose rows make their commit take a second, or so many."""
     ask(postgresql, "create table log (a integer)", None)
-    body = "begin perform pg_sleep(1); return null; end"
+    body = f"begin perform pg_sleep({seconds}); return null; end"
     ask(
         postgresql,
         f"create function wait() returns trigger language plpgsql as $$ {body} $$",
@@ -386,13 +386,13 @@ def test_a_commit_whose_end_cannot_be_learnt_is_not_retried(postgresql, server, 
 
 
 def test_a_timeout_during_the_commit_comes_too_late(postgresql, ask):
-    slow_commit(postgresql, ask)
+    slow_commit(postgresql, ask, seconds=4)
     task = SQLTask(
         name="t",
         query="insert into log values (1)",
         output=RowCount,
         database=postgresql,
-        timeout=Timeout(max_runtime=0.5),
+        timeout=Timeout(max_runtime=3),
         retries=3,
     )
     assert run(task) == 1
