@@ -121,18 +121,19 @@ def docker_socket(
         _unusable("the docker client is not on PATH")
     folder = tmp_path_factory.mktemp("docker")
     host = f"unix://{folder}/api.sock"
-    service = subprocess.Popen(
-        ["podman", "system", "service", "--time=0", host],
+    # A daemon is no child of the tests, and of none of the processes that a test has ended.
+    subprocess.run(
+        ["setsid", "--fork", "podman", "system", "service", "--time=0", host],
         stderr=subprocess.DEVNULL,
         cwd=folder,  # for the files that say that a container was out of memory
+        check=True,
     )
     patience = time.monotonic() + 30
     while subprocess.run(["docker", "--host", host, "info"], capture_output=True).returncode:
         assert time.monotonic() < patience, "podman serves no Docker API"
         time.sleep(0.1)
     yield host
-    service.terminate()
-    service.wait()
+    subprocess.run(["pkill", "--full", "--", f"service --time=0 {host}"], check=True)
 
 
 @pytest.fixture(params=ENGINES)

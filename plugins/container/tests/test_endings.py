@@ -100,7 +100,7 @@ def test_a_container_that_cannot_be_made_is_not_said_to_lack_its_program(
 # podman's Docker API passes over a request for GPUs, now and then.
 @pytest.mark.parametrize("engine", ["podman"], indirect=True)
 def test_a_gpu_that_is_not_there_is_said(image: str, engine: str) -> None:
-    with pytest.raises(ContainerError, match="no GPU, and the task asks for 1"):
+    with pytest.raises(EngineError, match="no GPU, and the task asks for 1"):
         run(script_task(image, "true", resources=Resources(gpu=1)))
 
 

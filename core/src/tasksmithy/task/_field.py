@@ -8,6 +8,7 @@ and the documentation follow from the declaration.
 from __future__ import annotations
 
 import ast
+import inspect
 from collections.abc import Callable, Iterable
 from dataclasses import MISSING, Field, field
 from functools import lru_cache
@@ -191,12 +192,9 @@ def documented(docstring: str | None, fields: Iterable[Field[Any]]) -> str | Non
     said = [(f.name, doc) for f in ordered if f.init and (doc := declaration(f).doc)]
     if docstring is None or not said or "Args:\n" in docstring:
         return docstring
-    section = "    Args:\n" + "".join(map(_entry, said))
-    text, raises, errors = docstring.partition("    Raises:\n")
+    # Without its indentation, which the compiler takes away from Python 3.13 on.
+    text, raises, errors = inspect.cleandoc(docstring).partition("Raises:\n")
+    section = "Args:\n" + "".join(f"    {name}: {doc}\n" for name, doc in said)
     if not raises:
-        return f"{text.rstrip()}\n\n{section}    "
+        return f"{text.rstrip()}\n\n{section}"
     return f"{text}{section}\n{raises}{errors}"
-
-
-def _entry(said: tuple[str, str]) -> str:
-    return f"        {said[0]}: {said[1]}\n"

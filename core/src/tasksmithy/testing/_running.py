@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
 import os
-import sys
 import time
 import traceback
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager, suppress
+from collections.abc import Mapping
+from contextlib import suppress
 from copy import deepcopy
 from pathlib import Path
 from typing import Any, Final, NoReturn
@@ -26,12 +24,11 @@ from tasksmithy.errors import (
     ValueEncodingError,
 )
 from tasksmithy.runtime._run import arun
-from tasksmithy.task._context import RunContext
-from tasksmithy.task._hook import hookimpl
 from tasksmithy.task._template import TaskTemplate
+from tasksmithy.testing._commands import commands_into
 from tasksmithy.testing._leftovers import changed, shared, watched
 from tasksmithy.testing._outcome import correct_hook, fail
-from tasksmithy.testing._subject import MadeUpSecrets, Subject
+from tasksmithy.testing._subject import FailsOnce, MadeUpSecrets, Subject
 from tasksmithy.values._identity import digest
 
 Task = TaskTemplate[..., Any]
@@ -278,7 +275,7 @@ class RunningChecks(Subject):
         caplog.set_level(logging.DEBUG)
         shown = {"the spec": self._spec(task).to_json(), "repr() of the task": repr(task)}
         try:
-            with _commands_into(commands):
+            with commands_into(commands):
                 _run(task, self._inputs)
         except Exception as error:  # noqa: BLE001 - a made up secret may open nothing
             shown["the error"] = "".join(traceback.format_exception(error))
@@ -355,18 +352,6 @@ class RunningChecks(Subject):
         )
 
 
-class FailsOnce:
-    """A policy under which the first attempt of every task fails, after its work."""
-
-    @hookimpl
-    @asynccontextmanager
-    async def around_execute(self, ctx: RunContext) -> AsyncIterator[None]:
-        """Let the attempt do its work, and fail if it is the first."""
-        yield
-        if ctx.attempt == 1:
-            raise ConnectionError("the first attempt is made to fail")
-
-
 async def _longest_gap(task: Task, inputs: Mapping[str, Any]) -> float:
     """The longest time that the event loop stands still while a task runs, seconds."""
     longest, last = 0.0, time.monotonic()
@@ -385,29 +370,6 @@ async def _longest_gap(task: Task, inputs: Mapping[str, Any]) -> float:
     finally:
         heart.cancel()
     return longest
-
-
-_listeners: Final[list[list[str]]] = []
-
-
-@functools.cache  # a hook stays for good
-def _listen() -> None:
-    def hook(event: str, args: tuple[Any, ...]) -> None:
-        if _listeners and event in ("subprocess.Popen", "os.exec", "os.posix_spawn", "os.system"):
-            _listeners[-1].append(repr(args[1:2] if event != "os.system" else args))
-
-    sys.addaudithook(hook)
-
-
-@contextmanager
-def _commands_into(commands: list[str]) -> Iterator[None]:
-    """Note the words of the commands that this process starts."""
-    _listen()
-    _listeners.append(commands)
-    try:
-        yield
-    finally:
-        _listeners.pop()
 
 
 def _run(task: Task, inputs: Mapping[str, Any]) -> Any:

@@ -11,7 +11,8 @@ import inspect
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar, Final, NoReturn
 
@@ -26,6 +27,7 @@ from tasksmithy.plugins._registry import Registry
 from tasksmithy.plugins._selection import label
 from tasksmithy.plugins._settings import Settings
 from tasksmithy.plugins._task_type import TaskType
+from tasksmithy.task._context import RunContext
 from tasksmithy.task._hook import hookimpl
 from tasksmithy.task._hooks import TaskHooks
 from tasksmithy.task._hookspecs import HOOKS
@@ -258,3 +260,15 @@ class Subject:
 def bare_task(**fields: Any) -> TaskTemplate[..., Any]:
     """A task of no type's own, which has the fields as every task keeps them."""
     return TaskTemplate(name="bare", interface=NativeInterface(), **fields)
+
+
+class FailsOnce:
+    """A policy under which the first attempt of every task fails, after its work."""
+
+    @hookimpl
+    @asynccontextmanager
+    async def around_execute(self, ctx: RunContext) -> AsyncIterator[None]:
+        """Let the attempt do its work, and fail if it is the first."""
+        yield
+        if ctx.attempt == 1:
+            raise ConnectionError("the first attempt is made to fail")
