@@ -167,8 +167,9 @@ def _commands() -> list[str]:
     found = []
     for process in descendants(os.getpid()):
         with suppress(OSError):
-            words = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
-            found.append(f"{process} {b' '.join(words).decode(errors='replace').strip()}")
+            words = Path(f"/proc/{process}/cmdline").read_bytes().replace(b"\0", b" ").strip()
+            if words:  # one that has ended, and that nobody has asked about yet, has none
+                found.append(f"{process} {words.decode(errors='replace')}")
     return found
 
 

@@ -132,7 +132,7 @@ class CacheStore:
             empty_log(connection)
 
         if (since := self._since) is not None:
-            self._database.attempt(dropped, None)
+            self._database.revisit(dropped)
 
     @asynccontextmanager
     async def lock(self, key: str) -> AsyncIterator[None]:

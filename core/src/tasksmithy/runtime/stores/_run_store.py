@@ -180,7 +180,7 @@ class RunStore:
         """
         if self._begun:
             run_ids = [*self._begun]
-            self._writing.attempt(lambda connection: mask_rows(connection, run_ids), None)
+            self._writing.revisit(lambda connection: mask_rows(connection, run_ids))
 
     def remove(self, run_ids: Iterable[str]) -> list[str]:
         """Drop runs, with their executions and kept results.

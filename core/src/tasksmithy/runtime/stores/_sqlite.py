@@ -103,6 +103,13 @@ class Database:
             self.warn(error)
             return otherwise
 
+    def revisit(self, work: Callable[[sqlite3.Connection], None]) -> None:
+        """As `attempt`; a file that was closed is closed again afterwards."""
+        was_closed = self._connection is None
+        self.attempt(work, None)
+        if was_closed:
+            self.close()
+
     def warn(self, error: StoreError) -> None:
         """Say once that the run goes on without what this holds."""
         if not self._warned:
