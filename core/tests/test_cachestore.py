@@ -663,7 +663,7 @@ def in_mount(options: str, script: str, directory: Path) -> subprocess.Completed
 
 @pytest.mark.slow
 def test_a_full_disk_is_one_warning_and_the_run_goes_on(tmp_path: Path) -> None:
-    done = in_mount("size=1m", FILLING, tmp_path)
+    done = in_mount("size=1m,mode=700", FILLING, tmp_path)
     assert done.returncode == 0, done.stderr
     assert 0 < int(done.stdout) < 60
     assert done.stderr.count("\n") == 1
@@ -673,7 +673,7 @@ def test_a_full_disk_is_one_warning_and_the_run_goes_on(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("size", ["4k", "8k", "16k", "32k"])
 def test_a_disk_that_is_full_from_the_start_is_one_warning(size: str, tmp_path: Path) -> None:
-    done = in_mount(f"size={size}", FILLING, tmp_path)
+    done = in_mount(f"size={size},mode=700", FILLING, tmp_path)
     assert (done.returncode, done.stdout) == (0, "0\n"), done.stderr
     assert done.stderr.count("\n") == 1
 

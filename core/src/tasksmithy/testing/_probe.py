@@ -71,7 +71,7 @@ def _imported(name: str, file: str) -> Any:
 
 
 def _be_another_machine() -> None:
-    """Have another name, another Python and more processors for whoever asks from now on."""
+    """Have another name and more processors for whoever asks from now on."""
     import platform
     import socket
 
@@ -81,7 +81,6 @@ def _be_another_machine() -> None:
     os.uname = lambda: os.uname_result((system[0], name, *system[2:]))
     processors = 1 + (os.cpu_count() or 1)
     os.cpu_count = lambda: processors
-    sys.executable = f"/elsewhere{sys.executable}"
 
 
 def _shift_clock(by: dt.timedelta) -> None:
