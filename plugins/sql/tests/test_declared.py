@@ -79,7 +79,7 @@ SCALARS = {
     ),
     "date": (np.datetime64("2026-01-01", "D"), dt.datetime(2026, 1, 1)),
     "Timestamp": (pd.Timestamp("2026-01-01T00:00:00.000001"), dt.datetime(2026, 1, 1, 0, 0, 0, 1)),
-    "NaT": (np.datetime64("NaT"), None),
+    "NaT": (np.datetime64("NaT", "us"), None),
     "NA": (pd.NA, None),
 }
 
