@@ -5,6 +5,7 @@ Where there is none, the tests that need one are skipped; where CI is set they f
 
 from __future__ import annotations
 
+import fcntl
 import functools
 import io
 import json
@@ -136,9 +137,29 @@ def docker_socket(
     subprocess.run(["pkill", "--full", "--", f"service --time=0 {host}"], check=True)
 
 
+@pytest.fixture
+def beside_others(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Tests that use `alone` run while no other process tests containers.
+
+    Every container task removes what killed processes have left, also those of another test.
+    """
+    how = fcntl.LOCK_EX if "alone" in request.fixturenames else fcntl.LOCK_SH
+    with (Path(tempfile.gettempdir()) / f"tasksmithy-test-containers-{os.getuid()}").open(
+        "w"
+    ) as lock:
+        fcntl.flock(lock, how)
+        yield
+
+
+@pytest.fixture
+def alone() -> None:
+    """For a test of what the next container task, and nobody else, finds."""
+
+
 @pytest.fixture(params=ENGINES)
 def engine(
     request: pytest.FixtureRequest,
+    beside_others: None,
     image: str,
     monkeypatch: pytest.MonkeyPatch,
     tmp_path_factory: pytest.TempPathFactory,

@@ -20,6 +20,8 @@ from tasksmithy_container import ContainerTask, leftovers
 from tasksmithy_container.places import run_folder
 from tasksmithy_container.scratch import Scratch
 
+pytestmark = pytest.mark.usefixtures("alone")
+
 SECRET = "sup3rs3cretVALUE0123456789abcdef"
 PROGRAM = """
     from tasksmithy import Secret, run

@@ -32,8 +32,8 @@ class Stop:
     stays so.
 
     Args:
-        tell: is called when the first one cancels a run, in a thread: what is interrupted may be
-            about to print itself.
+        tell: is called before the first one cancels a run, in a thread: what is interrupted may
+            be about to print itself.
     """
 
     def __init__(self, tell: Callable[[], None]) -> None:
@@ -72,18 +72,25 @@ class Stop:
 
     async def _stoppable(self, coroutine: Coroutine[Any, Any, T]) -> T:
         loop, task = asyncio.get_running_loop(), asyncio.current_task()
+        assert task is not None  # noqa: S101 - `asyncio.run` makes one
 
         def cancel() -> None:
-            if task is not None:
-                task.cancel()
-            loop.call_soon_threadsafe(lambda: None)  # it may be waiting for something to do
-            cancel_what_blocks()  # or a task may keep it from turning
+            with suppress(RuntimeError):  # the loop is closed: the run has just ended
+                loop.call_soon_threadsafe(task.cancel)
+            cancel_what_blocks()  # a task may keep the loop from turning
 
         self._cancel = cancel
         try:
             return await coroutine
         finally:
             self._cancel = None
+
+    def _tell_and(self, cancel: Callable[[], None]) -> None:
+        """Say that the run is being cancelled, before what it says itself of that."""
+        try:
+            self._tell()
+        finally:
+            cancel()
 
     def _leave(self) -> None:
         """In a process that a task has forked: signals mean there what they meant before."""
@@ -96,9 +103,8 @@ class Stop:
             self._first = number
             if self._cancel is None:
                 raise KeyboardInterrupt
-            self._cancel()
             # Not threading's: a signal may come while that holds its lock.
-            _thread.start_new_thread(self._tell, ())
+            _thread.start_new_thread(self._tell_and, (self._cancel,))
         elif number != signal.SIGHUP:  # of which a terminal that is closed sends two
             _end_at_once(128 + number)
 
