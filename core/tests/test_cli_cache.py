@@ -32,7 +32,7 @@ def test_info_shows_the_file_and_what_it_holds_of_each_task(
     tasksmithy: CommandLine, filled: Path
 ) -> None:
     assert tasksmithy("cache", "info", "--cache-dir", filled).printed() == (
-        f"{filled}/cache-1.db: 3 entries, 2 KiB\n"
+        f"{filled}/cache-2.db: 3 entries, 2 KiB\n"
         "\n"
         "TASK        ENTRIES  SIZE\n"
         "demo.add    2        3 B\n"
@@ -42,7 +42,7 @@ def test_info_shows_the_file_and_what_it_holds_of_each_task(
 
 def test_info_prints_json(tasksmithy: CommandLine, filled: Path) -> None:
     assert json.loads(tasksmithy("cache", "info", "--json", "--cache-dir", filled).printed()) == {
-        "path": f"{filled}/cache-1.db",
+        "path": f"{filled}/cache-2.db",
         "entries": 3,
         "bytes": 2051,
         "tasks": {
@@ -54,7 +54,7 @@ def test_info_prints_json(tasksmithy: CommandLine, filled: Path) -> None:
 
 def test_info_of_no_cache_makes_none(tasksmithy: CommandLine, tmp_path: Path) -> None:
     out = tasksmithy("cache", "info", "--cache-dir", tmp_path / "none").printed()
-    assert out == f"{tmp_path}/none/cache-1.db: 0 entries, 0 B\n"
+    assert out == f"{tmp_path}/none/cache-2.db: 0 entries, 0 B\n"
     assert list(tmp_path.iterdir()) == []
 
 
@@ -103,18 +103,18 @@ def test_clear_while_a_run_has_the_cache_open_drops_what_it_put(
 def test_a_cache_that_cannot_be_read_is_one_message(
     tasksmithy: CommandLine, action: str, tmp_path: Path
 ) -> None:
-    (tmp_path / "cache-1.db").mkdir()
+    (tmp_path / "cache-2.db").mkdir()
     done = tasksmithy("cache", action, "--cache-dir", tmp_path)
     assert (done.code, done.out) == (2, "")
-    assert done.err.startswith(f"error: the cache in {tmp_path}/cache-1.db cannot be used: ")
+    assert done.err.startswith(f"error: the cache in {tmp_path}/cache-2.db cannot be used: ")
     assert done.err.count("\n") == 1
 
 
 def test_a_bad_file_is_moved_aside_and_the_cache_is_empty(
     tasksmithy: CommandLine, tmp_path: Path
 ) -> None:
-    (tmp_path / "cache-1.db").write_text("my notes\n" * 1000)
+    (tmp_path / "cache-2.db").write_text("my notes\n" * 1000)
     done = tasksmithy("cache", "info", "--cache-dir", tmp_path)
-    assert (done.code, done.out) == (0, f"{tmp_path}/cache-1.db: 0 entries, 0 B\n")
-    assert f"It is now {tmp_path}/cache-1.db.aside-1" in done.err
+    assert (done.code, done.out) == (0, f"{tmp_path}/cache-2.db: 0 entries, 0 B\n")
+    assert f"It is now {tmp_path}/cache-2.db.aside-1" in done.err
     assert done.err.count("\n") == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import os
 import random
@@ -15,8 +16,10 @@ import pytest
 from core.tests.changing_program import DECIDING, NOT_DECIDING, ChangingProgram, answer_of
 
 from tasksmithy import TaskEnvironment, with_runcontext
-from tasksmithy.extend import load_module
+from tasksmithy.extend import code_identity, load_module
+from tasksmithy.runtime._explanation import Explanation, explained
 from tasksmithy.runtime._run import Runner
+from tasksmithy.runtime.stores._cache_store import CacheStore
 from tasksmithy.values._bytecode import described
 
 env = TaskEnvironment(name="t", cache="auto")
@@ -33,13 +36,18 @@ class Kept:
     def __init__(self, folder: Path) -> None:
         self.program = ChangingProgram(folder / "program")
         self._runner = with_runcontext(cache_dir=folder / "cache")
+        self._store = CacheStore(folder / "cache")
         self.answer = self.run()
 
     def run(self) -> str:
         """Load it and run it: what it gives, as text."""
         importlib.invalidate_caches()
         with self.program.loaded() as module:
+            self.explanation: Explanation = answer_of(module, self._explained)
             return repr(answer_of(module, self._runner.arun))
+
+    async def _explained(self, task: Any, **inputs: Any) -> Explanation:
+        return explained(task, task.interface.bind(task.name, (), inputs), self._store)
 
     def check(self, change: str) -> None:
         """Make a change, and compare what is run and given with what has to be."""
@@ -49,6 +57,8 @@ class Kept:
         decides = change in DECIDING
         assert (self.answer != before) == decides, change
         assert self.program.times_run - runs == decides, change
+        assert self.explanation.outcome == ("miss" if decides else "hit"), change
+        assert any(part.status != "same" for part in self.explanation.parts) == decides, change
 
 
 @pytest.fixture(scope="module")
@@ -301,6 +311,16 @@ def test_env_vars_are_part_of_the_key(tmp_path: Path) -> None:
 def test_changes_of_a_task_that_decide_nothing_have_its_results(runner: Runner) -> None:
     calls = runner.run(rated, n=1), runner.run(rated.override(retries=3, timeout=60), n=1)
     assert calls[0] == calls[1]
+
+
+def test_what_python_leaves_in_a_class_when_an_object_is_copied_decides_nothing() -> None:
+    class Copied:
+        pass
+
+    before = code_identity(Copied)
+    copy.copy(Copied())
+    assert "__slotnames__" in vars(Copied)
+    assert code_identity(Copied) == before
 
 
 # The form of code

@@ -1,4 +1,4 @@
-"""`tasksmithy cache info` and `cache clear`: what the cache of this machine holds."""
+"""`tasksmithy cache info`, `clear` and `explain`: what is kept, and whether a call finds it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from tasksmithy.runtime._explanation import Explanation
     from tasksmithy.runtime.stores._cache_store import CacheStore
 
 
@@ -28,7 +29,22 @@ def describe(parser: argparse.ArgumentParser) -> None:
     )
     clear.add_argument("--task", metavar="NAME", help="drop the results of this task only")
     clear.set_defaults(execute=drop)
-    for action in (info, clear):
+    explain = actions.add_parser(
+        "explain",
+        usage="tasksmithy cache explain [options] FILE TASK [--input value ...]",
+        help="say why a call has its result from the cache, or not",
+        description="Say whether a call of a task has its result from the cache, and why: all that "
+        "decides it, and what of that differs from the newest result that is kept of the task. "
+        "Nothing is run, but the file is imported.",
+    )
+    explain.add_argument("--json", action="store_true", help="print JSON instead of text")
+    explain.add_argument("file", metavar="FILE", help="Python file that defines the task")
+    explain.add_argument("task", metavar="TASK", help="its name, or its function's")
+    explain.add_argument(
+        "inputs", nargs=argparse.REMAINDER, help="the task's inputs, as --name value"
+    )
+    explain.set_defaults(execute=tell)
+    for action in (info, clear, explain):
         action.add_argument(
             "--cache-dir", type=Path, help="folder of the cache; the user's, if not given"
         )
@@ -63,6 +79,46 @@ def drop(args: argparse.Namespace) -> int:
     if near := near_misses(args.task or "", known):
         print(f"there are none of task {args.task!r}{near}")
     return 0
+
+
+def tell(args: argparse.Namespace) -> int:
+    """Print why a call hits or misses to standard output."""
+    from tasksmithy._texts import printable
+    from tasksmithy.cli import _inputs
+    from tasksmithy.cli._answer import answer_alone
+    from tasksmithy.cli._source import load
+    from tasksmithy.runtime._explanation import explained
+    from tasksmithy.task._call_checks import check_inputs
+    from tasksmithy.task._source import find_task
+    from tasksmithy.values._json import to_json
+
+    with answer_alone() as answer:
+        task = find_task(load(args.file), args.task)
+        given = _inputs.given(task, args.inputs)
+        inputs = task.interface.bind(task.name, (), given)
+        check_inputs(task.name, task.interface, inputs)
+        with closing(_store(args.cache_dir)) as store:
+            found = explained(task, inputs, store)
+        if args.json:
+            parts = [part._asdict() for part in found.parts]
+            print(to_json({**found._asdict(), "parts": parts}), file=answer)
+        else:
+            print(printable(_as_text(found)), file=answer)
+    return 0
+
+
+def _as_text(found: Explanation) -> str:
+    from tasksmithy.cli._table import aligned, moment
+
+    kept = "" if found.kept is None else f" (kept {moment(found.kept)})"
+    text = [f"{found.task}: {found.outcome}: {found.reason}{kept}"]
+    if found.parts:
+        text.append(
+            aligned([("STATUS", "PART"), *((each.status, each.name) for each in found.parts)])
+        )
+    if found.doubts:
+        text.append("\n".join(f"in doubt: {doubt}" for doubt in found.doubts))
+    return "\n\n".join(text)
 
 
 def _store(directory: Path | None) -> CacheStore:

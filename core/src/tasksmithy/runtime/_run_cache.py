@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, NamedTuple
 
 from tasksmithy.concurrency._threads import caller_is_blocked, in_thread
-from tasksmithy.errors import OutputError, TasksmithyError, ValueEncodingError
+from tasksmithy.errors import OutputError, ValueEncodingError
 from tasksmithy.fields._cache import Cache
 from tasksmithy.runtime._identities import Identities
-from tasksmithy.runtime.stores._cache_store import CacheStore
+from tasksmithy.runtime.stores._cache_store import CacheStore, Origin
 from tasksmithy.task._call_checks import check_result
 from tasksmithy.task._code_identity import Identity
 from tasksmithy.task._interface import result_type
@@ -30,19 +30,26 @@ def decoded(encoded: Encoded, task: Task) -> tuple[Any] | None:
 
     It is checked as a new result is: what a name in the interface stands for may have changed.
     """
-    problem: TasksmithyError
     try:
-        result = decode(encoded, result_type(task.interface))
-        check_result(task.name, task.interface, result)
-    except (ValueEncodingError, OutputError) as error:
-        # A file was changed, or another version of a class, of Python or of tasksmithy wrote it.
-        problem = error
-    else:
-        return (result,)
-    logging.getLogger("tasksmithy.run").warning(
-        "the kept result of task %r is made anew: %s", task.name, problem
-    )
+        return (usable(encoded, task),)
+    except (ValueEncodingError, OutputError) as problem:
+        logging.getLogger("tasksmithy.run").warning(
+            "the kept result of task %r is made anew: %s", task.name, problem
+        )
     return None
+
+
+def usable(encoded: Encoded, task: Task) -> Any:
+    """A kept result, if it still is one of the task.
+
+    Raises:
+        ValueEncodingError: a file was changed, or another version of a class, of Python or of
+            tasksmithy wrote it.
+        OutputError: it is not what the task gives now.
+    """
+    result = decode(encoded, result_type(task.interface))
+    check_result(task.name, task.interface, result)
+    return result
 
 
 class Key(NamedTuple):
@@ -57,6 +64,11 @@ class Key(NamedTuple):
     digest: str
     identity: Identity
     inputs: Mapping[str, str]
+
+    @property
+    def origin(self) -> Origin:
+        """What a result is made of that is kept under it."""
+        return Origin(self.identity.digest, self.identity.parts, self.inputs)
 
 
 class RunCache:
@@ -136,7 +148,7 @@ class RunCache:
             what = f"the result of task {task.name!r}"
             remedy = 'or do without a cache for this task: cache="disable"'
             raise error.about(what, remedy) from error.__cause__
-        self._store.put(key.digest, task.name, encoded)
+        self._store.put(key.digest, task.name, encoded, key.origin)
         return result
 
 

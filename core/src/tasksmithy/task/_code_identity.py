@@ -74,11 +74,13 @@ class Identity(NamedTuple):
         digest: of the whole.
         parts: a digest of each part, by its name.
         bindings: the names that were looked up, each with its namespace and its value.
+        doubts: what does not count as it is, but as more or as less; in words.
     """
 
     digest: str
     parts: Mapping[str, str]
     bindings: tuple[tuple[Mapping[str, Any], str, object], ...]
+    doubts: tuple[str, ...]
 
     @property
     def holds(self) -> bool:
@@ -125,7 +127,8 @@ class CodeWalk(ObjectWalk):
             _under_way.reset(token)
         self.parts["Python"] = _PYTHON
         whole = "\n".join([root, *map("=".join, sorted(self.parts.items()))])
-        return Identity(short(whole), self.parts, tuple(self._bindings.values()))
+        bindings, doubts = tuple(self._bindings.values()), tuple(self.doubts)
+        return Identity(short(whole), self.parts, bindings, doubts)
 
     def _a_function(self, func: FunctionType) -> str:
         name = f"function {qualified(func)}"
@@ -157,6 +160,7 @@ class CodeWalk(ObjectWalk):
         home = importable_module(str(space.get("__name__", "")))
         if value is _MISSING:
             if name in _BY_TEXT and hasattr(builtins, name):
+                self.doubts[f"all of module {home} counts, as its code calls {name}()"] = None
                 return self._names_of(home, space)
             return f"{name} is none of the module's"
         return f"{'.'.join((name, *attributes))}={self._taken(f'{home}.{name}', value, attributes)}"
@@ -187,6 +191,7 @@ class CodeWalk(ObjectWalk):
         try:
             module = importlib.import_module(name)
         except Exception as error:  # noqa: BLE001 - it is told where the task runs
+            self.doubts[f"module {name} cannot be imported, and does not count"] = None
             return f"module {name} cannot be imported: {type(error).__name__}"
         found = []
         for taken in each.names:
@@ -229,7 +234,8 @@ class CodeWalk(ObjectWalk):
         return self.part(task, f"task {task.name}", lambda: self._declared(task))
 
     def _declared(self, task: Task) -> str:
-        """What decides of what a task declares, and what its type says of the rest."""
+        """What decides of what a task declares, and what its type says of the rest: parts, too."""
+        name, _ = self._names[id(task)]
         by_hand = task.cache.version_override
         try:
             hooks = hooks_for(task)
@@ -241,6 +247,7 @@ class CodeWalk(ObjectWalk):
         except TasksmithyError:
             if task is self._root:
                 raise
+            self.doubts[f"the plugin of task {task.name} cannot be used: nothing matches"] = None
             version, plugin, is_plugins = f"none-{os.urandom(16).hex()}", task.task_type, False
         about = {
             "version": version,
@@ -253,8 +260,8 @@ class CodeWalk(ObjectWalk):
             "class": "" if by_hand or is_plugins else self.reference(type(task)),
         }
         for what, text in about.items():
-            self.parts[f"{what} of task {task.name}"] = short(text)
-        return "\n".join([task.name, *about.values()])
+            self.parts[f"{what} of {name}"] = short(text)
+        return task.name
 
     def _interface(self, interface: NativeInterface) -> str:
         inputs = [

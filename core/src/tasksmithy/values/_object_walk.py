@@ -36,6 +36,7 @@ _MADE_BY_PYTHON = frozenset(
     {
         *("__dict__", "__weakref__", "__module__", "__qualname__", "__annotations_cache__"),
         *("__firstlineno__", "__static_attributes__", "__dataclass_params__", "_abc_impl"),
+        "__slotnames__",  # left by pickle and copy
     }
 )
 """What a class has that says nothing, or where it is, or what its methods say."""
@@ -46,10 +47,12 @@ class ObjectWalk:
 
     Attributes:
         parts: a digest of each part, by its name.
+        doubts: what was met that does not count as it is, but as more or as less; in words.
     """
 
     def __init__(self) -> None:
         self.parts: dict[str, str] = {}
+        self.doubts: dict[str, None] = {}  # in order, each once
         self._names: dict[int, tuple[str, object]] = {}  # with the object, so that its id is its
         self._used: dict[str, int] = {}
         self._to_write: deque[tuple[str, Callable[[], str]]] = deque()
@@ -87,7 +90,7 @@ class ObjectWalk:
         while self.parts.setdefault(name, digested) != digested:
             nth += 1
             name = f"value {where} #{nth}"
-        return f"{name} {digested}"
+        return name
 
     def reference(self, value: Any) -> str:
         """A text for a value, which names the parts that its code is."""
@@ -168,6 +171,9 @@ class ObjectWalk:
         if (content := self._digest(value)) is not None:
             return f"{title} {content}"
         # A lock, a client, a connection: its class, and what is plain in it.
+        self.doubts[f"of an object of class {qualified(kind)}, its class and plain data count"] = (
+            None
+        )
         plain = [
             f"{name}={self.reference(each)}"
             for name, each in _fields(value, kind).items()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,20 +23,43 @@ if TYPE_CHECKING:
 
 _SCHEMA = Schema(
     holds="the cache",
-    mark=0x74736301,
+    mark=0x74736302,
     tables="""
     CREATE TABLE entry (
         key TEXT PRIMARY KEY,
         task TEXT NOT NULL,
         made REAL NOT NULL,
         format TEXT NOT NULL,
-        data BLOB NOT NULL
+        data BLOB NOT NULL,
+        identity TEXT NOT NULL,
+        inputs TEXT NOT NULL
     );
-    CREATE INDEX entry_of_task ON entry (task)
+    CREATE INDEX entry_of_task ON entry (task, made);
+    CREATE TABLE identity (
+        digest TEXT PRIMARY KEY,
+        parts TEXT NOT NULL
+    )
     """,
 )
 
 _POLL_SECONDS = (0.001, 0.05)  # the first pause between two looks at a lock, and the longest
+
+
+class Origin(NamedTuple):
+    """What a kept result was made of.
+
+    Attributes:
+        identity: the digest of the task's identity.
+        parts: the digest of each part of it, by its name.
+        inputs: the digest of each input, by its name.
+    """
+
+    identity: str = ""
+    parts: Mapping[str, str] = {}
+    inputs: Mapping[str, str] = {}
+
+
+_UNKNOWN = Origin()
 
 
 class Usage(NamedTuple):
@@ -80,7 +104,7 @@ class CacheStore:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._database = Database(directory / "cache-1.db", _SCHEMA)
+        self._database = Database(directory / "cache-2.db", _SCHEMA)
         self._locks = ProcessLocks.of(directory / "cache.locks")
         self._keeps = True
         self._since: float | None = None  # when the first result was put
@@ -106,7 +130,7 @@ class CacheStore:
 
         return self._database.attempt(found, None)
 
-    def put(self, key: str, task: str, encoded: Encoded) -> None:
+    def put(self, key: str, task: str, encoded: Encoded, origin: Origin = _UNKNOWN) -> None:
         """Keep the result of a call of `task` under `key`, in place of what was there.
 
         One that holds a secret that a run has handed out is not kept.
@@ -115,13 +139,51 @@ class CacheStore:
         def kept(connection: sqlite3.Connection) -> bool:
             # Looked at here, where nothing comes between this and `mask_written`.
             if not handed_out.is_in(encoded.data):
-                row = (key, task, time.time(), encoded.format, encoded.data)
-                connection.execute("REPLACE INTO entry VALUES (?, ?, ?, ?, ?)", row)
+                row = (key, task, time.time(), *encoded, origin.identity, json.dumps(origin.inputs))
+                connection.execute("REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                _keep_parts(connection, origin)
             return True
 
         if self._keeps:
             self._since = self._since or time.time()
             self._keeps = self._database.attempt(kept, otherwise=False)
+
+    def made(self, key: str) -> float | None:
+        """When the result under `key` was made, in seconds since the epoch; None if there is none.
+
+        Raises:
+            StoreError: the cache cannot be read.
+        """
+        row: tuple[float] | None = self._database.read(
+            lambda connection: connection.execute(
+                "SELECT made FROM entry WHERE key = ?", (key,)
+            ).fetchone(),
+            otherwise=None,
+        )
+        return None if row is None else row[0]
+
+    def newest(self, task: str) -> tuple[float, Origin] | None:
+        """When the newest result of a task was made, and of what; None where none is kept.
+
+        Raises:
+            StoreError: the cache cannot be read.
+        """
+        row: tuple[float, str, str, str | None] | None = self._database.read(
+            lambda connection: connection.execute(
+                "SELECT made, identity, inputs, parts FROM entry "
+                "LEFT JOIN identity ON identity = digest "
+                "WHERE task = ? ORDER BY made DESC LIMIT 1",
+                (task,),
+            ).fetchone(),
+            otherwise=None,
+        )
+        if row is None:
+            return None
+        made, identity, inputs, parts = row
+        try:
+            return made, Origin(identity, json.loads(parts or "{}"), json.loads(inputs))
+        except ValueError:  # damaged
+            return made, _UNKNOWN
 
     def mask_written(self) -> None:
         """Drop results that were kept before the secrets in them were known."""
@@ -197,6 +259,9 @@ class CacheStore:
                 dropped = connection.execute("DELETE FROM entry").rowcount
             else:
                 dropped = connection.execute("DELETE FROM entry WHERE task = ?", (task,)).rowcount
+            connection.execute(
+                "DELETE FROM identity WHERE digest NOT IN (SELECT identity FROM entry)"
+            )
             shrink(connection)
             return dropped
 
@@ -212,3 +277,11 @@ class CacheStore:
     def close(self) -> None:
         """Let go of the file; the next use opens it again."""
         self._database.close()
+
+
+def _keep_parts(connection: sqlite3.Connection, origin: Origin) -> None:
+    """Keep the parts of an identity once for all results that have it."""
+    digest = (origin.identity,)
+    if not connection.execute("SELECT 1 FROM identity WHERE digest = ?", digest).fetchone():
+        row = (origin.identity, json.dumps(dict(origin.parts)))
+        connection.execute("INSERT OR IGNORE INTO identity VALUES (?, ?)", row)
