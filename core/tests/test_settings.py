@@ -155,7 +155,7 @@ def test_an_unknown_setting_is_refused_with_its_near_miss(tmp_path: Path) -> Non
     file = write(tmp_path, "[tool.tasksmithy]\npolices = []\n")
     assert problem(tmp_path) == (
         f"{file}: [tool.tasksmithy] has no setting 'polices'; did you mean 'policies'? "
-        "(settings: observers, policies, prefer, secrets_dir, secrets_files)"
+        "(settings: executors, observers, policies, prefer, secrets_dir, secrets_files)"
     )
 
 

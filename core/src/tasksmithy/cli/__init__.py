@@ -1,4 +1,4 @@
-"""The command line: `tasksmithy run`, `runs`, `cache`, `render`, `plugins`, `new`, `check`.
+"""The command line: `tasksmithy run`, `runs`, `cache`, `render`, `plugins`, `executors`, ...
 
 Each command is a module with `describe(parser)`, which adds its arguments, and what they make it
 execute. A command is imported when it is asked for, and what it works with when it is executed.
@@ -23,6 +23,7 @@ _COMMANDS: Final = {
     "cache": "see or clear the cache of this machine",
     "render": "print tasks as a cluster gets them",
     "plugins": "see which plugins are installed, and how to use them",
+    "executors": "see which executors are installed, their options and what they can",
     "new": "make the project of a new task type",
     "check": "check that the wheel of a task type keeps the contract",
 }

@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from tasksmithy.plugins._description import PluginDescription
     from tasksmithy.plugins._discovery import PluginRecord
     from tasksmithy.plugins._listing import PluginStatus
+    from tasksmithy.plugins._registry import Registry
     from tasksmithy.plugins._settings import Settings
 
 _COLUMNS = ("KIND", "NAME", "DISTRIBUTION", "VERSION", "STATUS")
@@ -160,13 +161,21 @@ def _warn_of_idle_names(settings: Settings, records: Sequence[PluginRecord]) -> 
 
 def show(args: argparse.Namespace) -> int:
     """Print all about the plugins of a name to standard output."""
+    from tasksmithy.plugins._registry import Registry
+
+    registry = Registry()
+    return show_all(registry, _called(registry, args.name), as_json=args.json)
+
+
+def show_all(registry: Registry, found: Sequence[PluginStatus], *, as_json: bool) -> int:
+    """Print all about some plugins to standard output."""
     from tasksmithy._texts import printable
     from tasksmithy.cli._answer import answer_alone
     from tasksmithy.values._json import to_json
 
     with answer_alone() as answer:
-        plugins = _described(args.name)
-        if args.json:
+        plugins = in_full(registry, found)
+        if as_json:
             print(to_json([plugin.to_dict() for plugin in plugins]), file=answer)
         else:
             print(printable("\n\n\n".join(map(_as_text, plugins))), file=answer)
@@ -178,10 +187,12 @@ def docs(args: argparse.Namespace) -> int:
     from tasksmithy._texts import printable
     from tasksmithy.cli._answer import answer_alone
     from tasksmithy.errors import PluginLoadError
+    from tasksmithy.plugins._registry import Registry
     from tasksmithy.plugins._selection import label
 
+    registry = Registry()
     with answer_alone() as answer:
-        plugins = _described(args.name)
+        plugins = in_full(registry, _called(registry, args.name))
         for plugin in plugins:
             if not plugin.is_usable:
                 raise PluginLoadError(
@@ -192,20 +203,25 @@ def docs(args: argparse.Namespace) -> int:
     return 0
 
 
-def _described(name: str) -> list[PluginDescription]:
-    """The installed plugins of a name, of every kind, in full.
+def in_full(registry: Registry, found: Sequence[PluginStatus]) -> list[PluginDescription]:
+    """Some plugins in full.
 
     Each is loaded in a process of its own first: only what can be loaded is loaded here.
+    """
+    from tasksmithy.plugins._description import described
+
+    return [described(registry, plugin) for plugin in _examined(found, {"installed"})]
+
+
+def _called(registry: Registry, name: str) -> list[PluginStatus]:
+    """The installed plugins of a name, of every kind.
 
     Raises:
         PluginLoadError: no plugin has the name.
     """
     from tasksmithy._texts import near_misses
     from tasksmithy.errors import PluginLoadError
-    from tasksmithy.plugins._description import described
-    from tasksmithy.plugins._registry import Registry
 
-    registry = Registry()
     found = registry.plugins(name)
     if not found:
         known = {record.name for record in registry.records}
@@ -213,7 +229,7 @@ def _described(name: str) -> list[PluginDescription]:
             f"no installed plugin is called {name!r}{near_misses(name, known)} "
             f"(installed: {', '.join(sorted(known)) or 'none'})"
         )
-    return [described(registry, plugin) for plugin in _examined(found, {"installed"})]
+    return found
 
 
 def _facts(plugin: PluginDescription) -> list[tuple[str, str]]:
@@ -231,10 +247,16 @@ def _tables(plugin: PluginDescription) -> list[tuple[str, Sequence[Sequence[str]
     """The tables about a plugin, each with its title and a first row of column names."""
     columns = ("name", "type", "default", "what it is")
     tables: list[tuple[str, Sequence[Sequence[str]]]] = []
-    for title, parameters in (("Fields", plugin.fields), ("Configuration", plugin.config)):
+    configuration = "Options" if plugin.kind == "executor" else "Configuration"
+    for title, parameters in (("Fields", plugin.fields), (configuration, plugin.config)):
         if parameters:
             rows = [(p.name, p.type, p.default or "required", p.description) for p in parameters]
             tables.append((title, [columns, *rows]))
+    if plugin.capabilities:
+        from tasksmithy.plugins._contract import CAPABILITIES
+
+        can = [(name, CAPABILITIES[name]) for name in plugin.capabilities]
+        tables.append(("Capabilities", [("capability", "what the executor does"), *can]))
     if plugin.hooks:
         tables.append(("Hooks", [("hook", "what it does"), *plugin.hooks.items()]))
     return tables

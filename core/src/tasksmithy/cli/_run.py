@@ -61,6 +61,15 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="who makes the attempts, an installed executor; this machine by default",
     )
     parser.add_argument(
+        "--executor-option",
+        dest="executor_options",
+        action="append",
+        default=[],
+        metavar="NAME=VALUE",
+        help="an option of the executor; may be given for each of them, and goes before the "
+        "settings",
+    )
+    parser.add_argument(
         "--max-concurrency", type=int, metavar="N", help="run no more than N tasks at once"
     )
     parser.add_argument(
@@ -231,6 +240,7 @@ def _runner(args: argparse.Namespace, progress: Progress) -> Runner:
 
     return with_runcontext(
         executor=args.executor,
+        executor_options=_executor_options(args.executor_options),
         max_concurrency=args.max_concurrency,
         respect_resources=args.respect_resources,
         cache_dir=args.cache_dir,
@@ -241,6 +251,25 @@ def _runner(args: argparse.Namespace, progress: Progress) -> Runner:
         inputs=shlex.join(args.inputs),
         progress=progress,
     )
+
+
+def _executor_options(words: Sequence[str]) -> dict[str, str]:
+    """The options of the executor from words such as `workers=4`."""
+    from tasksmithy._texts import shorten
+    from tasksmithy.errors import SettingsError
+
+    options: dict[str, str] = {}
+    for word in words:
+        name, sign, value = word.partition("=")
+        if not name or not sign:
+            raise SettingsError(
+                f"--executor-option {shorten(word)} is not allowed: give NAME=VALUE, such as "
+                "--executor-option workers=4"
+            )
+        if name in options:
+            raise SettingsError(f"--executor-option {name} is given twice; give it once")
+        options[name] = value
+    return options
 
 
 def _tell_stopping(args: argparse.Namespace) -> None:

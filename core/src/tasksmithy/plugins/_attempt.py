@@ -97,9 +97,14 @@ class Host(Protocol):
 class Executor(Protocol):
     """Where attempts are made: what an entry point in `tasksmithy.executors.v1` names.
 
-    The entry point names a class, which a run makes without arguments and closes when it ends, or
+    The entry point names a class, of which each run makes an object and closes it when it ends, or
     any other callable that gives such an object. Retries, cache, timeouts, secrets, records and
     capacity are the run's affair: an executor is given one attempt at a time.
+
+    What the entry point names may have two more attributes. `options_model`, a dataclass or a
+    pydantic model, declares the options of the executor, which is then made with the checked
+    options as its only argument, and without arguments otherwise. `capabilities`, a frozenset,
+    says what it can beyond what every executor can: `"preemption"`, `"processes"`.
 
     Attributes:
         heeds: the fields of `TaskTemplate` that it honours by itself, such as `"image"`. A field

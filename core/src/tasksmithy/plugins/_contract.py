@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Final
 
 import pluggy
 
@@ -36,6 +36,13 @@ _REFUSED_OPTIONS = {
     ),
     "specname": "give the method the name of the hook",
 }
+
+
+CAPABILITIES: Final[Mapping[str, str]] = {
+    "preemption": "ends a sync function that does not return, with its timeout and with the run",
+    "processes": "makes attempts in other processes, which may die without the run",
+}
+"""What an executor may say that it can, and what that is."""
 
 
 def as_task_type(found: Any, name: str, who: str) -> TaskType:
@@ -120,6 +127,37 @@ def as_observer(found: Any, who: str) -> Observer:
             "its own and may block: write it as def"
         )
     return found
+
+
+def as_executor(found: Any, who: str) -> Callable[..., Any]:
+    """What an entry point or an option names as an executor: what makes one. None is made.
+
+    Raises:
+        PluginContractError: it makes nothing, or its options or capabilities are none.
+    """
+    if not callable(found):
+        raise PluginContractError(
+            f"{who} is {shorten(found)}; give a class of executors, or another callable that makes "
+            "one"
+        )
+    model = getattr(found, "options_model", None)
+    if model is not None and not inspect.isclass(model):
+        raise PluginContractError(
+            f"{who}: options_model={shorten(model)}; give a dataclass or a pydantic model"
+        )
+    capabilities: object = getattr(found, "capabilities", frozenset())
+    if not isinstance(capabilities, frozenset):
+        raise PluginContractError(
+            f"{who}: capabilities={shorten(capabilities)}; give a frozenset of "
+            f"{', '.join(CAPABILITIES)}"
+        )
+    for name in capabilities - CAPABILITIES.keys():
+        raise PluginContractError(
+            f"{who}: there is no capability {shorten(name)}{near_misses(str(name), CAPABILITIES)} "
+            f"(capabilities: {', '.join(CAPABILITIES)})"
+        )
+    maker: Callable[..., Any] = found
+    return maker
 
 
 def _made(kind: type[Any], who: str) -> Any:

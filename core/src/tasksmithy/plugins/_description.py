@@ -16,10 +16,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import MISSING, dataclass, fields
 from typing import Any, NamedTuple
 
-from tasksmithy._texts import message, shorten
-from tasksmithy.errors import PluginContractError, PluginError
+from tasksmithy._texts import shorten
+from tasksmithy.errors import PluginError
 from tasksmithy.fields._documentation import Documentation
-from tasksmithy.plugins._discovery import POLICIES, TASK_TYPES
+from tasksmithy.plugins._config_schema import config_schema, json_type
+from tasksmithy.plugins._discovery import EXECUTORS, POLICIES, TASK_TYPES
 from tasksmithy.plugins._listing import PluginStatus
 from tasksmithy.plugins._registry import Registry
 from tasksmithy.plugins._selection import KINDS, label
@@ -59,8 +60,10 @@ class PluginDescription:
         template: where the class of its tasks is imported from; empty where it has none.
         fields: what this class adds to `TaskTemplate`.
         hooks: the hooks that it implements, and what each does.
-        config: the configuration that chooses it for a function, field by field.
+        config: the configuration that chooses it for a function, or the options of an executor,
+            field by field.
         config_schema: the same as JSON Schema, or None where it has no configuration.
+        capabilities: what an executor says that it can.
         example: Python code that uses it, results in comments; empty where none is given.
     """
 
@@ -71,6 +74,7 @@ class PluginDescription:
     hooks: Mapping[str, str]
     config: Sequence[Parameter] = ()
     config_schema: Mapping[str, Any] | None = None
+    capabilities: Sequence[str] = ()
     example: str = ""
 
     @property
@@ -96,6 +100,7 @@ class PluginDescription:
             "fields": [field._asdict() for field in self.fields],
             "hooks": dict(self.hooks),
             "config_schema": self.config_schema,
+            "capabilities": list(self.capabilities),
             "example": self.example,
         }
 
@@ -108,6 +113,8 @@ def described(registry: Registry, plugin: PluginStatus) -> PluginDescription:
     try:
         if group == TASK_TYPES:
             return _task_type(registry, plugin)
+        if group == EXECUTORS:
+            return _executor(registry, plugin)
         found = registry.load(group, name)
     except PluginError as error:  # a policy that is not enabled has not been loaded before
         broken = plugin._replace(status="broken", detail=str(error))
@@ -126,11 +133,11 @@ def _task_type(registry: Registry, plugin: PluginStatus) -> PluginDescription:
     # The task type of a bare template is a class of the core's, which has nothing to say of it.
     tellers: list[object] = [] if isinstance(task_type, TemplateTaskType) else [task_type]
     tellers[:0] = [] if template is None else [template]
-    schema: dict[str, Any] | None = None
+    schema: Mapping[str, Any] | None = None
     config: Sequence[Parameter] = ()
     if task_type.config_model is not None:
-        schema = _schema(task_type.config_model, label(plugin.record))
-        config = _required_first(_properties(schema, _entries(task_type.config_model)))
+        who = f"{label(plugin.record)}: config_model"
+        config, schema = _configured(task_type.config_model, who)
     return PluginDescription(
         status=plugin,
         text=next(filter(None, map(_prose, tellers)), ""),
@@ -140,6 +147,23 @@ def _task_type(registry: Registry, plugin: PluginStatus) -> PluginDescription:
         config=config,
         config_schema=schema,
         example=next(filter(None, map(_example, tellers)), ""),
+    )
+
+
+def _executor(registry: Registry, plugin: PluginStatus) -> PluginDescription:
+    maker, who = registry.executor(plugin.record.name)
+    schema: Mapping[str, Any] | None = None
+    config: Sequence[Parameter] = ()
+    if (model := getattr(maker, "options_model", None)) is not None:
+        config, schema = _configured(model, f"{who}: options_model")
+    return PluginDescription(
+        status=plugin,
+        text=_prose(maker),
+        hooks={},
+        config=config,
+        config_schema=schema,
+        capabilities=sorted(getattr(maker, "capabilities", ())),
+        example=_example(maker),
     )
 
 
@@ -182,17 +206,10 @@ def _required_first(parameters: Iterator[Parameter]) -> Sequence[Parameter]:
 # Configurations
 
 
-def _schema(config_model: type[Any], who: str) -> dict[str, Any]:
-    from pydantic import TypeAdapter  # only for a plugin with a configuration
-
-    try:
-        return TypeAdapter(config_model).json_schema()
-    except Exception as error:  # pydantic's own, or one that the class raises
-        problem, *_ = (message(error) or type(error).__name__).splitlines()
-        raise PluginContractError(
-            f"{who}: config_model={config_model.__qualname__} has no JSON Schema ({problem}); give "
-            "a dataclass or a pydantic model with fields that JSON can hold"
-        ) from error
+def _configured(model: type[Any], who: str) -> tuple[Sequence[Parameter], Mapping[str, Any]]:
+    """A configuration field by field, and its JSON Schema."""
+    schema = config_schema(model, who)
+    return _required_first(_properties(schema, _entries(model))), schema
 
 
 def _properties(schema: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[Parameter]:
@@ -200,22 +217,7 @@ def _properties(schema: Mapping[str, Any], said: Mapping[str, str]) -> Iterator[
     for name, field in schema.get("properties", {}).items():
         default = None if name in required else json.dumps(field.get("default"))
         description = field.get("description") or said.get(name, "")
-        yield Parameter(name, _json_type(field), default, description)
-
-
-def _json_type(schema: Mapping[str, Any]) -> str:
-    """The type that a JSON Schema allows, in a few words."""
-    if "$ref" in schema:
-        return str(schema["$ref"].rpartition("/")[2])
-    if "enum" in schema or "const" in schema:
-        return " | ".join(map(json.dumps, schema.get("enum") or [schema["const"]]))
-    for several in ("anyOf", "oneOf"):
-        if several in schema:
-            return " | ".join(map(_json_type, schema[several]))
-    kind = str(schema.get("type", "any"))
-    if kind == "array" and "items" in schema:
-        return f"array of {_json_type(schema['items'])}"
-    return f"{kind} ({schema['format']})" if "format" in schema else kind
+        yield Parameter(name, json_type(field), default, description)
 
 
 # Docstrings

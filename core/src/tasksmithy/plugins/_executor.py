@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy._texts import near_misses, shorten
-from tasksmithy.errors import PluginContractError, PluginLoadError
+from tasksmithy.errors import PluginContractError, PluginLoadError, TasksmithyError
 from tasksmithy.plugins._attempt import Executor
+from tasksmithy.plugins._contract import as_executor
 from tasksmithy.plugins._discovery import EXECUTORS
+from tasksmithy.plugins._executor_options import Source, checked_options, no_options
 from tasksmithy.plugins._registry import Registry
 
 _MEMBERS = ("heeds", "refuses", "slots", "perform", "close")
@@ -28,20 +30,26 @@ class NamedExecutor(NamedTuple):
     label: str
 
 
-def made_executor(chosen: str | Callable[[], Executor]) -> NamedExecutor:
+def made_executor(
+    chosen: str | Callable[..., Executor], options: Mapping[str, Any]
+) -> NamedExecutor:
     """A new executor.
 
     Args:
-        chosen: the name of an installed one, or what makes one, called without arguments.
+        chosen: the name of an installed one, or what makes one.
+        options: options of the run for it, which go before those of the settings.
 
     Raises:
+        SettingsError: an option is not allowed.
         PluginLoadError: no plugin provides the name, or it cannot be imported.
         PluginError: the plugin is switched off, in conflict, or made for another API.
         PluginContractError: what is made is no executor.
     """
+    given = Source(options, "the options of the run (--executor-option or executor_options)")
     if not isinstance(chosen, str):
         name = getattr(chosen, "__qualname__", None) or type(chosen).__qualname__
-        return _checked(chosen, f"executor {name} (of {chosen.__module__})")
+        who = f"executor {name} (of {chosen.__module__})"
+        return _checked(_made(as_executor(chosen, who), who, [given]), who)
     registry: Registry = registry_in_use.get()
     known = registry.names(EXECUTORS)
     if chosen not in known and not registry.plugins(chosen):
@@ -51,21 +59,31 @@ def made_executor(chosen: str | Callable[[], Executor]) -> NamedExecutor:
             f"with the entry point {chosen!r} in the group {EXECUTORS!r}; without an executor, "
             "attempts are made on this machine"
         )
-    return _checked(registry.load(EXECUTORS, chosen), registry.label(EXECUTORS, chosen))
+    maker, who = registry.executor(chosen)
+    settings = registry.settings
+    place = f"{settings.file}: [tool.tasksmithy.executors.{chosen}]"
+    sources = [given, Source(settings.executors.get(chosen, {}), place)]
+    return _checked(_made(maker, who, sources), who)
 
 
-def _checked(maker: Any, who: str) -> NamedExecutor:
-    if not callable(maker):
-        raise PluginContractError(
-            f"{who} is {shorten(maker)}; give a class of executors, or another callable that makes "
-            "one without arguments"
-        )
+def _made(maker: Callable[..., Any], who: str, sources: Sequence[Source]) -> Any:
+    model = getattr(maker, "options_model", None)
+    if model is None:
+        no_options(sources, who)
+        arguments, told = [], "without arguments, as it has no options_model"
+    else:
+        arguments, told = [checked_options(model, sources, who)], "with its options alone"
     try:
-        executor = maker()
+        return maker(*arguments)
+    except TasksmithyError:  # which says itself what cannot be done
+        raise
     except Exception as error:
         raise PluginContractError(
-            f"{who} raised {error!r} when it was made; it is made without arguments"
+            f"{who} raised {error!r} when it was made; it is made {told}"
         ) from error
+
+
+def _checked(executor: Any, who: str) -> NamedExecutor:
     missing = [name for name in _MEMBERS if not hasattr(executor, name)]
     if missing:
         raise PluginContractError(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import ModuleType
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from tasksmithy.errors import (
     PluginLoadError,
     PluginVersionError,
 )
-from tasksmithy.plugins._contract import as_observer, as_policy, as_task_type
+from tasksmithy.plugins._contract import as_executor, as_observer, as_policy, as_task_type
 from tasksmithy.plugins._discovery import PluginRecord
 from tasksmithy.plugins._observer import Observer
 from tasksmithy.plugins._requirement import unmet
@@ -108,6 +108,15 @@ class Loader:
         """
         with _told(record):
             return as_observer(load(record), label(record))
+
+    def executor(self, record: PluginRecord) -> Callable[..., Any]:
+        """What makes the executor of a record.
+
+        Raises:
+            PluginError: it cannot be imported, or breaks the contract.
+        """
+        with _told(record):
+            return as_executor(load(record), label(record))
 
     def any(self, record: PluginRecord) -> Any:
         """The object of a record of any group.

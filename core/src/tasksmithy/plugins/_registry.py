@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from types import ModuleType
@@ -19,7 +19,14 @@ from tasksmithy.errors import (
 )
 from tasksmithy.plugins._composition import hooks_of, is_of_the_run, lineage
 from tasksmithy.plugins._contract import as_policy
-from tasksmithy.plugins._discovery import OBSERVERS, POLICIES, TASK_TYPES, PluginRecord, discover
+from tasksmithy.plugins._discovery import (
+    EXECUTORS,
+    OBSERVERS,
+    POLICIES,
+    TASK_TYPES,
+    PluginRecord,
+    discover,
+)
 from tasksmithy.plugins._listing import PluginStatus, check_all, statuses
 from tasksmithy.plugins._loading import LoadedPolicy, LoadedTaskType, Loader
 from tasksmithy.plugins._observer import Observer
@@ -185,13 +192,14 @@ class Registry:
         """
         return self._loader.any(self._record(group, name))
 
-    def label(self, group: str, name: str) -> str:
-        """An installed plugin as messages name it: `executor 'ray' (tasksmithy-ray 1.2.0)`.
+    def executor(self, name: str) -> tuple[Callable[..., Any], str]:
+        """What makes the executor of a name, with what messages call it.
 
         Raises:
-            PluginError: there is none of that name.
+            PluginError: there is none of that name, or it cannot be used.
         """
-        return label(self._record(group, name))
+        record = self._record(EXECUTORS, name)
+        return self._loader.executor(record), label(record)
 
     def observers(self) -> list[tuple[Observer, str]]:
         """The observers that the settings enable, each with what messages call it.
@@ -288,6 +296,8 @@ class Registry:
             self._loader.policy(record)
         elif record.group == OBSERVERS:
             self._loader.observer(record)
+        elif record.group == EXECUTORS:
+            self._loader.executor(record)
         else:
             self._loader.any(record)
 

@@ -13,7 +13,7 @@ from tasksmithy.plugins._discovery import normalised
 
 _EVERY_PLUGIN = frozenset({"1", "true", "__all__"})
 _TABLE = "[tool.tasksmithy]"
-_KEYS = ("observers", "policies", "prefer", "secrets_dir", "secrets_files")
+_KEYS = ("executors", "observers", "policies", "prefer", "secrets_dir", "secrets_files")
 
 
 class Settings(
@@ -27,6 +27,7 @@ class Settings(
         policies: names of the enabled policies. The first is outermost: it sees a call first and
             its result last.
         observers: names of the enabled observers.
+        executors: name of an executor to its options.
         disabled: names of plugins or distributions that are switched off; `{"__all__"}` is all.
         strict: whether a plugin that cannot load is an error at start instead of when it is used.
         secrets_files: files of lines NAME=value that hold secrets, the first one first; by
@@ -38,6 +39,7 @@ class Settings(
     prefer: Mapping[str, str] = {}
     policies: Sequence[str] = ()
     observers: Sequence[str] = ()
+    executors: Mapping[str, Mapping[str, object]] = {}
     disabled: frozenset[str] = frozenset()
     strict: bool = False
     secrets_files: tuple[str, ...] = (".env",)
@@ -77,6 +79,7 @@ class Settings(
             prefer=prefer,
             policies=_enabled(table, file, "policies", "our-policy"),
             observers=_enabled(table, file, "observers", "our-notifier"),
+            executors=_executors(table, file),
             disabled=_names(environ.get("TASKSMITHY_DISABLE_PLUGINS", "")),
             strict=_flag("TASKSMITHY_STRICT", environ.get("TASKSMITHY_STRICT", "")),
             secrets_files=_secrets_files(table, file),
@@ -117,6 +120,23 @@ def _enabled(table: Mapping[str, object], file: str, key: str, example: str) -> 
             f'as ["{example}"]'
         )
     return tuple(names)
+
+
+def _executors(table: Mapping[str, object], file: str) -> Mapping[str, Mapping[str, object]]:
+    """The options of executors."""
+    executors = table.get("executors", {})
+    if not isinstance(executors, dict):
+        raise SettingsError(
+            f"{file}: {_TABLE} executors = {shorten(executors)} is not allowed: give a table for "
+            "each executor, such as [tool.tasksmithy.executors.ray]"
+        )
+    for name, options in executors.items():
+        if not isinstance(options, dict):
+            raise SettingsError(
+                f"{file}: [tool.tasksmithy.executors] {name} = {shorten(options)} is not allowed: "
+                f"give a table of options, [tool.tasksmithy.executors.{name}]"
+            )
+    return executors
 
 
 def _names(text: str) -> frozenset[str]:

@@ -59,7 +59,7 @@ class LocalRun:
         self.id = f"r{os.urandom(8).hex()}"
         self._options = options
         self._ignored_fields = IgnoredFields(respects_resources=options.respect_resources)
-        self._executors = Executors(options.executor)
+        self._executors = Executors(options.executor, options.executor_options)
         self._events: EventStream | None = None  # None where nobody listens
         self._at_end: list[Callable[[], None]] = []
         self.result = line(

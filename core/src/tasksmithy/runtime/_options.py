@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasksmithy import checks
 from tasksmithy._texts import shorten
@@ -34,6 +34,8 @@ class RunOptions:
         inputs: the inputs as they were typed, for the record.
         executor: who makes the attempts: the name of an installed executor, or a class of them;
             None: this machine.
+        executor_options: options of the executor, which go before those of the settings; text may
+            stand for a value of another type, as on the command line.
         observers: get the events of the run, beside those that the settings enable: objects,
             or classes, of which each run makes one.
         progress: shows how the run goes; it gets each event at once.
@@ -47,7 +49,8 @@ class RunOptions:
     resume: str | None = None
     file: str | None = None
     inputs: str | None = None
-    executor: str | Callable[[], Executor] | None = None
+    executor: str | Callable[..., Executor] | None = None
+    executor_options: Mapping[str, Any] = field(default_factory=dict)
     observers: Sequence[Observer | type[Observer]] = ()
     progress: Listener | None = None
 
@@ -74,6 +77,12 @@ class RunOptions:
                 raise FieldError(name, folder, "a pathlib.Path, or None for the usual folder")
         if self.executor is not None and not callable(self.executor):
             checks.text("executor", self.executor)
+        options = self.executor_options
+        if not isinstance(options, dict) or not all(isinstance(name, str) for name in options):
+            raise FieldError("executor_options", shorten(options), "a dict of option to value")
+        if options and self.executor is None:
+            allowed = "none without an executor: name the one they are for (--executor NAME)"
+            raise FieldError("executor_options", shorten(options), allowed)
         for name in ("resume", "file", "inputs"):
             text = getattr(self, name)
             if text is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from functools import cached_property
 from typing import Any
@@ -24,17 +24,21 @@ class Executors:
     Args:
         chosen: the executor of the run: a name, or what makes one; None for this machine, on which
             a task has the event loop or a process of its own.
+        options: the executor's options.
 
     Attributes:
         here: the one that makes attempts in the event loop of the run.
 
     Raises:
         PluginError: no plugin provides the executor, or it cannot be used.
+        SettingsError: an option of it is not allowed.
     """
 
-    def __init__(self, chosen: str | Callable[[], Executor] | None) -> None:
+    def __init__(
+        self, chosen: str | Callable[..., Executor] | None, options: Mapping[str, Any]
+    ) -> None:
         self.here = LoopExecutor()
-        self._chosen = None if chosen is None else _Chosen(*made_executor(chosen))
+        self._chosen = None if chosen is None else _Chosen(*made_executor(chosen, options))
         self._name = chosen if isinstance(chosen, str) else getattr(chosen, "__qualname__", "")
 
     def of(self, task: TaskTemplate[..., Any]) -> Executor:
