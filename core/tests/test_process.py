@@ -41,6 +41,7 @@ from tasksmithy import (
     hookimpl,
     run,
 )
+from tasksmithy.concurrency._descendants import descendants
 from tasksmithy.runtime._task_run import TaskRun
 from tasksmithy.runtime.executors.process._executor import ProcessExecutor
 from tasksmithy.task._source import load_file
@@ -57,7 +58,11 @@ async def made(task: TaskTemplate[..., Any], /, **inputs: Any) -> Any:
         context = replace(current(), run=None, task=task.name, attempt=3, env_vars={"OWN": "yes"})
         attempt = replace(Attempt.of(task, **inputs), context=context)
         host = cast("TaskRun", current().run)._host
-        return await ProcessExecutor().perform(attempt, host)
+        executor = ProcessExecutor()
+        try:
+            return await executor.perform(attempt, host)
+        finally:
+            await executor.close()
 
     return await arun(within_a_run)
 
@@ -812,6 +817,50 @@ def test_a_worker_ends_when_the_process_of_the_run_is_killed(body: str, tmp_path
         assert members(worker)
         parent.kill()
     eventually(lambda: not members(worker))
+
+
+ENDLESS = """
+import re, subprocess, sys
+from pathlib import Path
+from tasksmithy import TaskEnvironment, run
+
+env = TaskEnvironment(name="s")
+
+@env.task(timeout=300)
+def stay(file: Path) -> None:
+    code = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1); time.sleep(900)"
+    apart = subprocess.Popen(
+        [sys.executable, "-u", "-c", code], start_new_session=True, stdout=subprocess.PIPE
+    )
+    apart.stdout.readline()
+    file.with_suffix(".apart").write_text(f"{apart.pid}\\n")
+    file.write_text(f"{os.getpid()}\\n")
+    BODY
+
+if __name__ == "__main__":
+    run(stay, Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.parametrize("body", ["time.sleep(900)", 're.match(r"(a+)+$", "a" * 60 + "b")'])
+def test_a_run_that_is_killed_leaves_no_worker_and_nothing_that_has_left_its_group(
+    body: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "pid"
+    program = python(tmp_path, "import os, time\n" + ENDLESS.replace("BODY", body))
+    with subprocess.Popen([sys.executable, program, file]) as parent:
+        worker = number_in(file)
+        apart = number_in(file.with_suffix(".apart"))
+        assert members(worker)
+        assert members(apart)
+        parent.kill()
+    eventually(lambda: not members(worker) and not members(apart))
+
+
+def test_a_run_with_processes_leaves_none() -> None:
+    before = descendants(os.getpid())
+    assert run(double.override(timeout=60), n=1) == 2
+    assert descendants(os.getpid()) == before
 
 
 @contextmanager

@@ -1,17 +1,65 @@
-"""Descendants: the processes that a process has started, those that they have started, and so on.
+"""ProcessTree: a process with all that it has started, to be ended together.
 
-They are found in `/proc`, also where they lead groups and sessions of their own; where there is no
-`/proc`, none is found.
+What has left its group is found in `/proc`; where there is no `/proc`, the group alone is ended.
 """
 
 from __future__ import annotations
 
+import os
+import select
+import signal
 from contextlib import suppress
 from pathlib import Path
 
 
+class ProcessTree:
+    """A process that leads a group, the group, and what it has started outside of that.
+
+    The latter is known of a process that is still there; it is held by handles (Linux), as a number
+    may soon be that of another process.
+
+    Args:
+        leader: the id of the process.
+        is_there: whether it has not ended.
+    """
+
+    def __init__(self, leader: int, *, is_there: bool = True) -> None:
+        self._group = leader
+        self._handles: list[int] = []
+        self._ended = select.poll()
+        for each in descendants(leader) if is_there else ():
+            with suppress(OSError):  # it has ended, or the machine has no handles left
+                self._handles.append(os.pidfd_open(each))
+                self._ended.register(self._handles[-1], select.POLLIN)
+
+    def send(self, number: int) -> None:
+        """Send a signal to all of it; to the group last, which this process may be in."""
+        for handle in self._handles:
+            with suppress(OSError):  # it has ended
+                signal.pidfd_send_signal(handle, number)
+        self._send_to_group(number)
+
+    @property
+    def is_alive(self) -> bool:
+        """Whether any of it has not ended."""
+        return self._send_to_group(0) or len(self._ended.poll(0)) < len(self._handles)
+
+    def close(self) -> None:
+        """Let go of the handles."""
+        for handle in self._handles:
+            os.close(handle)
+
+    def _send_to_group(self, number: int) -> bool:
+        """Send a signal to the group; whether there is anything left in it."""
+        try:
+            os.killpg(self._group, number)
+        except (ProcessLookupError, PermissionError):  # the latter where there are only zombies
+            return False
+        return True
+
+
 def descendants(ancestor: int) -> list[int]:
-    """The ids of the processes below a process."""
+    """The ids of the processes that a process has started, of those that they have started, ..."""
     children: dict[int, list[int]] = {}
     for file in Path("/proc").glob("[0-9]*/stat"):
         with suppress(OSError):  # it has ended meanwhile

@@ -69,6 +69,8 @@ class Executors:
             if self._chosen is not None:
                 await self._chosen.close()
         finally:
+            if "_process" in self.__dict__:  # made when it was needed
+                await self._process.close()
             await self.here.close()
 
     @cached_property

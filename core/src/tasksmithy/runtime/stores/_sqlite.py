@@ -93,7 +93,11 @@ class Database:
 
     def read(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         """As `use`, but `otherwise` where there is no file yet; it is not made."""
-        return self.use(work) if self._connection or self.file.exists() else otherwise
+        try:
+            is_there = self._connection is not None or self.file.exists()
+        except OSError as error:  # nobody may look into its folder
+            raise StoreError(self._schema.holds, self.file, str(error)) from error
+        return self.use(work) if is_there else otherwise
 
     def attempt(self, work: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         """As `use`, but `otherwise` and, the first time, a warning where that is an error."""

@@ -12,7 +12,6 @@ from __future__ import annotations
 import asyncio
 import os
 import pickle
-import select
 import signal
 import socket
 import subprocess
@@ -22,7 +21,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-from tasksmithy.concurrency._descendants import descendants
+from tasksmithy.concurrency._descendants import ProcessTree
 from tasksmithy.concurrency._interpreter import interpreter
 from tasksmithy.errors import NotShippableError, WorkerDiedError, WorkerStartError
 from tasksmithy.plugins._attempt import Attempt, Host
@@ -31,6 +30,7 @@ from tasksmithy.runtime.executors._conversation import Conversation
 from tasksmithy.runtime.executors._frames import Frame, Message, StreamChannel
 from tasksmithy.runtime.executors._slots import declared
 from tasksmithy.runtime.executors._surroundings import Surroundings
+from tasksmithy.runtime.executors.process._watch import Watch
 from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.runtime.secrets._sources import environment
 from tasksmithy.task._template import TaskTemplate
@@ -57,6 +57,10 @@ class ProcessExecutor:
     """Makes each attempt in a new process, which leads a group of its own; it is an `Executor`."""
 
     heeds: frozenset[str] = frozenset({"env_vars", "secrets"})
+
+    def __init__(self) -> None:
+        # Later than a worker that can ends itself and what it has started.
+        self._watch = Watch(GRACE + 1)
 
     def refuses(self, task: TaskTemplate[..., Any]) -> str | None:  # noqa: ARG002 - the protocol's
         """None: whether a task pickles is seen when it is shipped."""
@@ -89,6 +93,7 @@ class ProcessExecutor:
             Frame(Message.ATTEMPT, 0, packed),
         )
         async with _started(task, attempt) as (process, channel):
+            self._watch.begin(process.pid)
             for frame in frames:
                 channel.send(frame)
             conversation = Conversation(attempt, host, channel)
@@ -100,12 +105,14 @@ class ProcessExecutor:
                         await process.wait()
             finally:
                 await _end(process, conversation)
+                self._watch.end(process.pid)
         if answer is None:
             raise WorkerDiedError(task, process.returncode or 0)
         return conversation.result(answer)
 
     async def close(self) -> None:
-        """Nothing: each process has ended with its attempt."""
+        """End the watch; each process has ended with its attempt."""
+        self._watch.close()
 
 
 @asynccontextmanager
@@ -160,7 +167,7 @@ def _packed(attempt: Attempt) -> bytes:
 
 async def _end(process: Process, conversation: Conversation) -> None:
     """End what is left: all that the process has started, and the children that it waits for."""
-    left = _Left(process)
+    left = ProcessTree(process.pid, is_there=process.returncode is None)
     try:
         left.send(signal.SIGTERM)
         await conversation.end()
@@ -172,48 +179,3 @@ async def _end(process: Process, conversation: Conversation) -> None:
         left.send(signal.SIGKILL)
         left.close()
     await process.wait()
-
-
-class _Left:
-    """The group of a process, and what it has started outside of that.
-
-    The latter is known of a process that is still there; it is held by handles (Linux), as a number
-    may soon be that of another process.
-
-    Args:
-        process: the process, which leads a group.
-    """
-
-    def __init__(self, process: Process) -> None:
-        self._group = process.pid
-        self._handles: list[int] = []
-        self._ended = select.poll()
-        for each in descendants(process.pid) if process.returncode is None else ():
-            with suppress(OSError):  # it has ended, or the machine has no handles left
-                self._handles.append(os.pidfd_open(each))
-                self._ended.register(self._handles[-1], select.POLLIN)
-
-    def send(self, number: int) -> None:
-        """Send a signal to all of it."""
-        self._send_to_group(number)
-        for handle in self._handles:
-            with suppress(OSError):  # it has ended
-                signal.pidfd_send_signal(handle, number)
-
-    @property
-    def is_alive(self) -> bool:
-        """Whether any of it has not ended."""
-        return self._send_to_group(0) or len(self._ended.poll(0)) < len(self._handles)
-
-    def close(self) -> None:
-        """Let go of the handles."""
-        for handle in self._handles:
-            os.close(handle)
-
-    def _send_to_group(self, number: int) -> bool:
-        """Send a signal to the group; whether there is anything left in it."""
-        try:
-            os.killpg(self._group, number)
-        except (ProcessLookupError, PermissionError):  # the latter where there are only zombies
-            return False
-        return True

@@ -15,6 +15,7 @@ from contextlib import suppress
 from typing import Any
 
 from tasksmithy._registry_in_use import registry_in_use
+from tasksmithy.concurrency._descendants import ProcessTree
 from tasksmithy.plugins._attempt import Attempt
 from tasksmithy.runtime._task_run import Site, make_attempt_at
 from tasksmithy.runtime.executors import _shipping as shipping
@@ -60,8 +61,9 @@ def main(descriptor: int, grace: float) -> None:
 class _Life:
     """How long this process lives: no longer than the channel to the run.
 
-    The end of the channel before the attempt is answered means that the run is dead. Then the group
-    of this process is ended, also if the task leaves the event loop no turn: a thread sees to it.
+    The end of the channel before the attempt is answered means that the run is dead. Then this
+    process is ended with all that it has started, also if the task leaves the event loop no turn: a
+    thread sees to it. Where a task leaves that no turn either, the watch of the run does.
 
     Args:
         channel: the channel.
@@ -98,9 +100,10 @@ class _Life:
         self._ended.set()
         if self._answered:
             time.sleep(self._grace)  # for the ordinary end, which a thread of the task may hold up
-        os.killpg(os.getpgid(0), signal.SIGTERM)
+        left = ProcessTree(os.getpid())
+        left.send(signal.SIGTERM)
         time.sleep(self._grace)
-        os.killpg(os.getpgid(0), signal.SIGKILL)
+        left.send(signal.SIGKILL)
 
     def _leave(self) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
