@@ -288,6 +288,22 @@ def test_an_input_that_cannot_be_a_key_is_told_with_what_to_do(runner: Runner) -
     assert message.endswith("or leave it out of the cache key, by Cache(ignored_inputs='func')")
 
 
+def test_a_file_of_the_inputs_that_is_missing_is_told_and_no_way_round_it(
+    runner: Runner, tmp_path: Path
+) -> None:
+    @env.task(cache="auto")
+    async def read(files: list[File]) -> str:
+        return files[0].read_text()
+
+    missing = str(tmp_path / "missing.csv")
+    with pytest.raises(ValueEncodingError) as raised:
+        runner.run(read, files=[File(missing)])
+    assert str(raised.value) == (
+        f"input 'files' of task 't.read', at [0], is {File(missing)!r}, whose content cannot be "
+        f"read ([Errno 2] No such file or directory: {missing!r})"
+    )
+
+
 def test_a_result_that_cannot_be_kept_is_told_with_its_task_and_what_to_do(runner: Runner) -> None:
     @env.task(cache="auto")
     def lock() -> dict[str, Any]:

@@ -296,6 +296,135 @@ def test_a_wrong_call_is_told_in_one_message(
     assert said in tasksmithy("run", pipeline, *words).refusal()
 
 
+PLACES = """
+from dataclasses import dataclass
+from pathlib import Path
+from pydantic import BaseModel
+from tasksmithy import Dir, File, TaskEnvironment
+
+class Form(BaseModel):
+    scan: File
+
+@dataclass
+class Letter:
+    forms: list[Form]
+
+env = TaskEnvironment(name="places")
+
+@env.task
+async def read(
+    file: File | None = None,
+    folder: Dir | None = None,
+    files: list[File] = [],
+    letter: Letter | None = None,
+    path: Path | None = None,
+) -> str:
+    print("it runs")
+    return "read"
+
+@env.task(retries=0)
+async def read_and_fail(file: File) -> str:
+    Path(file.path).unlink(missing_ok=True)
+    raise RuntimeError("unreadable")
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--file a.csv", "input 'file' is File(path='a.csv'), and there is no file {here}/a.csv"),
+        ("--file .", "input 'file' is File(path='.'), and {here} is a folder: give a file"),
+        ("--folder a", "input 'folder' is Dir(path='a'), and there is no folder {here}/a"),
+        (
+            "--folder places.py",
+            "input 'folder' is Dir(path='places.py'), and {here}/places.py is a file: give a folder",
+        ),
+        (
+            """--files '["places.py", "b.csv"]'""",
+            "input 'files', at [1], is File(path='b.csv'), and there is no file {here}/b.csv",
+        ),
+        (
+            """--letter '{{"forms": [{{"scan": "c.png"}}]}}'""",
+            "input 'letter', at .forms[0].scan, is File(path='c.png'), and there is no file "
+            "{here}/c.png",
+        ),
+    ],
+)
+def test_a_file_or_folder_of_the_inputs_that_is_not_there_is_told_before_anything_runs(
+    tasksmithy: CommandLine, tmp_path: Path, words: str, said: str
+) -> None:
+    (tmp_path / "places.py").write_text(PLACES)
+    given = shlex.split(words.format())
+    message = tasksmithy("run", "places.py", "read", *given).refusal()
+    assert message.startswith(f"error: task 'places.read': {said.format(here=tmp_path)}")
+    assert not (tmp_path / "state").exists()
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "--file places.py --folder . --path missing",
+        "--file file:///missing.csv --folder s3://bucket/prefix",
+        "--file /dev/null",
+    ],
+)
+def test_what_is_there_and_what_another_machine_has_is_taken(
+    tasksmithy: CommandLine, tmp_path: Path, words: str
+) -> None:
+    (tmp_path / "places.py").write_text(PLACES)
+    done = tasksmithy("run", "--quiet", "places.py", "read", *words.split())
+    assert done.printed() == "it runs\nread\n"
+
+
+def test_a_run_is_resumed_also_where_a_file_of_its_inputs_is_gone(
+    tasksmithy: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "places.py").write_text(PLACES)
+    (tmp_path / "a.csv").touch()
+    for words in (["places.py", "read_and_fail", "--file", "a.csv"], ["--resume", "r"]):
+        done = tasksmithy("run", "--runs-dir", "runs", *words)
+        assert done.code == 1
+        assert "RuntimeError: unreadable" in done.err
+
+
+OBJECTS = """
+import pandas as pd
+from tasksmithy import TaskEnvironment
+
+class Client:
+    pass
+
+env = TaskEnvironment(name="objects")
+
+@env.task
+async def take(
+    rows: pd.DataFrame, many: list[Client] = [], maybe: Client | None = None, n: int = 1
+) -> str:
+    return repr(maybe)
+"""
+
+
+def test_an_input_that_no_text_stands_for_is_told_as_that(
+    tasksmithy: CommandLine, tmp_path: Path
+) -> None:
+    (tmp_path / "objects.py").write_text(OBJECTS)
+    rows, many, maybe, number = (
+        re.split(r"  +", line)
+        for line in tasksmithy("run", "objects.py", "take", "--help").printed().splitlines()[-4:]
+    )
+    assert rows == ["--rows", "pandas.DataFrame", "required", "from Python alone"]
+    assert many[-1] == "from Python alone"
+    assert maybe[-1] == "from Python alone"
+    assert number[-1] == "1"
+    for name, kind in (("rows", "pandas.DataFrame"), ("many", "list[objects.Client]")):
+        words = ["--rows", "x", "--many", "[]"] if name == "rows" else ["--many", "x", "--rows", "x"]
+        message = tasksmithy("run", "objects.py", "take", *words).refusal()
+        assert message.startswith(
+            f"error: task 'objects.take': input {name!r} is {kind}, and no text stands for one: run "
+            "the task from Python, or have it take a File and read that"
+        )
+
+
 def test_help_after_a_file_lists_its_tasks(tasksmithy: CommandLine, pipeline: Path) -> None:
     out = tasksmithy("run", pipeline, "--help").printed()
     head, *rows = [line.split() for line in out.splitlines()[2:]]

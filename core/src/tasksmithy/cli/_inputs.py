@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shlex
 import typing
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -17,7 +18,9 @@ from tasksmithy.task._interface import NO_DEFAULT
 from tasksmithy.task._source import tasks_in
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._annotations import alternatives, type_name
-from tasksmithy.values._conversion import from_text
+from tasksmithy.values._conversion import from_text, has_text
+from tasksmithy.values._files import Dir, File
+from tasksmithy.values._places import parts_of
 
 Task = TaskTemplate[..., Any]
 
@@ -50,6 +53,19 @@ def given(task: Task, words: Sequence[str]) -> dict[str, Any]:
     # Names first: a missing or unknown input is reported before a wrong value.
     bound = task.interface.bind(task.name, (), dict(texts))
     return bound | {name: _value(task, name, text) for name, text in texts.items()}
+
+
+def refuse_missing(task: Task, values: Mapping[str, Any]) -> None:
+    """Refuse what was given where a file or folder in it is not on this machine.
+
+    Raises:
+        InputError: it is not there, or a folder is given for a file, or a file for a folder.
+    """
+    for name, value in values.items():
+        for place, part in parts_of(value):
+            if isinstance(part, (File, Dir)) and (problem := _missing(part)):
+                where = f", at {place}," if place else ""
+                raise InputError(task.name, f"input {name!r}{where} is {part!r}, and {problem}")
 
 
 def usage(file: str, task: Task) -> str:
@@ -102,13 +118,33 @@ def _value(task: Task, name: str, text: str | None) -> Any:
     try:
         return from_text(task.name, name, kind, "true" if text is None else text)
     except InputError as error:
+        if not has_text(kind):
+            raise InputError(
+                task.name,
+                f"input {name!r} is {type_name(kind)}, and no text stands for one: run the task "
+                "from Python, or have it take a File and read that",
+            ) from None
         if example := _as_json(name, kind):
             raise InputError(task.name, f"{error.problem}; give JSON, as {example}") from None
         raise
 
 
+def _missing(place: File | Dir) -> str:
+    """What is not as it should be about a place on this machine; empty where nothing is."""
+    what = "file" if isinstance(place, File) else "folder"
+    path = os.path.abspath(place.path)  # noqa: PTH100 - as it was given
+    if place.is_remote:
+        return ""
+    if not os.path.exists(path):  # noqa: PTH110 - a path may be none that can be looked for
+        return f"there is no {what} {path}"
+    other = "a folder" if os.path.isdir(path) else "a file"  # noqa: PTH112 - or a pipe
+    return "" if other.endswith(what) else f"{path} is {other}: give a {what}"
+
+
 def _hint(name: str, kind: Any) -> str:
     """What the help tells of an input whose type alone does not say how it is given."""
+    if not has_text(kind):
+        return "from Python alone"
     enums: list[Any] = [each for each in alternatives(kind) if isinstance(each, EnumType)]
     members = ", ".join(str(member.value) for each in enums for member in each)
     return f"one of {members}" if members else _as_json(name, kind)

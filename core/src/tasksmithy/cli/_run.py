@@ -138,6 +138,8 @@ def _execute(args: argparse.Namespace, stop: Stop, answer: TextIO) -> int:
     if others:
         _take_options(args, others)
     given = inputs.given(task, args.inputs)
+    if args.resume is None:  # what has used a file that is gone has its result
+        inputs.refuse_missing(task, given)
     progress = _progress(quiet=args.quiet, as_json=args.for_machines)
     try:
         result = stop.run(_runner(args, progress).arun(task, **given))

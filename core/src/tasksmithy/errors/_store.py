@@ -104,8 +104,13 @@ class ValueEncodingError(TasksmithyError):
         return f"{self.what}{f', at {self.where},' if self.where else ''} {self.problem}"
 
     def about(self, what: str, remedy: str) -> ValueEncodingError:
-        """The same error of a value that has a name, with what else can be done about it."""
-        return ValueEncodingError(self.where, f"{self.problem}; {remedy}", what)
+        """The same error of a value that has a name, with what else can be done about it.
+
+        A file that cannot be read is a mistake, to which there is no other remedy.
+        """
+        is_of_a_file = isinstance(self.__cause__, OSError)
+        problem = self.problem if is_of_a_file else f"{self.problem}; {remedy}"
+        return ValueEncodingError(self.where, problem, what)
 
 
 class InlineSizeError(TasksmithyError, ValueError):

@@ -69,6 +69,19 @@ def from_text(task: str, name: str, kind: Any, text: str) -> Any:
         ) from None
 
 
+def has_text(kind: Any) -> bool:
+    """Whether text, on a command line, stands for any value of a type: not so for most classes."""
+    if kind in (*_SCALARS, Any) or any(text_reader(each) for each in alternatives(kind)):
+        return True
+    from pydantic import PydanticUserError  # see the module's docstring
+
+    try:
+        _adapter(kind).json_schema()
+    except (PydanticUserError, ValueError):
+        return False
+    return True
+
+
 def _read(kind: Any, text: str) -> Any:
     """The value that text stands for: of a union, of its member that is found first."""
     if (reader := text_reader(kind)) is not None:

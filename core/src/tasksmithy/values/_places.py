@@ -11,16 +11,19 @@ from tasksmithy.values._reducers import reducer_of
 
 def place_of(target: object, value: object) -> str:
     """Where in a value an object is; empty for the value itself, and where it is not found."""
+    return next((place for place, part in parts_of(value) if part is target), "")
+
+
+def parts_of(value: object) -> Iterator[tuple[str, Any]]:
+    """A value and all that is in it, each with its place, which is empty for the value itself."""
     pending: list[tuple[str, Any]] = [("", value)]
     seen: dict[int, Any] = {}
     while pending:
         place, part = pending.pop()
-        if part is target:
-            return place
         if id(part) not in seen:
+            yield place, part
             seen[id(part)] = part
             pending += [(place + step, item) for step, item in _inside(part)]
-    return ""
 
 
 def _inside(value: Any) -> Iterator[tuple[str, Any]]:
