@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
+import enum
 import hashlib
 import json
 import logging
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
+from decimal import Decimal
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
+import pyarrow as pa
 import pytest
+from pydantic import BaseModel
 
 from tasksmithy import (
     NonRecoverableError,
@@ -67,6 +75,52 @@ def test_text_in_a_tab_is_escaped(reports_of: Callable[..., dict[str, Any]]) -> 
 
 def test_html_in_a_tab_stays_as_it_is(reports_of: Callable[..., dict[str, Any]]) -> None:
     assert reports_of(adds)["t.adds"]["HTML"] == "<b>bold</b>\n"
+
+
+class Colour(enum.Enum):
+    RED = "red"
+
+
+class Shop(BaseModel, extra="allow"):
+    name: str
+    opened: dt.datetime | None = None
+    _visits: int = 0
+
+
+@dataclass
+class Street:
+    shops: list[Shop]
+    colour: Colour = Colour.RED
+
+
+MORNING = dt.datetime(2026, 1, 2, 8, 30, tzinfo=dt.UTC)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        (str, 'it\'s\n"two" lines', 'it\'s\n"two" lines'),
+        (list[str], ["a\nb"], "['a\\nb']"),
+        (Shop, Shop(name="Mill"), "Shop(name='Mill', opened=None)"),
+        (Shop, Shop.model_validate({"name": "", "x": 1}), "Shop(name='', opened=None, x=1)"),
+        (
+            Street,
+            Street([Shop(name="", opened=MORNING)]),
+            f"Street(shops=[Shop(name='', opened={MORNING!r})], colour=Colour.RED)",
+        ),
+        (dict[str, Any], {"of": Decimal("1.50")}, "{'of': Decimal('1.50')}"),
+        (deque[Colour], deque([Colour.RED], 3), "deque([Colour.RED], maxlen=3)"),
+        (float, np.float64(1.5), "np.float64(1.5)"),
+        (
+            pd.DataFrame,
+            pd.DataFrame({"a": [1, 2], "b": ["x", None]}),
+            "2 rows: a: int64, b: large_string>\n{'a': 1, 'b': 'x'}\n{'a': 2, 'b': None}",
+        ),
+        (pa.Table, pa.table({"a": range(21)}), "\n{'a': 18}\n{'a': 19}\n..."),
+    ],
+)
+def test_a_result_is_shown_as_a_person_reads_it(kind: Any, value: Any, text: str) -> None:
+    assert shown(encode(value, kind)).endswith(text)
 
 
 def test_a_tab_keeps_what_is_added_in_its_order(reports_of: Callable[..., dict[str, Any]]) -> None:
@@ -377,9 +431,9 @@ def test_frames_of_tabs_run_no_script_and_have_no_origin() -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, True, -3, 1.5, "text", b"\0", [1, "a"], (1, 2), {"a": [1.5]}, {1}, frozenset("a")],
+    [None, True, -3, 1.5, b"\0", [1, "a"], (1, 2), {"a": [1.5]}, {1}, frozenset("a")],
 )
-def test_a_builtin_value_is_shown_as_code(value: object) -> None:
+def test_a_builtin_value_but_text_is_shown_as_code(value: object) -> None:
     assert shown(encode(value)) == repr(value)
 
 
@@ -390,7 +444,7 @@ class Point:
 
 
 def test_a_dataclass_is_shown_by_its_name_and_values() -> None:
-    assert shown(encode(Point(1, "a"), Point)) == "Point(1, 'a')"
+    assert shown(encode(Point(1, "a"), Point)) == "Point(x=1, y='a')"
 
 
 def test_no_class_is_imported_to_show_its_object(
@@ -404,7 +458,7 @@ def test_no_class_is_imported_to_show_its_object(
 
     encoded = encode([shapes.Square(3)])
     monkeypatch.delitem(sys.modules, "shapes")
-    assert shown(encoded) == "[Square(3)]"
+    assert shown(encoded) == "[Square(side=3)]"
     assert "shapes" not in sys.modules
 
 

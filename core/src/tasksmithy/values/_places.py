@@ -8,6 +8,8 @@ from typing import Any
 from tasksmithy._texts import shorten
 from tasksmithy.values._reducers import reducer_of
 
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
+
 
 def place_of(target: object, value: object) -> str:
     """Where in a value an object is; empty for the value itself, and where it is not found."""
@@ -22,6 +24,8 @@ def parts_of(value: object) -> Iterator[tuple[str, Any]]:
         place, part = pending.pop()
         if id(part) not in seen:
             yield place, part
+            if type(part) in _PLAIN:  # and without the imports of all others
+                continue
             seen[id(part)] = part
             pending += [(place + step, item) for step, item in _inside(part)]
 

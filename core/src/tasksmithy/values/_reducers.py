@@ -61,10 +61,11 @@ def reducer_for(shape: str, find: Callable[[str], type]) -> Reducer:
     return found
 
 
-def title_of(shape: str) -> str:
-    """The name of the type that a shape names, without its module."""
-    words = shape.split(_BREAK)
-    return words[1].rpartition(":")[2] if len(words) > 1 else shape
+def words_of(shape: str) -> tuple[str, str, list[str]]:
+    """What a shape says: the kind, or a standard type; a class, or ""; the names of its fields."""
+    kind, *words = shape.split(_BREAK)
+    title = words[0].rpartition(":")[2] if words else ""
+    return kind, title, [field.partition(":")[0] for field in words[1:]]
 
 
 def holds_table(cls: type) -> bool:

@@ -25,7 +25,7 @@ from tasksmithy.values._cloudpickle import dumped, loaded
 from tasksmithy.values._declared import Declared, declared
 from tasksmithy.values._places import place_of
 from tasksmithy.values._reducer import Parts, Reducer
-from tasksmithy.values._reducers import holds_table, reducer_for, reducer_of, title_of
+from tasksmithy.values._reducers import holds_table, reducer_for, reducer_of
 
 _PLAIN = "tasksmithy.2"
 # Pickled code is bytecode, which another version of Python must not run.
@@ -145,10 +145,12 @@ class Record:
     def __repr__(self) -> str:
         if self.shape == _CLOUDPICKLE:
             return f"<pickled value, {len(self.parts[0]):,} bytes>"
+        # Only who looks at a value pays for it.
+        from tasksmithy.values._record_text import text_of, text_of_table
+
         if self.shape == _TABLE:
-            return f"<{self.parts[0]}, {len(self.parts[1]):,} bytes>"
-        parts = self.parts[:1] if self.shape in ("File", "Dir") else self.parts
-        return f"{title_of(self.shape)}({', '.join(map(repr, parts))})"
+            return text_of_table(*self.parts)
+        return text_of(self.shape, self.parts)
 
 
 class _NewRecord:

@@ -60,7 +60,8 @@ def shown(output: Encoded, limit: int = MOST_SHOWN) -> str:
     """
     if len(output.data) <= _LARGEST_READ:
         try:
-            return shorten(preview(output), limit)
+            value = preview(output)
+            return cut(value, limit) if isinstance(value, str) else shorten(value, limit)
         except ValueEncodingError:
             pass  # another version of tasksmithy or Python wrote it
     return f"<{len(output.data):,} bytes of {output.format}>"
