@@ -108,6 +108,7 @@ def test_a_project_that_keeps_the_contract_is_told_so(project: Path) -> None:
     results = rows(done.stdout)
     assert results["the task runs and its result fits the interface"] == "passed"
     assert results["the config chooses the task type"] == "skipped"
+    assert {result for name, result in results.items() if "wheel" in name} == {"passed"}
     assert set(results.values()) == {"passed", "skipped"}
     assert done.stderr.splitlines() == [
         f"building the wheel of {project}",
@@ -124,11 +125,37 @@ def test_what_is_checked_is_the_wheel_and_not_the_source(project: Path) -> None:
     done = check(project)
     assert done.returncode == 1, done.stdout + done.stderr
     failed = [name for name, result in rows(done.stdout).items() if result == "failed"]
-    assert failed == ["the task runs and its result fits the interface"]
+    assert failed == [
+        "the task runs and its result fits the interface",
+        "the wheel has the files of the package",
+    ]
+    assert f"lacks acme_hello/greeting.txt, which {project}/src/acme_hello has" in done.stdout
     assert "TestHello: the task runs and its result fits the interface\n" in done.stdout
     assert "raised FileNotFoundError" in done.stdout
     assert "\nTo do: let make_task() and inputs of TestHello give a task that" in done.stdout
-    assert done.stdout.splitlines()[-1].startswith("1 failed, ")
+    assert done.stdout.splitlines()[-1].startswith("2 failed, ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strange", [["tests"], ["docs", "scripts"], ["conftest.py", "example.py"]])
+def test_what_a_wheel_puts_beside_its_package_by_mistake_is_told(
+    project: Path, strange: list[str]
+) -> None:
+    (project / "tests" / "__init__.py").touch()
+    (project / "conftest.py").touch()
+    for folder in ("docs", "scripts"):
+        (project / folder).mkdir()
+        (project / folder / "page.py").touch()
+    text = (project / "pyproject.toml").read_text()
+    all_in = "".join(f'\n"{name}" = "{name}"' for name in strange)
+    included = f"\n[tool.hatch.build.targets.wheel.force-include]{all_in}\n"
+    (project / "pyproject.toml").write_text(text + included)
+    done = check(project)
+    assert done.returncode == 1, done.stdout + done.stderr
+    failed = [name for name, result in rows(done.stdout).items() if result == "failed"]
+    assert failed == ["the wheel has the files of the package"]
+    told = ", ".join(name for name in strange if name != "example.py")
+    assert f".whl puts {told} into site-packages" in done.stdout
 
 
 @pytest.mark.slow

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from packaging.requirements import Requirement
 
 _TESTS = "tests/test_conformance.py"
+_OF_FILES = "the wheel has the files of the package"
 _NEW = "tasksmithy.testing._outcome.ConformanceWarning: "  # how a report shows the warning
 _WIDTH = 70  # of what to do, in characters
 _EXAMPLE = """\
@@ -96,7 +97,8 @@ def _checked(project: Path, folder: Path) -> list[Outcome]:
     python = _environment(folder / "environment")
     _install(python, wheel, _needs(contents, settings), folder)
     _say(f"running {_TESTS}")
-    return _run(python, _copied(project, contents, folder / "project"), folder / "report.xml")
+    found = _run(python, _copied(project, contents, folder / "project"), folder / "report.xml")
+    return [_beside_source(outcome, project, contents) for outcome in found]
 
 
 def _settings(project: Path) -> Mapping[str, Any]:
@@ -220,7 +222,10 @@ def _copied(project: Path, contents: Path, copy: Path) -> Path:
     """The project without the code that its wheel has, so that the tests import the wheel's."""
     import shutil
 
-    code = {"src", *(file.name for file in contents.iterdir())}
+    from tasksmithy.testing._installation import BY_MISTAKE
+
+    # What is in the wheel by mistake is the project's own, and its tests may need it.
+    code = {"src", *({file.name for file in contents.iterdir()} - BY_MISTAKE)}
 
     def ignored(folder: str, names: list[str]) -> set[str]:
         inside = Path(folder)
@@ -246,6 +251,24 @@ def _run(python: Path, project: Path, report: Path) -> list[Outcome]:
     if not outcomes:
         raise CheckError(f"{_TESTS} cannot be run:\n{done.stdout}{done.stderr}".rstrip())
     return outcomes
+
+
+def _beside_source(outcome: Outcome, project: Path, contents: Path) -> Outcome:
+    """How a check ended: the one of the wheel's files here, where the source is at hand."""
+    from tasksmithy.plugins._discovery import discover
+    from tasksmithy.testing._installation import missing_from, package_of, what_a_wheel_has
+
+    if (outcome.check, outcome.result) != (_OF_FILES, "passed"):
+        return outcome
+    files = {file.relative_to(contents).as_posix() for file in contents.rglob("*")}
+    for package in sorted(set(map(package_of, discover([str(contents)])))):
+        for home in (project / "src" / package, project / package):
+            if missing := missing_from(files, home, package):
+                found = f"the wheel lacks {', '.join(missing)}, which {home} has"
+                return outcome._replace(
+                    result="failed", found=found, advice=what_a_wheel_has(package)
+                )
+    return outcome
 
 
 def _outcomes(report: Path) -> Iterator[Outcome]:

@@ -4,13 +4,25 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Collection
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Final
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
 from tasksmithy.concurrency._interpreter import interpreter
 from tasksmithy.plugins._discovery import PluginRecord
+
+_MADE_IN_PASSING: Final = (".pyc", ".pyo", ".DS_Store")
+
+BY_MISTAKE: Final = frozenset(
+    {
+        *("benchmarks", "conftest.py", "doc", "docs", "example", "examples", "noxfile.py"),
+        *("scripts", "setup.py", "src", "test", "tests", "tools"),
+    }
+)
+"""What belongs to a project, and gets into a wheel when settings say too much or nothing."""
 
 
 def package_of(record: PluginRecord) -> str:
@@ -46,6 +58,40 @@ def source_of(name: str) -> Path | None:
     if text is None or not json.loads(text).get("dir_info", {}).get("editable"):
         return None
     return origin_of(found)
+
+
+def wheel_of(name: str) -> Path | None:
+    """The wheel on this machine that a distribution was installed from; None for all others."""
+    try:
+        origin = origin_of(distribution(name))
+    except PackageNotFoundError:
+        return None
+    is_wheel = origin is not None and origin.suffix == ".whl" and origin.is_file()
+    return origin if is_wheel else None
+
+
+def missing_from(files: Collection[str], home: Path, package: str) -> list[str]:
+    """The files of a package that a wheel lacks.
+
+    Args:
+        files: those of the wheel.
+        home: the folder of the package.
+        package: its name.
+    """
+    own = {
+        f"{package}/{file.relative_to(home).as_posix()}"
+        for file in home.rglob("*")
+        if file.is_file() and not file.name.endswith(_MADE_IN_PASSING)
+    }
+    return sorted(own.difference(files))
+
+
+def what_a_wheel_has(package: str) -> str:
+    """How a project says what its wheel has: what to do where that is wrong."""
+    return (
+        "say in pyproject.toml what the wheel has; with hatchling: "
+        f'[tool.hatch.build.targets.wheel] packages = ["src/{package}"]'
+    )
 
 
 class BuildError(Exception):

@@ -6,21 +6,25 @@ import functools
 import importlib.util
 import zipfile
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 import pytest
 
 from tasksmithy.plugins._discovery import TASK_TYPES, PluginRecord, discover
 from tasksmithy.testing import _fresh as fresh
 from tasksmithy.testing._fresh import Change
-from tasksmithy.testing._installation import BuildError, build_wheel, package_of, source_of
+from tasksmithy.testing._installation import (
+    BY_MISTAKE,
+    BuildError,
+    build_wheel,
+    missing_from,
+    package_of,
+    source_of,
+    what_a_wheel_has,
+    wheel_of,
+)
 from tasksmithy.testing._outcome import difference, fail
 from tasksmithy.testing._subject import Subject
-
-_MADE_IN_PASSING: Final = (".pyc", ".pyo", ".DS_Store")
-
-_BY_MISTAKE: Final = frozenset({"conftest.py", "docs", "examples", "src", "test", "tests"})
-"""What build backends put beside the package without further settings."""
 
 
 class Wheel(NamedTuple):
@@ -29,17 +33,19 @@ class Wheel(NamedTuple):
     Attributes:
         folder: where it is unpacked.
         files: its files, as `package/module.py`.
+        of: which one it is, for messages: its name, or what it is built from.
     """
 
     folder: Path
     files: frozenset[str]
+    of: str
 
 
 class WheelChecks(Subject):
     """What is built from the source and installed elsewhere is what is tested here.
 
-    It applies where the distribution is installed editable, by `pip install -e`: what is installed
-    from a wheel is that wheel.
+    It applies where the distribution is installed editable, by `pip install -e`, or from a wheel
+    that is on this machine, as `tasksmithy check` does.
     """
 
     _wheels: Path
@@ -50,10 +56,11 @@ class WheelChecks(Subject):
 
     def test_the_wheel_can_be_built(self) -> None:
         """`pip wheel` makes a wheel of the source."""
-        built = _built(self._source(), self._wheels)
+        origin = self._origin()
+        built = _built(origin, self._wheels)
         if isinstance(built, BuildError):
             fail(
-                f"{self._who}: no wheel can be built from {self._source()}:\n{built}",
+                f"{self._who}: no wheel can be built from {origin}:\n{built}",
                 "correct pyproject.toml; `pip wheel --no-deps .` shows the whole output",
             )
 
@@ -65,25 +72,13 @@ class WheelChecks(Subject):
         if spec is None or spec.origin is None or not spec.submodule_search_locations:
             self._skip_for("test_the_package_has_its_types")
         home = Path(spec.origin).parent
-        advice = (
-            "say in pyproject.toml what the wheel has; with hatchling: "
-            f'[tool.hatch.build.targets.wheel] packages = ["src/{package}"]'
-        )
-        files = {
-            f"{package}/{file.relative_to(home).as_posix()}"
-            for file in home.rglob("*")
-            if file.is_file() and not file.name.endswith(_MADE_IN_PASSING)
-        }
-        if missing := sorted(files - wheel.files):
+        advice = what_a_wheel_has(package)
+        if missing := missing_from(wheel.files, home, package):
+            fail(f"{self._who}: the wheel {wheel.of} lacks {', '.join(missing)}", advice)
+        if strange := sorted({file.partition("/")[0] for file in wheel.files} & BY_MISTAKE):
             fail(
-                f"{self._who}: the wheel that is built from {self._source()} lacks "
-                f"{', '.join(missing)}",
-                advice,
-            )
-        if strange := sorted({file.partition("/")[0] for file in wheel.files} & _BY_MISTAKE):
-            fail(
-                f"{self._who}: the wheel that is built from {self._source()} puts "
-                f"{', '.join(strange)} into site-packages, where it is in everybody's way",
+                f"{self._who}: the wheel {wheel.of} puts {', '.join(strange)} into site-packages, "
+                "where it is in everybody's way",
                 advice,
             )
 
@@ -95,7 +90,7 @@ class WheelChecks(Subject):
             found = ", ".join(f"{r.name} = {r.value} of {r.version}" for r in built) or "none"
             fail(
                 f"{self._who}: installed is the entry point {record.name} = {record.value} of "
-                f"{record.version}, and the wheel that is built from {self._source()} has {found}",
+                f"{record.version}, and the wheel {wheel.of} has {found}",
                 f'see [project.entry-points."{TASK_TYPES}"] and the version in pyproject.toml, '
                 "and install the project again: pip install -e .",
             )
@@ -114,13 +109,13 @@ class WheelChecks(Subject):
             there = fresh.given(type(self), package, Change(before=str(wheel.folder))).spec
         except fresh.ProbeError as error:
             fail(
-                f"{self._who}: with the wheel that is built from {self._source()}, the task cannot "
+                f"{self._who}: with the wheel {wheel.of}, the task cannot "
                 f"be made and serialized: {error}",
                 "include in the wheel what the package needs",
             )
         if here.spec != there:
             fail(
-                f"{self._who}: with the wheel that is built from {self._source()}, the task has "
+                f"{self._who}: with the wheel {wheel.of}, the task has "
                 f"another spec:\n{difference(here.spec, there)}",
                 "let the answers of the hooks depend on nothing that is not in the wheel",
             )
@@ -129,29 +124,31 @@ class WheelChecks(Subject):
         """The entry points of the wheel that have the name of the task type."""
         return [point for point in discover([str(wheel.folder)]) if point.name == self.task_type]
 
-    def _source(self) -> Path:
-        """The source of the distribution."""
-        source = source_of(self._record().distribution)
-        if source is None:
-            pytest.skip("what is installed is a wheel already")
-        return source
+    def _origin(self) -> Path:
+        """The source of the distribution, or the wheel that it was installed from."""
+        name = self._record().distribution
+        origin = source_of(name) or wheel_of(name)
+        if origin is None:
+            pytest.skip("what is installed is a wheel already, which is not on this machine")
+        return origin
 
     def _wheel(self) -> Wheel:
-        """The wheel that is built from the source."""
-        built = _built(self._source(), self._wheels)
+        """The wheel that is built from the source, or that was installed."""
+        built = _built(self._origin(), self._wheels)
         if isinstance(built, BuildError):
             self._skip_for("test_the_wheel_can_be_built")
         return built
 
 
 @functools.cache
-def _built(source: Path, wheels: Path) -> Wheel | BuildError:
-    """The wheel of a source, which is built once."""
-    folder = wheels / source.name
+def _built(origin: Path, wheels: Path) -> Wheel | BuildError:
+    """The wheel of a source, which is built once, or a wheel that is there; unpacked."""
+    folder = wheels / origin.stem
     try:
-        wheel = build_wheel(source, folder)
+        wheel = origin if origin.is_file() else build_wheel(origin, folder)
     except BuildError as error:
         return error
+    of = wheel.name if wheel is origin else f"that is built from {origin}"
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(folder / "unpacked")
-        return Wheel(folder / "unpacked", frozenset(archive.namelist()))
+        return Wheel(folder / "unpacked", frozenset(archive.namelist()), of)
