@@ -44,6 +44,16 @@ def _long(folder: Path) -> None:
     os.close(descriptor)
 
 
+def _disk(folder: Path) -> int:
+    system = os.statvfs(folder)
+    return system.f_blocks * system.f_frsize
+
+
+def _with_holes(file: Path, size: int) -> None:
+    file.touch()
+    os.truncate(file, size)
+
+
 def _up_by_a_link(folder: Path) -> None:
     (folder / "p/q").mkdir(parents=True)
     (folder / "p/q/top").symlink_to("../..")
@@ -72,6 +82,14 @@ REFUSED: dict[str, tuple[Maker, str]] = {
     "a socket": (_socket, "'s' is a socket"),
     "a tree too deep": (_deep, "more than 100 directories deep"),
     "a path too long": (_long, "longer than 4,000 bytes"),
+    "a file larger than the disk": (
+        lambda d: _with_holes(d / "f", _disk(d) + 1),
+        r"with 'f' it has [\d,]+ bytes, more than the disk",
+    ),
+    "files that are together larger than the disk": (
+        lambda d: [_with_holes(d / name, _disk(d) // 2 + 1) for name in "fg"],
+        "more than the disk",
+    ),
     "a name that is no text": (
         lambda d: Path(os.fsdecode(bytes(d) + b"/\xff")).touch(),
         "is not UTF-8",
@@ -98,6 +116,18 @@ def test_a_directory_is_refused_with_the_place(folder: Path, make: Maker, reason
 def test_a_device_is_refused(folder: Path) -> None:
     os.mknod(folder / "null", 0o20666, os.makedev(1, 3))
     with pytest.raises(BorderError, match="'null' is a device"):
+        check_tree(folder)
+
+
+def test_more_files_than_can_be_walked_over_are_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tasksmithy_container.border._MOST_ENTRIES", 100)
+    for number in range(100):
+        (folder / str(number)).touch()
+    check_tree(folder)
+    (folder / "another").touch()
+    with pytest.raises(BorderError, match="more than 100 files"):
         check_tree(folder)
 
 

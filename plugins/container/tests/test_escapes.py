@@ -1,19 +1,25 @@
-"""Containers that try to reach this machine by what they leave: all refused, and nothing hangs."""
+"""Containers that try to reach this machine by what they leave: refused or harmless, none hangs."""
 
 import asyncio
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tasksmithy import Dir, File, OutputError, run
+from tasksmithy import Dir, File, OutputError, run, with_runcontext
 from tasksmithy_container import ContainerTask
+from tasksmithy_container.places import state_folder
+
+pytestmark = pytest.mark.slow
 
 SECRET = "this is of the host"
 LONG = "n" * 250
+MANY = 100_000
 
-# The output, and what a container leaves for it; HOST is a file of this machine.
+# The output, and what a container leaves for it. HOST is a file of this machine, which is also the
+# input x; LARGER is more bytes than its disk has.
 REFUSED: list[tuple[Any, str]] = [
     *(
         (kind, f"ln -s {target} o")
@@ -34,9 +40,40 @@ REFUSED: list[tuple[Any, str]] = [
             "touch f; ln f g; ln -s HOST s",
         )
     ),
-    (str, "dd if=/dev/zero of=o bs=1 count=1 seek=1099511627775 2>/dev/null"),
+    *(
+        (kind, f"{make} bs=1 count=1 seek=LARGER 2>/dev/null")
+        for kind, make in (
+            (str, "dd if=/dev/zero of=o"),
+            (File, "dd if=/dev/zero of=o"),
+            (Dir, "mkdir o; dd if=/dev/zero of=o/f"),
+        )
+    ),
+    # Inputs are on another mount, and no container makes devices.
+    *((kind, "ln /var/inputs/x o 2>/dev/null") for kind in (File, str)),
+    *((kind, f"mknod o {what} 2>/dev/null") for kind in (File, str) for what in ("b 8 0", "p")),
     (int, "echo HOST > o"),
     (list[int], "echo '[\"HOST\"]' > o"),
+]
+
+# What may be a result, of which nobody reads anything of this machine.
+HARMLESS: list[tuple[Any, str]] = [
+    # Races: what is there when the container ends is checked, and nothing changes it any more.
+    *(
+        (kind, f"(while :; do {two_things}; done) & sleep 1")
+        for kind, two_things in (
+            *((kind, "ln -sfn HOST o; rm o; echo 1 > o; rm o") for kind in (File, str, int)),
+            (Dir, "mkdir -p o; ln -s HOST o/s; rm o/s; mkdir o/s; rmdir o/s"),
+            (Dir, "mkdir -p o/a; ln -s / o/b; mv o/b o/c; rm o/c; mv o/a o/b; mv o/b o/a"),
+            (Dir, "mkdir o; rm -r o; ln -s / o; rm o"),
+            (File, "mkfifo o; rm o; touch o; rm o"),
+        )
+    ),
+    (Dir, "mkdir o; mknod o/sda b 8 0 2>/dev/null; mknod o/zero c 1 5 2>/dev/null"),
+    (Dir, "mkdir o; ln /var/inputs/x o/s 2>/dev/null"),
+    (Dir, "mkdir o; cd o; for i in $(seq 14); do mkdir n; cd n; touch \"$(printf 'a\\nb')\"; done"),
+    (Dir, f"mkdir -p o/..n/...; touch o/-rf 'o/; id' 'o/$(id)' o/{LONG}"),
+    (Dir, f"mkdir o; cd o; seq {MANY} | xargs touch"),
+    (File, "dd if=/dev/zero of=o bs=1 count=1 seek=100000000 2>/dev/null"),
 ]
 
 
@@ -48,37 +85,91 @@ def host(tmp_path: Path) -> Iterator[Path]:
     assert file.read_text() == SECRET
 
 
-@pytest.mark.slow
-def test_nothing_of_this_machine_is_read_and_the_next_task_is_as_ever(
-    image: str, engine: str, host: Path
-) -> None:
-    assert len(REFUSED) >= 40
-    at_once = asyncio.Semaphore(6)
+@pytest.fixture
+def left_by(
+    image: str, host: Path, tmp_path: Path
+) -> Callable[[Any, str], Coroutine[Any, Any, Any]]:
+    """Gives what comes of a container that leaves something; it is kept, so all of it is read."""
+    state = os.statvfs(state_folder())
+    larger = state.f_blocks * state.f_frsize + 1
+    runs = with_runcontext(cache_dir=tmp_path / "cache")
 
-    async def refused(kind: Any, script: str) -> str | None:
-        made = script.replace("HOST", str(host))
+    async def left_by(kind: Any, script: str) -> Any:
+        made = script.replace("HOST", str(host)).replace("LARGER", str(larger))
         # What listens at a socket does not end by itself.
         made = f"({made}) & sleep 1" if "nc -lU" in made else made
         task = ContainerTask(
             name="t",
             image=image,
             command=["sh", "-c", f"cd /var/outputs; {made}; true"],
+            inputs={"x": File},
             outputs={"o": kind},
             local_logs=False,
             timeout=120,
+            cache="auto",
         )
+        return await runs.arun(task, x=File(str(host)))
+
+    return left_by
+
+
+async def problems(found: Iterable[Coroutine[Any, Any, str | None]]) -> list[str]:
+    """What is told of several containers, of which a few run at once."""
+    at_once = asyncio.Semaphore(6)
+
+    async def one(each: Coroutine[Any, Any, str | None]) -> str | None:
         async with at_once:
-            try:
-                found = await task.aio()
-            except OutputError as error:
-                return None if SECRET not in str(error) else f"{script}: told {error}"
-            return f"{script}: {found!r}"
+            return await each
 
-    async def all_of_them() -> list[str | None]:
-        return await asyncio.gather(*(refused(kind, script) for kind, script in REFUSED))
+    return [problem for problem in await asyncio.gather(*map(one, found)) if problem]
 
-    assert [problem for problem in asyncio.run(all_of_them()) if problem] == []
-    following = ContainerTask(
-        name="t", image=image, command=["sh", "-c", "echo 5 > /var/outputs/o"], outputs={"o": int}
-    )
-    assert run(following) == 5
+
+def is_as_ever(image: str) -> bool:
+    """Whether the next task has its result."""
+    script = ["sh", "-c", "echo 5 > /var/outputs/o"]
+    task = ContainerTask(name="t", image=image, command=script, outputs={"o": int})
+    return bool(run(task) == 5)
+
+
+def test_nothing_of_this_machine_is_read_and_the_next_task_is_as_ever(
+    image: str, engine: str, left_by: Any
+) -> None:
+    assert len(REFUSED) >= 40
+
+    async def refused(kind: Any, script: str) -> str | None:
+        try:
+            found = await left_by(kind, script)
+        except OutputError as error:
+            return f"{script}: told {error}" if SECRET in str(error) else None
+        return f"{script}: {found!r}"
+
+    assert asyncio.run(problems(refused(*each) for each in REFUSED)) == []
+    assert is_as_ever(image)
+
+
+def reachable(found: Any) -> str:
+    """All that a user who trusts a result may read by it, and what kind of thing it is."""
+    if not isinstance(found, File | Dir):
+        return str(found)
+    root = Path(found)
+    things = [root, *root.rglob("*")]
+    odd = [
+        str(each) for each in things if each.is_symlink() or not (each.is_file() or each.is_dir())
+    ]
+    small = (each for each in things if each.is_file() and each.stat().st_size < 1_000)
+    return "".join([*odd, *(each.read_text() for each in small)])
+
+
+def test_races_names_and_crowds_reach_nothing_either(image: str, engine: str, left_by: Any) -> None:
+    async def harmless(kind: Any, script: str) -> str | None:
+        try:
+            found = await left_by(kind, script)
+        except OutputError as error:
+            found = str(error)
+        read = reachable(found)
+        if "xargs" in script and len(found.names()) != MANY:
+            return f"{script}: {len(found.names())} files"
+        return f"{script}: {read}" if SECRET in read or str(state_folder()) in read else None
+
+    assert asyncio.run(problems(harmless(*each) for each in HARMLESS)) == []
+    assert is_as_ever(image)

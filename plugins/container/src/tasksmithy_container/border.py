@@ -35,7 +35,7 @@ def check_tree(folder: Path) -> None:
         OSError: a directory in it cannot be read.
     """
     root = os.path.realpath(folder)
-    entries = 0
+    entries, size, room = 0, 0, _room(folder)
     waiting = [("", 0)]
     while waiting:
         inner, depth = waiting.pop()
@@ -48,20 +48,45 @@ def check_tree(folder: Path) -> None:
                 _check_name(root, place)
                 if entry.is_symlink():
                     _check_link(root, folder, place)
-                elif entry.is_dir(follow_symlinks=False):
+                if entry.is_dir(follow_symlinks=False):
                     if depth >= _DEEPEST:
                         raise BorderError(
                             f"{_shown(place)} is more than {_DEEPEST} directories deep"
                         )
                     waiting.append((f"{place}/", depth + 1))
-                elif not entry.is_file(follow_symlinks=False):
-                    mode = entry.stat(follow_symlinks=False).st_mode
-                    raise BorderError(f"{_shown(place)} is {what_is(mode)}")
+                    continue
+                # Of a link, what it leads to, which is inside and is read once more under its name.
+                status = entry.stat()
+                if stat.S_ISREG(status.st_mode):
+                    size += status.st_size
+                    _check_size(f"with {_shown(place)} it has", size, room)
+                elif not stat.S_ISDIR(status.st_mode):
+                    raise BorderError(f"{_shown(place)} is {what_is(status.st_mode)}")
+
+
+def check_file(file: Path) -> None:
+    """Check that a file can be read to its end.
+
+    Raises:
+        BorderError: it is larger than its disk, as a file with holes may be.
+    """
+    _check_size("it has", file.lstat().st_size, _room(file))
 
 
 def what_is(mode: int) -> str:
     """What a mode that is neither of a file nor of a directory is of."""
     return next((name for is_kind, name in _KINDS if is_kind(mode)), "no file")
+
+
+def _room(place: Path) -> int:
+    """How many bytes there are on the disk of a place, whether free or not; 0: nobody knows."""
+    system = os.statvfs(place)
+    return system.f_blocks * system.f_frsize
+
+
+def _check_size(who: str, size: int, room: int) -> None:
+    if size > room > 0:
+        raise BorderError(f"{who} {size:,} bytes, more than the disk that it is on ({room:,})")
 
 
 def _check_name(root: str, place: str) -> None:

@@ -11,7 +11,7 @@ from typing import Any
 from tasksmithy import Dir
 from tasksmithy.errors import InputError, OutputError
 from tasksmithy.extend import from_text, shorten, type_name
-from tasksmithy_container.border import BorderError, check_tree
+from tasksmithy_container.border import BorderError, check_file, check_tree
 from tasksmithy_container.places import state_folder
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.task import ContainerTask
@@ -53,9 +53,8 @@ def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
         problem = f"is {type_name(kind)}, and {there} is no {wanted}; {_listing(task, scratch)}"
         raise OutputError(task.name, f"output {name!r} {problem}")
     try:
-        if is_dir:
-            check_tree(path)
         if is_place(kind):
+            check_tree(path) if is_dir else check_file(path)
             return kind(str(_kept(path, scratch.name)))
         if status.st_size > task.max_inline_io_bytes:
             problem = (
@@ -72,9 +71,10 @@ def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
         raise OutputError(task.name, f"output {name!r} {problem}") from None
     except BorderError as error:
         problem = (
-            f"is {type_name(kind)}, and in {there} {error}: leave files, directories, and links"
+            f"is {type_name(kind)}, and in {there} {error}: leave files that the disk has room "
+            "for, directories, and links between them"
         )
-        raise OutputError(task.name, f"output {name!r} {problem} between them") from None
+        raise OutputError(task.name, f"output {name!r} {problem}") from None
     except (OSError, shutil.Error) as error:
         problem = f"cannot be read from {there}: {error}"
         raise OutputError(task.name, f"output {name!r} {problem}") from None
