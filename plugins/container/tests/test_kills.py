@@ -88,7 +88,7 @@ class Jobs:
         return started
 
     def left(self) -> set[str]:
-        """Containers, folders, lock files, and files with secrets that stay."""
+        """Containers and their processes, folders, lock files, and files with secrets that stay."""
         patience = time.monotonic() + 5  # what the engine has for a container ends after it
         found = set(self._left())
         while found and time.monotonic() < patience:
@@ -104,6 +104,9 @@ class Jobs:
             text=True,
         )
         yield from (line for line in listing.stdout.splitlines() if self._image in line)
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            if str(self._folder) in (command := _content(file)) and "conmon" in command:
+                yield command.replace("\0", " ")
         for file in run_folder().rglob("*"):
             content = _content(file)
             if SECRET in content or str(self._folder) in content:

@@ -5,6 +5,7 @@ import fcntl
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -17,6 +18,7 @@ import pytest
 
 from tasksmithy import run
 from tasksmithy_container import ContainerTask, leftovers
+from tasksmithy_container.engine import Engine
 from tasksmithy_container.places import run_folder
 from tasksmithy_container.scratch import Scratch
 
@@ -173,6 +175,26 @@ def test_leftovers_that_cannot_be_removed_cost_no_result(
     assert run(task(image, "echo 5 > /var/outputs/o", outputs={"o": int})) == 5
     assert "left for the next container task" in caplog.text
     assert caplog.records[-1].levelno == logging.WARNING
+
+
+@pytest.mark.parametrize(("above", "code"), [("NAME", -signal.SIGKILL), ("another", 0)])
+def test_a_process_that_a_killed_podman_has_lost_is_ended_and_no_other(
+    above: str, code: int
+) -> None:
+    scratch = Scratch.create(Engine("podman", "podman"))
+    program = "import subprocess; print(subprocess.call(['sh', '-c', 'echo $$; read line']))"
+    # As podman has them: the process in a container is below one whose arguments have the name.
+    conmon = subprocess.Popen(
+        [sys.executable, "-uc", program, above.replace("NAME", scratch.name)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert conmon.stdout is not None
+    scratch.process_id.write_text(conmon.stdout.readline())
+    scratch.remove()
+    said, _ = conmon.communicate("a line for who lives\n")
+    assert int(said) == code
 
 
 def test_attempts_that_begin_while_others_sweep_are_not_taken_for_abandoned(

@@ -13,7 +13,9 @@ import json
 import os
 import re
 import secrets
+import signal
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from tasksmithy_container.engine import Engine
@@ -121,11 +123,28 @@ class Scratch:
         try:
             if not self._is_left:
                 self.forget_secrets()
+                self._end_lost_process()
                 if self.folder.exists():
                     remove_tree(self.folder)
                 self._lock_file.unlink(missing_ok=True)
         finally:
             self.release()
+
+    def _end_lost_process(self) -> None:
+        """End what podman has lost that was killed while it made a container; it waits for ever.
+
+        Podman itself has no record of it yet, and removes such a container without its process.
+        """
+        try:
+            process = int(self.process_id.read_text())
+            status = Path(f"/proc/{process}/stat").read_text()
+            above = status.rpartition(")")[2].split()[1]
+            is_own = self.name in Path(f"/proc/{above}/cmdline").read_text()
+        except (OSError, ValueError):  # there was none, or it has ended
+            return
+        if is_own:  # and not another one that has its number by now
+            with suppress(ProcessLookupError):
+                os.kill(process, signal.SIGKILL)
 
 
 class Leftover:
