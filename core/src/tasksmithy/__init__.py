@@ -112,11 +112,11 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.task._hook import hookspec as hookspec
     from tasksmithy.task._hookspecs import TaskTemplateSpec as TaskTemplateSpec
     from tasksmithy.task._interface import NativeInterface as NativeInterface
+    from tasksmithy.task._provenance import Provenance as Provenance
     from tasksmithy.task._serialize import serialize as serialize
     from tasksmithy.task._spec import CodeBundle as CodeBundle
     from tasksmithy.task._spec import DataLoadingConfig as DataLoadingConfig
     from tasksmithy.task._spec import MetadataFormat as MetadataFormat
-    from tasksmithy.task._spec import Provenance as Provenance
     from tasksmithy.task._spec import SerializationContext as SerializationContext
     from tasksmithy.task._spec import Sql as Sql
     from tasksmithy.task._spec import TaskSpec as TaskSpec
@@ -224,7 +224,7 @@ _HOMES = {
     "CodeBundle": "task._spec",
     "DataLoadingConfig": "task._spec",
     "MetadataFormat": "task._spec",
-    "Provenance": "task._spec",
+    "Provenance": "task._provenance",
     "SerializationContext": "task._spec",
     "Sql": "task._spec",
     "TaskSpec": "task._spec",

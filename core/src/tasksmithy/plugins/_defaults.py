@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from dataclasses import fields
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy.errors import NotExecutableError, ValueEncodingError
 from tasksmithy.task._hook import hookimpl
 from tasksmithy.task._hooks import TaskHooks
 from tasksmithy.task._interface import NativeInterface
-from tasksmithy.task._spec import SerializationContext, Sql, TaskSpec
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._json import to_json
 
 if TYPE_CHECKING:
     from tasksmithy.fields._image import Image
+    from tasksmithy.task._spec import SerializationContext, TaskSpec
 
 Task = TaskTemplate[..., Any]
-
-_WITH_A_PLACE = {field.name for field in fields(TaskSpec)}
-_DEFINED = [f.name for f in fields(TaskTemplate) if f.compare and f.name not in _WITH_A_PLACE]
-"""The fields that are what a task is, and that the spec has no place of its own for."""
 
 
 class CoreDefaults:
@@ -40,7 +36,9 @@ class CoreDefaults:
         Where a field has no digest, or holds code, of which a digest knows the name alone, the
         version is another each time, so that the task runs again.
         """
-        from tasksmithy.values._identity import digest  # which listing plugins needs not
+        # Which a run without a cache needs not.
+        from tasksmithy.task._spec import SerializationContext
+        from tasksmithy.values._identity import digest
 
         sctx, hooks = SerializationContext(), self.hooks
         own = {name: getattr(task, name) for name in _own_fields(task)}
@@ -72,6 +70,8 @@ class CoreDefaults:
     @hookimpl
     def serialize(self, task: Task, sctx: SerializationContext) -> TaskSpec:
         """The answers of the other hooks, and the task's own fields."""
+        from tasksmithy.task._spec import Sql, TaskSpec  # a run makes none
+
         hooks = self.hooks
         sql = hooks.sql(task, sctx)
         return TaskSpec(
@@ -117,9 +117,9 @@ def _image(image: str | Image | None, sctx: SerializationContext) -> str | None:
 def _definition(task: Task) -> dict[str, Any]:
     """The fields that the spec has no place of its own for, where they differ from the default."""
     definition = {}
-    for name in _DEFINED:
+    for name, bare in _bare().items():
         plain = _triggers(task) if name == "triggers" else _plain(getattr(task, name))
-        if plain != _BARE[name]:
+        if plain != bare:
             definition[name.lstrip("_")] = plain
     if definition.get("short_name") == task.name:
         del definition["short_name"]
@@ -148,9 +148,14 @@ def _plain(value: Any) -> Any:
     return [_plain(item) for item in value] if isinstance(value, tuple) else value
 
 
-_BARE = {
-    name: _plain(value)
-    for name, value in vars(TaskTemplate(name="bare", interface=NativeInterface())).items()
-    if name in _DEFINED
-}
-"""The fields of a task that says nothing of them, as a spec has them."""
+@cache
+def _bare() -> Mapping[str, Any]:
+    """Those fields as a task has them that says nothing of them."""
+    from dataclasses import fields
+
+    from tasksmithy.task._spec import TaskSpec
+
+    task: Task = TaskTemplate(name="bare", interface=NativeInterface())
+    with_a_place = {field.name for field in fields(TaskSpec)}
+    names = [f.name for f in fields(task) if f.compare and f.name not in with_a_place]
+    return {name: _plain(getattr(task, name)) for name in names}

@@ -23,7 +23,7 @@ from tasksmithy.plugins._observer import Observer
 from tasksmithy.plugins._requirement import unmet
 from tasksmithy.plugins._selection import label, switching_off
 from tasksmithy.plugins._task_type import TaskType
-from tasksmithy.task._spec import Provenance
+from tasksmithy.task._provenance import Provenance
 
 
 class LoadedTaskType(NamedTuple):

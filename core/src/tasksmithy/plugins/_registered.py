@@ -10,7 +10,7 @@ from tasksmithy.errors import PluginRegistrationError
 from tasksmithy.plugins._contract import as_task_type
 from tasksmithy.plugins._loading import LoadedTaskType
 from tasksmithy.plugins._task_type import TaskType
-from tasksmithy.task._spec import Provenance
+from tasksmithy.task._provenance import Provenance
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._annotations import importable_module
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -197,16 +198,22 @@ def _nearest_table(directory: str) -> tuple[dict[str, object], str]:
                 f"{file} cannot be read ({error.strerror}), and it may have the table {_TABLE}: "
                 "make it readable, or take it away"
             ) from None
-        # The TOML parser is imported only for a file that can have the table. A NUL is of another
-        # encoding than UTF-8, where the table has other bytes.
-        if (b"tasksmithy" in content or b"\0" in content) and (
-            table := _table(content, file)
-        ) is not None:
+        if _may_have_table(content) and (table := _table(content, file)) is not None:
             return table, file
         parent = os.path.dirname(folder)  # noqa: PTH120 - as above
         if parent == folder:
             return {}, ""
         folder = parent
+
+
+def _may_have_table(content: bytes) -> bool:
+    """Whether a file can have the table: only then is the TOML parser imported."""
+    # `tasksmithy` is in the file of whoever depends on it; as a key it has one of these after it.
+    # A NUL is of another encoding than UTF-8, where the table has other bytes.
+    return b"\0" in content or (
+        b"tasksmithy" in content
+        and re.search(rb"tasksmithy[\"']?[ \t]*([].=\r\n]|$)", content) is not None
+    )
 
 
 @lru_cache(maxsize=8)  # a command asks for the working directory and for that of its file

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tasksmithy.runtime._event_stream import ExecutionEvents
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(slots=True, kw_only=True, eq=False, repr=False)
 class Call:
     """One call of a task in a run: what its steps know, and what they add.
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasksmithy import checks
 from tasksmithy._texts import shorten
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from tasksmithy.runtime._observer_thread import Listener
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunOptions:
+class RunOptions(NamedTuple):
     """How a run is to be done.
 
     Attributes:
@@ -50,7 +49,7 @@ class RunOptions:
     file: str | None = None
     inputs: str | None = None
     executor: str | Callable[..., Executor] | None = None
-    executor_options: Mapping[str, Any] = field(default_factory=dict)
+    executor_options: Mapping[str, Any] = MappingProxyType({})
     observers: Sequence[Observer | type[Observer]] = ()
     progress: Listener | None = None
 
@@ -78,7 +77,7 @@ class RunOptions:
         if self.executor is not None and not callable(self.executor):
             checks.text("executor", self.executor)
         options = self.executor_options
-        if not isinstance(options, dict) or not all(isinstance(name, str) for name in options):
+        if not isinstance(options, Mapping) or not all(isinstance(name, str) for name in options):
             raise FieldError("executor_options", shorten(options), "a dict of option to value")
         if options and self.executor is None:
             allowed = "none without an executor: name the one they are for (--executor NAME)"

@@ -100,7 +100,7 @@ def with_runcontext(**options: Any) -> Runner:
     Raises:
         SettingsError: an option is unknown, or its value is not allowed.
     """
-    known = RunOptions.__dataclass_fields__
+    known = RunOptions._fields
     for name in options:
         if name not in known:
             raise SettingsError(

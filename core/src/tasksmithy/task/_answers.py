@@ -8,11 +8,13 @@ from __future__ import annotations
 import inspect
 from collections.abc import Awaitable, Mapping
 from contextlib import AbstractAsyncContextManager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasksmithy._texts import shorten
-from tasksmithy.task._spec import DataLoadingConfig, Sql, TaskSpec
 from tasksmithy.values._json import not_json
+
+if TYPE_CHECKING:  # a run asks no hook that answers with these
+    from tasksmithy.task._spec import DataLoadingConfig, Sql, TaskSpec
 
 
 class WrongAnswerError(Exception):
@@ -51,6 +53,8 @@ def strings(answer: object) -> list[str]:
 
 def sql(answer: object) -> Sql | str | None:
     """A statement, or None."""
+    from tasksmithy.task._spec import Sql
+
     if answer is None or isinstance(answer, (Sql, str)):
         return answer
     raise _unexpected(answer, "Sql, str or None")
@@ -58,6 +62,8 @@ def sql(answer: object) -> Sql | str | None:
 
 def data_loading(answer: object) -> DataLoadingConfig | None:
     """A `DataLoadingConfig`, or None."""
+    from tasksmithy.task._spec import DataLoadingConfig
+
     if answer is None or isinstance(answer, DataLoadingConfig):
         return answer
     raise _unexpected(answer, "DataLoadingConfig or None")
@@ -94,6 +100,8 @@ def secret(answer: object) -> str | None:
 
 def task_spec(answer: object) -> TaskSpec:
     """A `TaskSpec` that JSON can hold."""
+    from tasksmithy.task._spec import TaskSpec
+
     if not isinstance(answer, TaskSpec):
         raise _unexpected(answer, "a TaskSpec")
     if problem := not_json(answer.to_dict()):

@@ -15,7 +15,7 @@ from typing import Protocol
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.task._hook import Provider
 from tasksmithy.task._hookspecs import HOOKS, Task, TaskTemplateSpec
-from tasksmithy.task._spec import Provenance
+from tasksmithy.task._provenance import Provenance
 
 
 class TaskHooks(TaskTemplateSpec):

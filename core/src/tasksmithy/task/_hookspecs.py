@@ -22,11 +22,11 @@ import pluggy
 
 from tasksmithy.task import _answers as answers
 from tasksmithy.task._hook import PROJECT, Hook, every_answer, first_answer
-from tasksmithy.task._spec import DataLoadingConfig, SerializationContext, Sql, TaskSpec
 
 if TYPE_CHECKING:
     from tasksmithy.fields._secret import Secret
     from tasksmithy.task._context import RunContext
+    from tasksmithy.task._spec import DataLoadingConfig, SerializationContext, Sql, TaskSpec
 
 
 class Task(Protocol):

@@ -6,10 +6,10 @@ from typing import Any
 
 from tasksmithy.errors import NotATaskError
 from tasksmithy.task._hooks import hooks_for
+from tasksmithy.task._provenance import Provenance
 from tasksmithy.task._spec import (
     CodeBundle,
     DataLoadingConfig,
-    Provenance,
     SerializationContext,
     Sql,
     TaskSpec,

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal
 
+from tasksmithy.task._provenance import Provenance
 from tasksmithy.values._json import to_json
 
 MetadataFormat = Literal["JSON", "YAML", "PROTO"]
@@ -83,21 +84,6 @@ class Sql:
 
     statement: str
     dialect: str = "ansi"
-
-
-@dataclass(frozen=True, slots=True)
-class Provenance:
-    """Which distribution provides a plugin, in which version.
-
-    A plugin registered in code has no distribution of its own: `distribution` is then the module
-    it is defined in, and `version` is None.
-    """
-
-    distribution: str
-    version: str | None = None
-
-    def __str__(self) -> str:
-        return f"{self.distribution} {self.version}" if self.version else self.distribution
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

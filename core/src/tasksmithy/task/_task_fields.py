@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from tasksmithy import checks
 from tasksmithy.errors import FieldError
 from tasksmithy.fields._cache import Cache, CacheRequest
-from tasksmithy.fields._documentation import Documentation
-from tasksmithy.fields._resources import Resources
 from tasksmithy.fields._retry import RetryStrategy
-from tasksmithy.fields._reuse import ReusePolicy
-from tasksmithy.fields._secret import Secret, SecretRequest, secrets_of
 from tasksmithy.fields._timeout import Timeout, TimeoutType
 from tasksmithy.task._declaration import Definition
 from tasksmithy.task._field import Check, Converted, task_field
 
 if TYPE_CHECKING:  # most tasks have none of these, and would wait for their import
+    from tasksmithy.fields._documentation import Documentation
     from tasksmithy.fields._image import Image
     from tasksmithy.fields._link import Link
     from tasksmithy.fields._pod import PodTemplate
+    from tasksmithy.fields._resources import Resources
+    from tasksmithy.fields._reuse import ReusePolicy
+    from tasksmithy.fields._secret import Secret, SecretRequest
     from tasksmithy.fields._trigger import Trigger
 
 MAX_INLINE_IO_BYTES: Final = 10 * 1024 * 1024
@@ -39,15 +39,10 @@ def _optional(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
 
-def _instance(kind: type[Any]) -> Check:
-    def check(name: str, value: object) -> object:
-        if value is None:
-            return None
-        if not isinstance(value, kind):
-            raise FieldError(name, value, f"a {kind.__name__} or None")
-        return checks.checked(name, value)
-
-    return check
+def _instance(kind: type[Any], name: str, value: object) -> object:
+    if not isinstance(value, kind):
+        raise FieldError(name, value, f"a {kind.__name__} or None")
+    return checks.checked(name, value)
 
 
 def _image(name: str, value: Any) -> Image | Literal["auto"] | None:
@@ -63,7 +58,39 @@ def _pod_template(name: str, value: object) -> object:
         return value if value is None else checks.non_empty(name, value)
     from tasksmithy.fields._pod import PodTemplate
 
-    return _instance(PodTemplate)(name, value)
+    return _instance(PodTemplate, name, value)
+
+
+def _resources(name: str, value: object) -> object:
+    if value is None:
+        return None
+    from tasksmithy.fields._resources import Resources
+
+    return _instance(Resources, name, value)
+
+
+def _reusable(name: str, value: object) -> object:
+    if value is None:
+        return None
+    from tasksmithy.fields._reuse import ReusePolicy
+
+    return _instance(ReusePolicy, name, value)
+
+
+def _secrets(name: str, value: Any) -> tuple[Secret, ...]:
+    if value is None:
+        return ()
+    from tasksmithy.fields._secret import secrets_of
+
+    return secrets_of(value, name)
+
+
+def _docs(name: str, value: Any) -> Documentation | None:
+    if value is None:
+        return None
+    from tasksmithy.fields._documentation import Documentation
+
+    return Documentation.of(value, name)
 
 
 def _triggers(name: str, value: object) -> object:
@@ -103,14 +130,14 @@ class SharedFields(Definition):
         "has no container.",
     )
     resources: Resources | None = task_field(
-        default=None, check=_instance(Resources), doc="compute resources."
+        default=None, check=_resources, doc="compute resources."
     )
     env_vars: Mapping[str, str] | None = task_field(
         default=None, check=_optional(checks.env_vars), doc="environment variables."
     )
     secrets: Converted[SecretRequest | None, tuple[Secret, ...]] = task_field(
         default=None,
-        check=_converting(secrets_of),
+        check=_secrets,
         doc="secrets that are handed out to the task.",
     )
     cache: Converted[CacheRequest, Cache] = task_field(
@@ -120,7 +147,7 @@ class SharedFields(Definition):
     )
     reusable: ReusePolicy | None = task_field(
         default=None,
-        check=_instance(ReusePolicy),
+        check=_reusable,
         ignored_locally=True,
         doc="how containers are kept for several executions, or None for one each.",
     )
@@ -167,7 +194,7 @@ class TaskFields(SharedFields):
     )
     docs: Converted[str | Documentation | None, Documentation | None] = task_field(
         default=None,
-        check=_converting(Documentation.of),
+        check=_docs,
         overridable=False,
         doc="documentation; text is its description.",
     )

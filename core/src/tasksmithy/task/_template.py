@@ -31,7 +31,6 @@ from tasksmithy.task._declaration import UNSET, Unset, current_spellings
 from tasksmithy.task._field import given_type, task_field
 from tasksmithy.task._hooks import hooks_for, is_answering
 from tasksmithy.task._interface import NativeInterface
-from tasksmithy.task._spec import DataLoadingConfig, SerializationContext, Sql
 from tasksmithy.task._task_fields import HELD_BY_REUSE, TaskFields
 
 if TYPE_CHECKING:
@@ -47,6 +46,7 @@ if TYPE_CHECKING:
     from tasksmithy.fields._timeout import Timeout, TimeoutType
     from tasksmithy.fields._trigger import Trigger
     from tasksmithy.task._field import Converted
+    from tasksmithy.task._spec import DataLoadingConfig, SerializationContext, Sql
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)

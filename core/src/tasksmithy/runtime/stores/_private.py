@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
@@ -17,15 +18,20 @@ _NO_HOME: Final = Path("/nonexistent")
 def user_folder(kind: Literal["cache", "state"]) -> Path:
     """The user's folder for the cache or for the records; a user without a home has none to make.
 
-    So it is in a container that runs as any number, and in a service.
+    So it is in a container that runs as any number, and in a service. Elsewhere it is the one of
+    the XDG Base Directory Specification, or on macOS that of its Standard Directories.
     """
-    import platformdirs
-
+    if sys.platform == "darwin":
+        place = Path("~/Library", "Caches" if kind == "cache" else "Application Support")
+    else:
+        given = Path(os.environ.get(f"XDG_{kind.upper()}_HOME", ""))
+        usual = "~/.cache" if kind == "cache" else "~/.local/state"
+        place = given if given.is_absolute() else Path(usual)
     try:
-        folder = Path(getattr(platformdirs, f"user_{kind}_path")("tasksmithy"))
-    except RuntimeError:  # its later versions; the others give a path in the working directory
+        folder = place.expanduser()
+    except RuntimeError:
         folder = Path()
-    return folder if folder.is_absolute() else _NO_HOME / kind / "tasksmithy"
+    return (folder if folder.is_absolute() else _NO_HOME / kind) / "tasksmithy"
 
 
 def make_folder(folder: Path) -> None:
