@@ -150,20 +150,34 @@ class WorkerStartError(TasksmithyError):
 class WorkerDiedError(TasksmithyError):
     """The process of an attempt that ended before the attempt did.
 
+    One that was ended from outside is lost by no fault of the task, and the run makes the attempt
+    again, up to three times for a call and apart from the task's `retries`.
+
     Attributes:
         task: name of the task.
-        returncode: the exit code; for a process that a signal ended, the signal's number, negated.
+        returncode: the exit code; for a process that a signal ended, the signal's number, negated;
+            None where that is not known, as of a machine that is gone.
+        losses: how many attempts were lost before the run gave the call up; 0 until then.
     """
 
-    def __init__(self, task: str, returncode: int) -> None:
+    def __init__(self, task: str, returncode: int | None) -> None:
         super().__init__(task, returncode)
         self.task = task
         self.returncode = returncode
+        self.losses = 0
+
+    @property
+    def is_loss(self) -> bool:
+        """Whether something outside of the task has ended it: SIGKILL, SIGTERM, a lost machine."""
+        return self.returncode in (None, -9, -15)
 
     def __str__(self) -> str:
         import signal  # only on the way to an error
 
-        if self.returncode >= 0:
+        if self.returncode is None:
+            how = "was lost"
+            advice = "The machine that it was on, or the connection to it, is gone."
+        elif self.returncode >= 0:
             how = f"ended with exit code {self.returncode}"
             advice = (
                 "The task, or a library that it uses, called os._exit, or Python could not start: "

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable
-from typing import Any
+from typing import Any, Final
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy._texts import shorten
@@ -19,6 +19,7 @@ from tasksmithy.errors import (
     PolicyVetoError,
     TaskExitError,
     TaskTimeoutError,
+    WorkerDiedError,
 )
 from tasksmithy.plugins._attempt import Attempt
 from tasksmithy.runtime._call import Call, Stage, Step
@@ -28,6 +29,9 @@ from tasksmithy.runtime._limits import bounded
 from tasksmithy.task._around import inside_policies
 from tasksmithy.task._context import entered
 from tasksmithy.task._hooks import hooks_for
+
+MOST_LOSSES: Final = 3
+"""Attempts of a call that are made again as they were lost, apart from the task's retries."""
 
 _BEYOND_RETRIES = (
     NonRecoverableError,
@@ -42,7 +46,8 @@ _BEYOND_RETRIES = (
 def retried(then: Step) -> Step:
     """Make attempts until one succeeds, as many as the task's strategy allows.
 
-    What the last one raises has a note of the task, the attempt and the run.
+    One that is lost with its process is made again besides. What the last one raises has a note of
+    the task, the attempt and the run.
     """
 
     async def step(call: Call) -> Any:
@@ -51,10 +56,12 @@ def retried(then: Step) -> Step:
             try:
                 return await then(call)
             except Exception as error:
-                if call.number > strategy.count or not _is_recoverable(call, error):
+                _count_loss(call, error)
+                most = strategy.count + 1 + call.losses
+                if call.number >= most or not _is_recoverable(call, error):
                     error.add_note(
-                        f"in task {call.task.name!r}, attempt {call.number} of "
-                        f"{strategy.count + 1}, run {call.run_id}"
+                        f"in task {call.task.name!r}, attempt {call.number} of {most}, "
+                        f"run {call.run_id}"
                     )
                     raise
                 context = call.context()
@@ -62,7 +69,7 @@ def retried(then: Step) -> Step:
                     context.logger.warning(
                         "attempt %d of %d failed: %s",
                         call.number,
-                        strategy.count + 1,
+                        most,
                         shorten(error, sys.maxsize),
                     )
             backoff = strategy.backoff
@@ -172,6 +179,18 @@ def made(run: Caller) -> Step:
                 await asyncio.wait(left)
 
     return step
+
+
+def _count_loss(call: Call, error: Exception) -> None:
+    """Count an attempt that was lost, as long as it may be made again for that."""
+    if not isinstance(error, WorkerDiedError) or not error.is_loss:
+        return
+    if error.task != call.task.name or error.losses:  # of a child, which was given up
+        return
+    if call.losses < MOST_LOSSES:
+        call.losses += 1
+    else:
+        error.losses = call.losses + 1
 
 
 def _is_recoverable(call: Call, error: Exception) -> bool:

@@ -33,6 +33,7 @@ class Call:
         key: identifies it in the run; empty where nobody listens.
         secrets: the values of the task's secrets.
         number: the attempt that is being made, from 1.
+        losses: how many attempts were lost with their processes, and are made again.
         place: what the attempt holds of what is limited; None where nothing is.
         source: where the result is from.
     """
@@ -49,6 +50,7 @@ class Call:
     key: str = ""
     secrets: Mapping[Secret, str] = field(default_factory=dict)
     number: int = 1
+    losses: int = 0
     place: Place | None = None
     source: Literal["attempts", "cache", "record"] = "attempts"
 
