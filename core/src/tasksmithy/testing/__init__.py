@@ -1,4 +1,4 @@
-"""tasksmithy.testing: what the author of a task type tests it with. Needs pytest.
+"""tasksmithy.testing: what the author of a task type or an executor tests it with. Needs pytest.
 
     from tasksmithy.testing import TaskTypeConformance
     from tasksmithy_hello import HelloTask
@@ -19,11 +19,15 @@ from tasksmithy._lazy_names import lazy_names
 TYPE_CHECKING = False
 if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interpreter
     from tasksmithy.testing._conformance import TaskTypeConformance as TaskTypeConformance
+    from tasksmithy.testing._executor_conformance import (
+        ExecutorConformance as ExecutorConformance,
+    )
     from tasksmithy.testing._outcome import ConformanceWarning as ConformanceWarning
     from tasksmithy.testing._snapshot import assert_spec_snapshot as assert_spec_snapshot
 
 _HOMES = {
     "ConformanceWarning": "testing._outcome",
+    "ExecutorConformance": "testing._executor_conformance",
     "TaskTypeConformance": "testing._conformance",
     "assert_spec_snapshot": "testing._snapshot",
 }

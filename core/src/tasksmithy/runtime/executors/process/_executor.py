@@ -56,6 +56,7 @@ _LOOK: Final = 0.02
 class ProcessExecutor:
     """Makes each attempt in a new process, which leads a group of its own; it is an `Executor`."""
 
+    capabilities: frozenset[str] = frozenset({"preemption", "processes"})
     heeds: frozenset[str] = frozenset({"env_vars", "secrets"})
 
     def __init__(self) -> None:
