@@ -6,6 +6,7 @@ import os
 import stat
 import subprocess
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 
 from tasksmithy.errors import StoreError
 from tasksmithy.runtime.stores._cache_store import CacheStore
-from tasksmithy.runtime.stores._private import shared
+from tasksmithy.runtime.stores._private import shared, state_folder
 from tasksmithy.runtime.stores._run_store import RunStore
 from tasksmithy.values._storage import Encoded
 
@@ -197,3 +198,39 @@ def test_a_folder_that_the_users_own_group_can_write_is_the_users(
 
 def test_what_is_not_there_is_nobodys(tmp_path: Path) -> None:
     assert shared(tmp_path / "nothing") is None
+
+
+@pytest.mark.parametrize("home", ["/nonexistent", "/proc"])
+def test_the_state_folder_of_a_user_without_a_home_is_in_the_temporary_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: str
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", home)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    assert state_folder() == tmp_path / f"tasksmithy-{os.getuid()}"
+    assert modes(tmp_path) == {f"tasksmithy-{os.getuid()}": 0o700}
+
+
+def test_a_state_folder_that_others_have_made_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("XDG_STATE_HOME", raising=False)
+    monkeypatch.setenv("HOME", "/proc")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    place = tmp_path / f"tasksmithy-{os.getuid()}"
+    place.mkdir()
+    place.chmod(0o777)
+    with pytest.raises(PermissionError, match="everybody can write"):
+        state_folder()
+    place.rmdir()
+    place.symlink_to(tmp_path)
+    with pytest.raises(PermissionError, match="is a link"):
+        state_folder()
+
+
+def test_a_state_folder_that_is_named_and_cannot_be_made_is_an_error(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc")
+    with pytest.raises(OSError, match="/proc"):
+        state_folder()

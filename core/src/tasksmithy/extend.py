@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.fields._quantity import Quantity as Quantity
     from tasksmithy.plugins._config_registry import TaskPluginRegistry as TaskPluginRegistry
     from tasksmithy.runtime._run import is_initialized as is_initialized
+    from tasksmithy.runtime.stores._private import state_folder as state_folder
     from tasksmithy.task._code_identity import code_identity as code_identity
     from tasksmithy.task._declaration import UNSET as UNSET
     from tasksmithy.task._declaration import Unset as Unset
@@ -46,6 +47,7 @@ _HOMES = {
     "Quantity": "fields._quantity",
     "TaskPluginRegistry": "plugins._config_registry",
     "is_initialized": "runtime._run",
+    "state_folder": "runtime.stores._private",
     "code_identity": "task._code_identity",
     "UNSET": "task._declaration",
     "Unset": "task._declaration",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import gc
+import os
+import tempfile
 import time
 import weakref
 from dataclasses import dataclass, make_dataclass
@@ -203,6 +205,17 @@ def test_a_parquet_file_stays_in_the_user_s_state_folder(database, ask, tmp_path
     for file in (one, other):
         assert (tmp_path / "mine" / "tasksmithy" / "outputs") in Path(file).parents
         assert parquet.read_table(str(Path(file))).num_rows == 2
+
+
+def test_a_parquet_file_of_a_user_without_a_home_is_in_the_temporary_directory(
+    ask, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("XDG_STATE_HOME", "")
+    monkeypatch.setenv("HOME", "/nonexistent")
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    file = ask("duckdb://", TWO, File)
+    assert tmp_path / f"tasksmithy-{os.getuid()}" / "outputs" in Path(file).parents
+    assert parquet.read_table(str(Path(file))).num_rows == 2
 
 
 @pytest.mark.parametrize("scheme", ["sqlite", "postgresql"])

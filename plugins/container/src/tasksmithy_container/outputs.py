@@ -10,9 +10,8 @@ from typing import Any
 
 from tasksmithy import Dir
 from tasksmithy.errors import InputError, OutputError
-from tasksmithy.extend import from_text, shorten, type_name
+from tasksmithy.extend import from_text, shorten, state_folder, type_name
 from tasksmithy_container.border import BorderError, check_file, check_tree
-from tasksmithy_container.places import state_folder
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.task import ContainerTask
 from tasksmithy_container.types import is_optional, is_place, is_raw, required

@@ -1,10 +1,9 @@
-"""Where things are on this machine: folders of the user's own, for a moment and for long."""
+"""Where what ends with a run is on this machine: a folder of the user's own."""
 
 from __future__ import annotations
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 _MEMORY = Path("/dev/shm")  # noqa: S108 - the tmpfs that Linux has there
@@ -21,23 +20,6 @@ def run_folder() -> Path:
     """
     root = _MEMORY if _MEMORY.is_dir() else Path("/tmp")  # noqa: S108 - checked
     return _own(root / f"tasksmithy-{os.getuid()}")
-
-
-def state_folder() -> Path:
-    """The folder for what outlives a run; one of the temporary directory for users without a home.
-
-    Raises:
-        OSError: it cannot be made.
-    """
-    state = os.environ.get("XDG_STATE_HOME")
-    if not state:
-        home = os.path.expanduser("~")  # noqa: PTH111 - which says so, where there is none
-        state = "" if home == "~" or not os.access(home, os.W_OK) else f"{home}/.local/state"
-    if not state:
-        return _own(Path(tempfile.gettempdir(), f"tasksmithy-{os.getuid()}"))
-    folder = Path(state, "tasksmithy")
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
 
 
 def _own(folder: Path) -> Path:

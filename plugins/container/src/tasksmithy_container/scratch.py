@@ -18,9 +18,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from tasksmithy.extend import state_folder
 from tasksmithy_container.engine import Engine
 from tasksmithy_container.errors import EngineError
-from tasksmithy_container.places import run_folder, state_folder
+from tasksmithy_container.places import run_folder
 from tasksmithy_container.trees import remove_tree
 
 _LOCK = ".lock"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tasksmithy import File
 from tasksmithy.errors import FieldError
-from tasksmithy.extend import shorten, type_name
+from tasksmithy.extend import shorten, state_folder, type_name
 from tasksmithy_sql.binding import Statement
 from tasksmithy_sql.errors import ResultError
 from tasksmithy_sql.kinds import scalar_types
@@ -140,14 +140,13 @@ def _reader(connection: Connection, statement: Statement) -> pa.RecordBatchReade
 
 def _parquet(connection: Connection, statement: Statement) -> Path:
     """The path of a Parquet file in the user's state folder, where it stays."""
-    from platformdirs import user_state_path
     from pyarrow import parquet
 
     batches = _batches(connection, statement)
     _named(batches.schema)
     _check_parquet(batches.schema)
-    outputs = user_state_path("tasksmithy") / "outputs"
-    outputs.mkdir(parents=True, exist_ok=True)
+    outputs = state_folder() / "outputs"
+    outputs.mkdir(mode=0o700, exist_ok=True)
     path = Path(tempfile.mkdtemp(prefix="tasksmithy-sql-", dir=outputs), "result.parquet")
     try:
         _write(batches, partial(parquet.ParquetWriter, path))

@@ -34,6 +34,34 @@ def user_folder(kind: Literal["cache", "state"]) -> Path:
     return (folder if folder.is_absolute() else _NO_HOME / kind) / "tasksmithy"
 
 
+def state_folder() -> Path:
+    """The user's folder for what outlives a run, such as files that a task gives; it is made.
+
+    It is `$XDG_STATE_HOME/tasksmithy` where that is set. A user without a home, or with one that is
+    read-only, has one in the temporary directory.
+
+    Raises:
+        OSError: it cannot be made, or others can write it.
+    """
+    folder = user_folder("state")
+    if os.environ.get("XDG_STATE_HOME"):
+        make_folder(folder)
+        return folder
+    with suppress(OSError):
+        make_folder(folder)
+        if os.access(folder, os.W_OK):
+            return folder
+    import tempfile
+
+    folder = Path(tempfile.gettempdir(), f"tasksmithy-{os.getuid()}")
+    make_folder(folder)
+    # In a directory that all can write to, somebody else may have been faster.
+    reason = f"{folder} is a link" if folder.is_symlink() else shared(folder)
+    if reason is not None:
+        raise PermissionError(reason)
+    return folder
+
+
 def make_folder(folder: Path) -> None:
     """Make a folder, and those above it that are missing, with mode 0700 whatever the umask.
 
