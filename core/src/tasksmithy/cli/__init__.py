@@ -14,6 +14,7 @@ from importlib import import_module
 from typing import Any, Final
 
 from tasksmithy import __version__
+from tasksmithy.cli._terminal import columns
 
 __all__ = ["main"]
 
@@ -57,11 +58,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     return code
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Help as wide as the terminal.
+
+    argparse makes one for each argument, and has it import `shutil` where it is not given a width.
+    """
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=columns() - 2)
+
+
 class _Parser(argparse.ArgumentParser):
     """The parser of a command; each of them takes `--verbose`, so that it may come anywhere."""
 
     def __init__(self, **settings: Any) -> None:
-        super().__init__(**settings)
+        super().__init__(formatter_class=_Formatter, **settings)
         # Without a default: a command that is not told does not take it back from the one above.
         self.add_argument(
             "--verbose",

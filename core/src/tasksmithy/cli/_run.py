@@ -116,7 +116,6 @@ def _execute(args: argparse.Namespace, stop: Stop, answer: TextIO) -> int:
 
     from tasksmithy._texts import printable
     from tasksmithy.cli import _inputs as inputs
-    from tasksmithy.cli._failure import report
     from tasksmithy.cli._source import load
     from tasksmithy.errors import SourceError, TaskCancelledError
     from tasksmithy.task._source import find_task, only_task
@@ -146,13 +145,13 @@ def _execute(args: argparse.Namespace, stop: Stop, answer: TextIO) -> int:
     except asyncio.CancelledError:
         _tell_resume(args, progress.run_id)
         error = TaskCancelledError(task.name)
-        report(error, verbose=args.verbose, for_machines=args.for_machines)
+        _tell_failure(args, error)
         return 1
     except Exception as error:
         if not progress.has_begun:
             raise  # what was asked cannot be done
         _tell_resume(args, progress.run_id)
-        report(error, verbose=args.verbose, for_machines=args.for_machines)
+        _tell_failure(args, error)
         return 1
     except BaseException:
         _tell_resume(args, progress.run_id)
@@ -272,6 +271,13 @@ def _executor_options(words: Sequence[str]) -> dict[str, str]:
             raise SettingsError(f"--executor-option {name} is given twice; give it once")
         options[name] = value
     return options
+
+
+def _tell_failure(args: argparse.Namespace, error: Exception) -> None:
+    """Say why there is no result."""
+    from tasksmithy.cli._failure import report
+
+    report(error, verbose=args.verbose, for_machines=args.for_machines)
 
 
 def _tell_stopping(args: argparse.Namespace) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import time
 from collections.abc import Sequence
 
 from tasksmithy._texts import cut, in_one_line
+from tasksmithy.cli._terminal import columns
 
 
 def aligned(table: Sequence[Sequence[str]]) -> str:
@@ -24,8 +24,7 @@ def fitted(text: str) -> str:
     """The text with its lines cut where a terminal ends; a file or a pipe gets all of them."""
     if not sys.stdout.isatty():
         return text
-    width = shutil.get_terminal_size().columns
-    return "\n".join(cut(line, width) for line in text.split("\n"))
+    return "\n".join(cut(line, columns()) for line in text.split("\n"))
 
 
 def moment(seconds: float | None) -> str:

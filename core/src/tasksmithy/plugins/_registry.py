@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from functools import cached_property
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.errors import (
@@ -27,7 +27,6 @@ from tasksmithy.plugins._discovery import (
     PluginRecord,
     discover,
 )
-from tasksmithy.plugins._listing import PluginStatus, check_all, statuses
 from tasksmithy.plugins._loading import LoadedPolicy, LoadedTaskType, Loader
 from tasksmithy.plugins._observer import Observer
 from tasksmithy.plugins._registered import Registered
@@ -36,6 +35,9 @@ from tasksmithy.plugins._settings import Settings
 from tasksmithy.plugins._task_type import TaskType
 from tasksmithy.task._hooks import TaskHooks
 from tasksmithy.task._template import TaskTemplate
+
+if TYPE_CHECKING:
+    from tasksmithy.plugins._listing import PluginStatus
 
 
 class Registry:
@@ -75,6 +77,8 @@ class Registry:
         for task_type in task_types:
             self.register(task_type)
         if self.settings.strict:
+            from tasksmithy.plugins._listing import check_all
+
             check_all(self._installed, self.settings, self.check)
             self._policies()
 
@@ -281,6 +285,8 @@ class Registry:
             name: only the plugins of this name, of any group; all, if not given.
             load: load each plugin that is not switched off, to tell the broken ones.
         """
+        from tasksmithy.plugins._listing import statuses  # a run lists nothing
+
         check = self.check if load else None
         return statuses(self._installed, self.settings, name=name, check=check)
 

@@ -15,7 +15,6 @@ from tasksmithy._texts import cut, shorten
 from tasksmithy.errors import ValueEncodingError
 from tasksmithy.plugins._contract import as_observer
 from tasksmithy.plugins._observer import Observer
-from tasksmithy.runtime._observer_thread import Listener, ObserverThread, end_all
 from tasksmithy.runtime._options import RunOptions
 from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.task._context import RunContext
@@ -44,6 +43,8 @@ from tasksmithy.values._storage import encode
 if TYPE_CHECKING:
     from tasksmithy.runtime._identities import Identities
     from tasksmithy.runtime._journal import Journal
+    from tasksmithy.runtime._observer_thread import ObserverThread
+    from tasksmithy.runtime._options import Listener
 
 Task = TaskTemplate[..., Any]
 
@@ -95,7 +96,7 @@ class EventStream:
             self.journal = Journal(run_id, task, inputs, self._inputs, options, identities())
         self.run_id = run_id if self.journal is None else self.journal.run_id
         self.wants_output_digests = any(each.wants_output_digests for each, _ in observers)
-        self._threads = [ObserverThread(observer, who) for observer, who in observers]
+        self._threads = _threads(observers)
         self._listeners: list[Listener] = [*self._threads]
         if options.progress is not None:
             self._listeners.insert(0, options.progress)
@@ -175,7 +176,10 @@ class EventStream:
 
     async def close(self) -> None:
         """Wait until the observers have heard everything, or for as long as a run waits."""
-        await end_all(self._threads)
+        if self._threads:
+            from tasksmithy.runtime._observer_thread import end_all
+
+            await end_all(self._threads)
 
     def tell(self, event: Event) -> None:
         """Tell everybody an event, the journal first."""
@@ -356,6 +360,15 @@ def outcome(error: BaseException | None) -> RunOutcome:
         return "succeeded"
     was_stopped = isinstance(error, (asyncio.CancelledError, KeyboardInterrupt))
     return "cancelled" if was_stopped else "failed"
+
+
+def _threads(observers: Sequence[tuple[Observer, str]]) -> Sequence[ObserverThread]:
+    """The threads that hand observers the events; most runs have none."""
+    if not observers:
+        return ()
+    from tasksmithy.runtime._observer_thread import ObserverThread
+
+    return [ObserverThread(observer, who) for observer, who in observers]
 
 
 def _masked(execution: Execution) -> Execution:

@@ -9,7 +9,7 @@ import threading
 import traceback
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Final, Protocol
+from typing import Final
 
 from tasksmithy._texts import shorten
 from tasksmithy.plugins._observer import Observer
@@ -22,14 +22,6 @@ LONGEST_WAIT: Final = 5.0
 """Seconds that a run waits at its end for observers that have not heard everything."""
 
 _logger = logging.getLogger("tasksmithy.run")
-
-
-class Listener(Protocol):
-    """Gets each event at once, in the thread where it happens. It does not raise."""
-
-    def observe(self, event: Event) -> None:
-        """Take notice of an event."""
-        ...
 
 
 class ObserverThread:
@@ -107,6 +99,5 @@ class ObserverThread:
 
 async def end_all(threads: Sequence[ObserverThread]) -> None:
     """Wait for observers, a bounded time for all of them together."""
-    if threads:
-        deadline = asyncio.get_running_loop().time() + LONGEST_WAIT
-        await asyncio.gather(*(thread.end(deadline) for thread in threads))
+    deadline = asyncio.get_running_loop().time() + LONGEST_WAIT
+    await asyncio.gather(*(thread.end(deadline) for thread in threads))

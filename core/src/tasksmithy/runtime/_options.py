@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from tasksmithy import checks
 from tasksmithy._texts import shorten
@@ -14,7 +14,15 @@ from tasksmithy.errors import FieldError
 if TYPE_CHECKING:
     from tasksmithy.plugins._attempt import Executor
     from tasksmithy.plugins._observer import Observer
-    from tasksmithy.runtime._observer_thread import Listener
+    from tasksmithy.task._events import Event
+
+
+class Listener(Protocol):
+    """Gets each event at once, in the thread where it happens. It does not raise."""
+
+    def observe(self, event: Event) -> None:
+        """Take notice of an event."""
+        ...
 
 
 class RunOptions(NamedTuple):

@@ -5,12 +5,15 @@ from __future__ import annotations
 import inspect
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from tasksmithy import SerializationContext, TaskTemplate, TaskType, hookimpl, in_thread
+from tasksmithy import TaskTemplate, TaskType, hookimpl, in_thread
 from tasksmithy.errors import TaskDefinitionError
 from tasksmithy.extend import code_identity, importable_module
 from tasksmithy_function.task import AsyncFunctionTaskTemplate
+
+if TYPE_CHECKING:
+    from tasksmithy import SerializationContext
 
 Task = AsyncFunctionTaskTemplate[..., Any]
 

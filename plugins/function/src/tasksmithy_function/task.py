@@ -7,11 +7,14 @@ import inspect
 import operator
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple, ParamSpec, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, cast
 
-from tasksmithy import SerializationContext, TaskTemplate, task_field
+from tasksmithy import TaskTemplate, task_field
 from tasksmithy.errors import FieldError, TaskDefinitionError
 from tasksmithy.extend import TaskPluginRegistry
+
+if TYPE_CHECKING:
+    from tasksmithy import SerializationContext
 
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)

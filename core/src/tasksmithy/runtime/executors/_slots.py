@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tasksmithy.fields._quantity import NANOS
 from tasksmithy.task._template import TaskTemplate
 
 _NOTHING: Mapping[str, int] = {}
@@ -15,6 +14,8 @@ def declared(task: TaskTemplate[..., Any]) -> Mapping[str, int]:
     """The cpu (in thousandths of a core) and the memory (in bytes) that a task declares."""
     if task.resources is None:
         return _NOTHING
+    from tasksmithy.fields._quantity import NANOS  # it came with the resources
+
     cpu, _ = task.resources.cpu_range()
     memory, _ = task.resources.memory_range()
     slots = {}
