@@ -1452,6 +1452,46 @@ def test_a_task_type_that_is_a_subclass_of_the_one_its_template_builds_on_is_ask
     assert entered == [Below]
 
 
+def test_a_template_with_two_templates_as_bases_builds_on_the_types_of_both() -> None:
+    class Left(TaskTemplate, task_type="left"): ...
+
+    class Right(TaskTemplate, task_type="right"): ...
+
+    class Both(Left, Right, task_type="both"): ...
+
+    class LeftType(TaskType):
+        template = Left
+
+        @hookimpl
+        def custom_config(self) -> dict[str, Any]:
+            return {"of": "left"}
+
+    class RightType(TaskType):
+        template = Right
+
+        @hookimpl
+        def custom_config(self) -> dict[str, Any]:
+            return {"of": "right"}
+
+        @hookimpl
+        def config(self) -> dict[str, str]:
+            return {"of": "right"}
+
+    with with_policies(LeftType, RightType, Both).entered():
+        spec = serialize(Both(name="b", interface=INTERFACE), SCTX)
+    assert (spec.custom_config, spec.config) == ({"of": "left"}, {"of": "right"})
+
+
+def test_a_template_does_not_build_on_the_type_of_functions_by_a_base_that_names_none() -> None:
+    class Shared(TaskTemplate):
+        account: str = ""
+
+    class Query(Shared, task_type="query"): ...
+
+    with with_policies(Query).entered():
+        assert Query(name="q", interface=INTERFACE).container_args(SCTX) == []
+
+
 def test_a_template_whose_base_type_is_not_installed_says_so() -> None:
     with pytest.raises(TasksmithyError, match="task type 'demo'"):
         with_policies(Child).hooks("child")

@@ -594,8 +594,11 @@ def test_a_task_of_a_class_that_names_no_type_is_told_to_name_one() -> None:
     class Nameless(TaskTemplate):
         pass
 
-    with pytest.raises(TaskDefinitionError, match=r"give a type of its own: class Nameless\("):
-        run(Nameless(name="n", interface=NativeInterface()))
+    task = Nameless(name="n", interface=NativeInterface())
+    cached = task.override(cache="auto")
+    for ask in (lambda: run(task), lambda: serialize(task), lambda: run(cached)):
+        with pytest.raises(TaskDefinitionError, match=r"give a type of its own: class Nameless\("):
+            ask()
 
 
 def test_a_plain_function_around_an_async_one_runs_inside_around_execute() -> None:

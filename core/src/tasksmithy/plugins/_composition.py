@@ -20,7 +20,9 @@ def lineage(
 ) -> Sequence[LoadedTaskType]:
     """A task type, and those that its template builds on by its base classes, nearest first.
 
-    One whose class the task type has as a base class itself is not asked a second time.
+    Nearest as Python looks attributes up, also where there are several bases. A base that names no
+    task type is none's, and a task type whose class another one has as a base class is not asked a
+    second time.
 
     Args:
         loaded: the task type.
@@ -30,21 +32,20 @@ def lineage(
         UnknownTaskTypeError: no plugin provides one of them.
         PluginError: the plugin of one of them cannot be used.
     """
-    task_type = loaded.task_type
-    template = task_type.template
-    for base in template.__mro__[1:] if template else ():
-        if (
-            issubclass(base, TaskTemplate)
-            and base is not TaskTemplate
-            and template is not None
-            and base.task_type != template.task_type
-        ):
-            below = lineage(find(base.task_type), find)
-            return [
-                loaded,
-                *(each for each in below if not isinstance(task_type, type(each.task_type))),
-            ]
-    return [loaded]
+    template = loaded.task_type.template
+    bases = template.__mro__[1:] if template else ()
+    templates = [
+        base for base in bases if issubclass(base, TaskTemplate) and base is not TaskTemplate
+    ]
+    names = [base.task_type for base in templates if "task_type" in vars(base)]
+    types = [loaded]
+    for name in dict.fromkeys(names):
+        if template is None or name == template.task_type:
+            continue
+        other = find(name)
+        if not any(isinstance(each.task_type, type(other.task_type)) for each in types):
+            types.append(other)
+    return types
 
 
 def hooks_of(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,11 +26,10 @@ class FunctionTaskType(TaskType):
     @hookimpl
     async def execute(self, task: Task, inputs: Mapping[str, Any]) -> Any:
         """Call the function: an async one in the event loop, a sync one in a thread."""
-        if not isinstance(task, AsyncFunctionTaskTemplate):
-            raise _no_function(task)
-        if inspect.iscoroutinefunction(task.func):
-            return await task.func(**inputs)
-        result = await in_thread(task.func, **inputs)
+        func = _function(task)
+        if inspect.iscoroutinefunction(func):
+            return await func(**inputs)
+        result = await in_thread(func, **inputs)
         # A plain function around an async one gives the coroutine of that.
         return await result if inspect.isawaitable(result) else result
 
@@ -52,13 +51,17 @@ class FunctionTaskType(TaskType):
         """The identity of the function, with all that it runs, and of its config."""
         own = {name: getattr(task, name) for name in sorted(task.field_names - _OF_EVERY_FUNCTION)}
         given = {name: value for name, value in own.items() if value is not None}
-        return code_identity([task.func, given])
+        return code_identity([_function(task), given])
 
 
-def _no_function(task: TaskTemplate[..., Any]) -> TaskDefinitionError:
+def _function(task: TaskTemplate[..., Any]) -> Callable[..., Any]:
+    """The function of a task. A class that says no task type is of this one, and may have none."""
+    if isinstance(task, AsyncFunctionTaskTemplate):
+        func: Callable[..., Any] = task.func
+        return func
     name = type(task).__name__
     allowed = f"a type of its own: class {name}(..., task_type=...); {name} has no function to call"
-    return TaskDefinitionError(task.name, "task_type", task.task_type, allowed)
+    raise TaskDefinitionError(task.name, "task_type", task.task_type, allowed)
 
 
 # A configuration, and what else a task type that builds on this one adds, may decide on the result.
@@ -67,7 +70,7 @@ _OF_EVERY_FUNCTION = TaskTemplate.field_names | {"func"}
 
 def _module(task: Task, root: Path | None) -> str:
     """The function's module as a container imports it: relative to `root`, where there is one."""
-    name = importable_module(task.func.__module__)
+    name = importable_module(_function(task).__module__)
     if task.source_file is None:
         return name
     file = Path(task.source_file).resolve()
