@@ -42,6 +42,11 @@ def half(number: int) -> float:
 def nothing() -> None: ...
 
 
+@env.task
+def total(first: int, second: int, third: int) -> int:
+    return first + second + third
+
+
 # The decorator keeps the signature.
 
 half(3)
@@ -90,11 +95,20 @@ async def calls() -> None:
 # Runs with options, and over many inputs.
 
 runner = with_runcontext(max_concurrency=2)
+with_runcontext(max_concurency=2)  # E: call-arg
+with_runcontext(record="yes")  # E: arg-type
 reveal_type(runner.run(half, 3))  # R: float
 reveal_type(runner.run(greet, 3))  # R: str
 reveal_type(list(map(half, [1, 2])))  # R: list[float]
 reveal_type(list(map(half, [1], return_exceptions=True)))  # R: list[float | Exception]
 reveal_type(list(map(greet, [1])))  # R: list[str]
+reveal_type(list(map(greet, [1], ["hello"])))  # R: list[str]
+reveal_type(list(map(total, [1], [2], [3])))  # R: list[int]
+map(half, ["3"])  # E: misc
+map(half, [1], [2])  # E: arg-type
+map(greet, [1], [2])  # E: misc
+map(half, 3)  # E: call-overload
+map(half, [1], numbre=[2])  # E: call-overload
 
 
 async def runs() -> None:
@@ -165,6 +179,7 @@ ShellTask(name="s", interface=NativeInterface())  # E: call-arg
 ShellTask(name="s", script="ls")  # E: call-arg
 ShellTask(name="s", interface=NativeInterface(), script="ls", shell="sh")  # E: call-arg
 shell.strict = False  # E: misc
+reveal_type(shell.override(strict=False).script)  # R: str
 
 
 class NamedTask(ShellTask, task_type="named"):

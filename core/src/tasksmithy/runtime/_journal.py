@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from tasksmithy._texts import cut
@@ -109,7 +110,7 @@ class Journal:
         self.run_id = run_id
         self._open: dict[str, _Open] = {}
         self._identities = identities
-        self._store = RunStore(options.runs_dir or default_runs_directory())
+        self._store = RunStore(Path(options.runs_dir or default_runs_directory()))
         self._kept: Mapping[str, Kept] = {}
         self._changed: set[str] = set()
         self.found: tuple[int | None, int] = (None, 0)

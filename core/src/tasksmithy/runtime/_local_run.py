@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy._registry_in_use import registry_in_use
@@ -202,7 +203,7 @@ class LocalRun:
         from tasksmithy.runtime._run_cache import RunCache  # brings SQLite, for tasks with a cache
         from tasksmithy.runtime.stores._cache_store import CacheStore, default_cache_directory
 
-        store = CacheStore(self._options.cache_dir or default_cache_directory())
+        store = CacheStore(Path(self._options.cache_dir or default_cache_directory()))
         self._at_end.append(store.close)
         return RunCache(store, self._identities)
 

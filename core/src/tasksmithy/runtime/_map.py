@@ -6,7 +6,7 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator
-from typing import Any, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, Protocol, TypeVar, overload
 
 from tasksmithy import checks
 from tasksmithy._texts import shorten
@@ -15,7 +15,12 @@ from tasksmithy.errors import FieldError, InputError, NotATaskError
 from tasksmithy.task._context import current, group
 from tasksmithy.task._template import TaskTemplate
 
+A = TypeVar("A")
+B = TypeVar("B")
 T = TypeVar("T")
+A_contra = TypeVar("A_contra", contravariant=True)
+B_contra = TypeVar("B_contra", contravariant=True)
+T_co = TypeVar("T_co", covariant=True)
 
 USUAL_CONCURRENCY = 100
 
@@ -118,40 +123,89 @@ async def _next_of(results: AsyncIterator[T]) -> T:
     return await anext(results, _END)
 
 
+# What type checkers take a task for: its signature for as many inputs as are given, without await.
+
+
+class _OfOne(Protocol[A_contra, T_co]):
+    def aio(self, first: A_contra, /) -> Coroutine[Any, Any, T_co]: ...
+
+
+class _OfTwo(Protocol[A_contra, B_contra, T_co]):
+    def aio(self, first: A_contra, second: B_contra, /) -> Coroutine[Any, Any, T_co]: ...
+
+
+class _OfMore(Protocol[T_co]):
+    def aio(self, *args: Any, **kwargs: Any) -> Coroutine[Any, Any, T_co]: ...
+
+
 @overload
 def map(  # noqa: A001 - the name is the API's
-    task: TaskTemplate[..., Coroutine[Any, Any, T]],
-    *inputs: Iterable[Any],
+    task: _OfOne[A, T],
+    first: Iterable[A],
+    /,
+    *,
     concurrency: int = ...,
     group_name: str = ...,
     return_exceptions: Literal[False] = ...,
 ) -> TaskMap[T]: ...
 @overload
 def map(  # noqa: A001
-    task: TaskTemplate[..., T],
-    *inputs: Iterable[Any],
+    task: _OfTwo[A, B, T],
+    first: Iterable[A],
+    second: Iterable[B],
+    /,
+    *,
     concurrency: int = ...,
     group_name: str = ...,
     return_exceptions: Literal[False] = ...,
 ) -> TaskMap[T]: ...
 @overload
 def map(  # noqa: A001
-    task: TaskTemplate[..., Coroutine[Any, Any, T]],
-    *inputs: Iterable[Any],
+    task: _OfMore[T],
+    first: Iterable[Any],
+    second: Iterable[Any],
+    third: Iterable[Any],
+    /,
+    *more: Iterable[Any],
+    concurrency: int = ...,
+    group_name: str = ...,
+    return_exceptions: Literal[False] = ...,
+) -> TaskMap[T]: ...
+@overload
+def map(  # noqa: A001
+    task: _OfOne[A, T],
+    first: Iterable[A],
+    /,
+    *,
     concurrency: int = ...,
     group_name: str = ...,
     return_exceptions: bool,
 ) -> TaskMap[T | Exception]: ...
 @overload
 def map(  # noqa: A001
-    task: TaskTemplate[..., T],
-    *inputs: Iterable[Any],
+    task: _OfTwo[A, B, T],
+    first: Iterable[A],
+    second: Iterable[B],
+    /,
+    *,
+    concurrency: int = ...,
+    group_name: str = ...,
+    return_exceptions: bool,
+) -> TaskMap[T | Exception]: ...
+@overload
+def map(  # noqa: A001
+    task: _OfMore[T],
+    first: Iterable[Any],
+    second: Iterable[Any],
+    third: Iterable[Any],
+    /,
+    *more: Iterable[Any],
     concurrency: int = ...,
     group_name: str = ...,
     return_exceptions: bool,
 ) -> TaskMap[T | Exception]: ...
 def map(  # noqa: A001
-    task: TaskTemplate[..., Any],
+    task: Any,
     *inputs: Iterable[Any],
     concurrency: int = USUAL_CONCURRENCY,
     group_name: str = "",

@@ -50,8 +50,8 @@ class RunOptions(NamedTuple):
 
     max_concurrency: int | None = None
     respect_resources: bool = False
-    cache_dir: Path | None = None
-    runs_dir: Path | None = None
+    cache_dir: str | Path | None = None
+    runs_dir: str | Path | None = None
     record: bool = False
     resume: str | None = None
     file: str | None = None
@@ -80,8 +80,9 @@ class RunOptions(NamedTuple):
             raise FieldError("observers", shorten(self.observers), "a list of observers")
         for name in ("cache_dir", "runs_dir"):
             folder = getattr(self, name)
-            if folder is not None and not isinstance(folder, Path):
-                raise FieldError(name, folder, "a pathlib.Path, or None for the usual folder")
+            if folder is not None and not (isinstance(folder, (str, Path)) and str(folder)):
+                allowed = "a pathlib.Path or its text, or None for the usual folder"
+                raise FieldError(name, folder, allowed)
         if self.executor is not None and not callable(self.executor):
             checks.text("executor", self.executor)
         options = self.executor_options

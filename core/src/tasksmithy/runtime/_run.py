@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine
-from pathlib import Path
+from collections.abc import Callable, Coroutine
 from typing import Any, ParamSpec, TypeVar, overload
 
 from tasksmithy._registry_in_use import registry_in_use
@@ -91,11 +90,20 @@ class Runner:
         return wait_for(self.arun(task, *args, **inputs))
 
 
+def _typed_by(
+    options: Callable[P, RunOptions],
+) -> Callable[[Callable[..., Runner]], Callable[P, Runner]]:
+    """Has type checkers know a function's arguments by the fields of its options."""
+    del options
+    return lambda function: function
+
+
+@_typed_by(RunOptions)
 def with_runcontext(**options: Any) -> Runner:
     """Runs with other than the usual options: `with_runcontext(max_concurrency=4).run(task)`.
 
     Args:
-        options: fields of `RunOptions`; a folder may be given as text, too.
+        options: fields of `RunOptions`.
 
     Raises:
         SettingsError: an option is unknown, or its value is not allowed.
@@ -107,8 +115,6 @@ def with_runcontext(**options: Any) -> Runner:
                 f"there is no run option {name!r}{near_misses(name, known)} "
                 f"(options: {', '.join(sorted(known))})"
             )
-        if name in ("cache_dir", "runs_dir") and isinstance(options[name], str):
-            options[name] = Path(options[name])
     chosen = RunOptions(**options)
     try:
         chosen.check()

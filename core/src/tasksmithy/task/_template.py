@@ -17,6 +17,7 @@ from typing import (
     Generic,
     Literal,
     ParamSpec,
+    Self,
     TypeVar,
     cast,
     overload,
@@ -311,7 +312,7 @@ class TaskTemplate(TaskFields, Generic[P, R_co]):
             triggers: Trigger | Sequence[Trigger] | Unset = UNSET,
             links: Link | Sequence[Link] | Unset = UNSET,
             **own: Any,
-        ) -> TaskTemplate[P, R_co]: ...
+        ) -> Self: ...
 
     else:
 
