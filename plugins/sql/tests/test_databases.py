@@ -51,6 +51,24 @@ def test_an_error_names_the_parameters_and_their_types(database, ask):
         ask(database, "select * from nowhere where x = :a", a="x")
 
 
+@pytest.mark.parametrize(
+    ("query", "where"),
+    [
+        ("select 1\n  as n limit all", "line 2, column 14"),
+        ("select 'all' as b, 1 as allx, 2 as \"all\"\nlimit all", "line 2, column 7"),
+        ("select :x as a, :x as b\nlimit all", "line 2, column 7"),
+        ("select interval '1' day", "line 1, column 21"),
+        ("select\n x'1'", "line 2, column 2"),
+        ("select 1 order", "line 1, column 15"),
+        ("-- all\nupdate t set a = 1 where all in (1) limit all", "line 2, column 26"),
+    ],
+)
+def test_a_syntax_error_of_sqlite_is_told_with_its_line_and_column(ask, query, where):
+    inputs = {"x": 1} if ":x" in query else {}
+    with pytest.raises(QueryError, match=re.escape(f" ({where})")):
+        ask("sqlite://", query, **inputs)
+
+
 @pytest.mark.parametrize("scheme", ["duckdb", "sqlite"])
 def test_a_database_in_memory_ends_with_its_task(scheme, ask):
     ask(f"{scheme}://", "create table t (a integer)", None)

@@ -32,6 +32,9 @@ STOP_SECONDS = 5
 _DAEMON_SECONDS = 20.0
 """How long a daemon may take to say that it is there."""
 
+_TRIES, _BUSY_SECONDS = 5, 0.3
+"""How often the removal of a container that is busy is tried, and what is between two tries."""
+
 _CHOICE = "TASKSMITHY_CONTAINER_ENGINE"
 _DOCKER = (
     *("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"),
@@ -156,10 +159,15 @@ class Engine:
             EngineError: it cannot be removed.
         """
         at_once = ["--time=0"] if self.kind == "podman" else []
-        ended = await self.call("rm", "--force", "--volumes", *at_once, name)
-        said = "\n".join(ended.stderr)
-        if ended.code and "no such container" not in said.lower():
-            raise EngineError(f"container {name} cannot be removed: {said}")
+        for _ in range(_TRIES):
+            ended = await self.call("rm", "--force", "--volumes", *at_once, name)
+            said = "\n".join(ended.stderr)
+            if not ended.code or "no such container" in said.lower():
+                return
+            if "resource busy" not in said:
+                break
+            await asyncio.sleep(_BUSY_SECONDS)  # what was killed a moment ago still ends
+        raise EngineError(f"container {name} cannot be removed: {said}")
 
 
 _found: dict[tuple[str | None, ...], Engine] = {}

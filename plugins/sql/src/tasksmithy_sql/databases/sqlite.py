@@ -205,7 +205,34 @@ class SQLite(Connection):
         missing = re.match(r"no such table: (.*)", reason)
         if missing is not None:
             reason += near_misses(missing[1].rpartition(".")[2], self._tables())
-        return QueryError(f"{self._url}: {reason}{statement.parameters if statement else ''}")
+        if statement is None:
+            return QueryError(f"{self._url}: {reason}")
+        where = self._where(statement, reason)
+        return QueryError(f"{self._url}: {reason}{where}{statement.parameters}")
+
+    def _where(self, statement: Statement, reason: str) -> str:
+        """Where a syntax error is: SQLite says no more than the word that it trips over.
+
+        It reads no further, so that what there is up to this word, and no less, fails in that way.
+        """
+        if reason == "incomplete input":
+            return f" ({statement.where(statement.end)})"
+        found = re.fullmatch(r'near "(.*)": syntax error|unrecognized token: "(.*)"', reason, re.S)
+        if found is None:
+            return ""
+        word = re.sub(r"^(?=\w)|(?<=\w)$", r"\\b", re.escape(found[1] or found[2]))
+        for each in re.finditer(word, statement.text):
+            if self._refusal(statement.text[: each.end()]) == reason:
+                return f" ({statement.where(each.start())})"
+        return ""
+
+    def _refusal(self, text: str) -> str:
+        """What SQLite says against a text, which is read and not executed."""
+        try:
+            self._connection.execute(f"explain {text}")
+        except sqlite3.Error as error:
+            return str(error)
+        return ""
 
     def _tables(self) -> list[str]:
         with suppress(SQLError):
