@@ -174,7 +174,8 @@ class Pipeline:
         process = self.start()
         # Steps are counted, so that a kill finds a part of them finished on a slow machine, too;
         # without any, it comes at some moment of the start.
-        steps = self._chance.choice((0, *range(1, STEPS - len(self._kept))))
+        # With more steps than are left it ends, and the next one begins.
+        steps = self._chance.randint(0, STEPS - len(self._kept) + 1)
         of_worker = self.kind in ("process", "container") and self._chance.random() < 0.4
         later = self._chance.uniform(0, 0.1 if steps else 0.6)
         while process.poll() is None and self._succeeded() < steps:

@@ -229,6 +229,63 @@ def test_the_same_call_from_two_processes_runs_once_where_it_is_serialized(tmp_p
     assert (tmp_path / "calls").read_text() == "x"
 
 
+BLOCKING = """
+import sys, time
+from pathlib import Path
+from tasksmithy import Cache, TaskEnvironment, with_runcontext
+
+env = TaskEnvironment(name="s")
+
+@env.task(cache=Cache(serialize=True))
+def slow(n: int) -> int:
+    with open(sys.argv[1] + "/calls", "a") as file:
+        file.write(f"{n} ")
+    time.sleep(0.2)
+    return n
+
+@env.task
+async def main() -> int:
+    return sum(slow(n) for n in range(4))
+
+print(with_runcontext(cache_dir=Path(sys.argv[1])).run(main))
+"""
+
+
+def test_calls_that_block_the_loop_of_their_caller_wait_for_other_processes(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(BLOCKING)
+    command = [sys.executable, script, tmp_path]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for _ in range(4)]
+    assert [process.communicate(timeout=60)[0] for process in processes] == [b"6\n"] * 4
+    assert (tmp_path / "calls").read_text() == "0 1 2 3 "
+
+
+def test_a_call_that_blocks_the_loop_of_a_holder_waits_for_no_lock(runner: Runner) -> None:
+    begun = asyncio.Event()
+    serialized = Cache(serialize=True, version_override="1")
+
+    @env.task(cache=serialized)
+    def equal(n: int) -> int:
+        return n
+
+    @env.task(cache=serialized)
+    async def holder(n: int) -> int:
+        begun.set()
+        await asyncio.sleep(0.05)
+        return equal(n)
+
+    @env.task
+    async def blocks() -> int:
+        await begun.wait()
+        return equal(1)
+
+    @env.task
+    async def parent() -> list[int]:
+        return await asyncio.gather(holder(1), blocks())
+
+    assert runner.run(parent) == [1, 1]
+
+
 def test_another_process_hits_what_this_kind_of_run_has_kept(tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(SERIALIZED)

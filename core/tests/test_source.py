@@ -192,3 +192,86 @@ def test_the_task_of_an_environment_has_its_name_whatever_is_made_of_it(twins: M
         "number": "one",
         "env.main": "env.main",
     }
+
+
+# Files beside it, and above it
+
+BESIDE = """
+from tasksmithy import TaskEnvironment
+
+env = TaskEnvironment(name="e", cache="auto")
+
+
+@env.task
+def in_a_thread() -> int:
+    return in_a_process()
+
+
+@env.task(timeout=60)
+def in_a_process() -> int:
+    return 2
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("asyncio", "cloudpickle", "decimal", "pickle", "platformdirs", "pydantic", "queue"),
+        *("select", "shutil", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "traceback"),
+    ],
+)
+def test_a_file_beside_the_tasks_may_be_named_as_a_module_that_a_run_needs(
+    tasksmithy: CommandLine, name: str
+) -> None:
+    flows = tasksmithy.folder / "flows"
+    flows.mkdir()
+    (flows / "flow.py").write_text(BESIDE)
+    (flows / f"{name}.py").write_text("raise RuntimeError('the file beside the tasks')\n")
+    done = tasksmithy("run", "--quiet", "--cache-dir", "cache", flows / "flow.py", "in_a_thread")
+    assert (done.out, done.err) == ("2\n", "")
+
+
+@pytest.mark.parametrize(
+    "how", ["from .conf import K", "from app.conf import K", "from conf import K"]
+)
+@pytest.mark.parametrize("folder", ["app", "app/inner"])
+def test_a_file_of_a_package_imports_what_is_in_it(
+    tasksmithy: CommandLine, how: str, folder: str
+) -> None:
+    flows = tasksmithy.folder / "project" / folder
+    flows.mkdir(parents=True)
+    for package in (flows, flows.parent):
+        if package.name != "project":
+            (package / "__init__.py").touch()
+    (flows / "conf.py").write_text("K = 2\n")
+    (flows / "flow.py").write_text(
+        how.replace("app.", folder.replace("/", ".") + ".") + BESIDE.replace("return 2", "return K")
+    )
+    done = tasksmithy("run", "--quiet", "--cache-dir", "cache", flows / "flow.py", "in_a_thread")
+    assert (done.out, done.err) == ("2\n", "")
+
+
+def test_a_file_of_a_package_has_its_name_there(tmp_path: Path) -> None:
+    package = tmp_path / "packaged"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "flow.py").write_text("")
+    assert load_file(package / "flow.py").__name__ == "packaged.flow"
+    assert load_file(package / "flow.py") is load_file(package / "flow.py")
+
+
+def test_a_package_whose_name_is_taken_gives_a_file_of_its_own_name(tmp_path: Path) -> None:
+    package = tmp_path / "json"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "flow_of_json.py").write_text("HERE = True\n")
+    assert load_file(package / "flow_of_json.py").HERE
+
+
+def test_a_package_that_does_not_import_is_told(tmp_path: Path) -> None:
+    package = tmp_path / "broken_package"
+    package.mkdir()
+    (package / "__init__.py").write_text("raise RuntimeError('broken')")
+    (package / "flow.py").write_text("")
+    with pytest.raises(SourceError, match=r"__init__\.py, line 1: RuntimeError: broken"):
+        load_file(package / "flow.py")

@@ -98,7 +98,9 @@ class RunCache:
         found = await self._found(key, task, policy)
         if found:
             return found[0], True
-        if not policy.serialize or caller_is_blocked.get():
+        if not policy.serialize or (caller_is_blocked.get() and self._store.holds_locks):
+            # What holds a lock here may wait for the loop that the caller of this call blocks. One
+            # that waits with no lock held here is in nobody's way.
             return await self._computed(key, task, compute), False
         async with self._store.lock(key.digest):
             # Who held the lock before has left what is wanted.

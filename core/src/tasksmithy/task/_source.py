@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -17,13 +19,24 @@ from tasksmithy.task._template import TaskTemplate
 
 _OWN = str(Path(__file__).parent)
 
+_NEEDED_LATER = frozenset(
+    {
+        *("asyncio", "cloudpickle", "concurrent", "decimal", "fcntl", "html", "pickle", "platform"),
+        *("platformdirs", "pydantic", "queue", "resource", "select", "shutil", "signal", "socket"),
+        *("sqlite3", "subprocess", "tempfile", "traceback", "urllib", "uuid", "zoneinfo"),
+    }
+)
+"""Modules that a run may import after the file of its tasks."""
+
 Tasks = Mapping[str, TaskTemplate[..., Any]]
 
 
 def load_file(file: str | Path) -> ModuleType:
     """Import a Python file as a module of its own name, with its folder importable.
 
-    Where another module has that name, the file's gets one that no other file's has.
+    A file of a package (with an `__init__.py` beside it) is the module that it is there, so that
+    relative imports work; the folder above the package is importable, too. Where another module has
+    the name, the file's gets one that no other file's has.
 
     Raises:
         SourceError: there is no such file, or it does not import; chained to the cause.
@@ -36,9 +49,13 @@ def load_file(file: str | Path) -> ModuleType:
         raise SourceError(f"{file}: there is no such file")
     if path.suffix != ".py":
         raise SourceError(f"{file}: give a Python file (.py)")
-    folder, name = str(path.parent), path.stem
-    if folder not in sys.path:
-        sys.path.insert(0, folder)
+    above, name = _place(path)
+    for folder in dict.fromkeys((str(above), str(path.parent))):
+        if folder not in sys.path:
+            _import_before(Path(folder))
+            sys.path.insert(0, folder)
+    if "." in name and _is_found(file, name, path):
+        return load_module(name)
     known = sys.modules.get(name)
     is_another = known is not None and getattr(known, "__file__", None) != str(path)
     if is_another or name in sys.stdlib_module_names:
@@ -60,6 +77,42 @@ def load_file(file: str | Path) -> ModuleType:
         del sys.modules[name]
         raise _not_importable(str(file), path, error) from error
     return module
+
+
+def _place(path: Path) -> tuple[Path, str]:
+    """The folder that a file is imported from, and the name by which it is."""
+    name, folder = path.stem, path.parent
+    while (folder / "__init__.py").is_file() and folder.name.isidentifier():
+        name, folder = f"{folder.name}.{name}", folder.parent
+    return folder, name if path.stem.isidentifier() and path.stem != "__init__" else path.stem
+
+
+def _is_found(file: str | Path, name: str, path: Path) -> bool:
+    """Whether the module of that name is the file, and not one of another package of its name.
+
+    Raises:
+        SourceError: the package does not import; chained to the cause.
+    """
+    try:
+        spec = importlib.util.find_spec(name)
+    except (ModuleNotFoundError, ValueError):  # the package's name is another module's
+        return False
+    except BaseException as error:
+        raise _not_importable(str(file), path, error) from error
+    return spec is not None and spec.origin == str(path)
+
+
+def _import_before(folder: Path) -> None:
+    """Import what tasksmithy needs later, where a file in the folder would take its place.
+
+    What is beside a file of tasks may be named as a module of the standard library, or of another
+    distribution, that is imported when it is first needed.
+    """
+    names = {entry.partition(".")[0] for entry in os.listdir(folder)}  # noqa: PTH208 - fast
+    if names & (sys.stdlib_module_names | _NEEDED_LATER):
+        for name in _NEEDED_LATER:
+            with suppress(ImportError):  # it is not installed, or not for this system
+                importlib.import_module(name)
 
 
 def load_module(name: str) -> ModuleType:

@@ -213,6 +213,11 @@ class CacheStore:
             finally:
                 self._locks.release(key)
 
+    @property
+    def holds_locks(self) -> bool:
+        """Whether this process holds any lock."""
+        return self._locks.holds_any
+
     async def _take(self, key: str) -> None:
         """Wait for the lock, or warn that there can be none."""
         import asyncio

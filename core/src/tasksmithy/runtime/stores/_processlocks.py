@@ -61,6 +61,11 @@ class ProcessLocks:
                 fcntl.lockf(file, fcntl.LOCK_UN, 1, byte)
                 self._held.remove(name)
 
+    @property
+    def holds_any(self) -> bool:
+        """Whether this process holds any lock."""
+        return bool(self._held)
+
     def is_taken(self, name: str) -> bool:
         """Whether some process holds a lock; False where that cannot be found out.
 
