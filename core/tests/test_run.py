@@ -7,6 +7,8 @@ import logging
 import threading
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple, cast
@@ -747,3 +749,50 @@ def test_an_input_may_be_called_self() -> None:
         return await child(self=1) + await child.aio(self=2)
 
     assert run(parent) == 3
+
+
+# Threads that know of no run
+
+
+@env.task(retries=3)
+def flaky_in_a_pool(tries: list[int]) -> str:
+    tries.append(1)
+    if len(tries) < 3:
+        raise ConnectionError("again")
+    return "ok"
+
+
+@env.task
+def in_a_pool(carries: bool) -> str:
+    with ThreadPoolExecutor(1) as pool:
+        tries: list[int] = []
+        if carries:
+            return pool.submit(copy_context().run, flaky_in_a_pool, tries).result()
+        return pool.submit(flaky_in_a_pool, tries).result()
+
+
+def test_a_call_from_a_thread_that_has_no_run_is_warned_of_once(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    for _ in range(2):
+        with pytest.raises(ConnectionError):
+            run(in_a_pool, carries=False)
+    [told] = [each for each in caplog.messages if "knows of no run" in each]
+    assert "'t.flaky_in_a_pool' is called in a thread" in told
+    assert "copy_context" in told
+
+
+def test_a_thread_that_is_given_the_context_calls_children(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    assert run(in_a_pool, carries=True) == "ok"
+    assert "knows of no run" not in caplog.text
+
+
+def test_a_function_in_a_thread_that_raises_generator_exit_is_an_error_that_says_so() -> None:
+    @env.task
+    def ends() -> None:
+        raise GeneratorExit
+
+    with pytest.raises(RuntimeError, match="a function in a thread raised GeneratorExit"):
+        run(ends)

@@ -175,8 +175,9 @@ async def in_thread(func: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) 
 
 def _for_a_future(error: BaseException) -> BaseException:
     # A future cannot hold StopIteration: it would end the generator that awaits it.
-    if isinstance(error, StopIteration):
-        told = RuntimeError("a function in a thread raised StopIteration")
+    # One with GeneratorExit would end the coroutines that await it as if they were closed.
+    if isinstance(error, (StopIteration, GeneratorExit)):
+        told = RuntimeError(f"a function in a thread raised {type(error).__name__}")
         told.__cause__ = error
         return told
     return error

@@ -29,7 +29,7 @@ from tasksmithy.runtime._steps import (
 from tasksmithy.runtime.executors._of_run import Executors
 from tasksmithy.runtime.secrets._abandoned import remove_abandoned
 from tasksmithy.task._call_checks import check_inputs
-from tasksmithy.task._context import RunContext
+from tasksmithy.task._context import RunContext, under_way
 from tasksmithy.task._hooks import hooks_for
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._size import check_inline
@@ -92,7 +92,8 @@ class LocalRun:
         problem: BaseException | None = None
         try:
             self._events = self._stream(task, args, kwargs)
-            return await self.result(self.call(task, args, kwargs))
+            with under_way(self.id):
+                return await self.result(self.call(task, args, kwargs))
         except BaseException as error:
             problem = error
             raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
@@ -88,8 +88,13 @@ _current: ContextVar[RunContext] = ContextVar("tasksmithy_run", default=RunConte
 _open_group: ContextVar[str] = ContextVar("tasksmithy_group", default="")
 
 
+_under_way: list[str] = []
+_told: set[str] = set()
+
+
 def _leave() -> None:
     """In a forked process, which is no part of the run."""
+    _under_way.clear()
     _current.set(RunContext())
     _open_group.set("")
 
@@ -104,6 +109,40 @@ def current() -> RunContext:
     False
     """
     return _current.get()
+
+
+def run_of_call(task: str) -> Run | None:
+    """The run that a task is called in, or None; with a warning where it is out of sight.
+
+    A thread that a task has started by itself, as a pool's, knows nothing of the run.
+    """
+    run = _current.get().run
+    if run is None and _under_way and task not in _told:
+        import logging  # as above
+        import threading
+
+        if threading.current_thread() is not threading.main_thread():
+            _told.add(task)
+            logging.getLogger("tasksmithy.run").warning(
+                "task %r is called in a thread that knows of no run, while run %s goes on: it is "
+                "its plain function there, without retries, cache, timeout and record. Give the "
+                "thread the context, pool.submit(contextvars.copy_context().run, task, ...), or "
+                "use asyncio.to_thread, or map",
+                task,
+                _under_way[-1],
+            )
+    return run
+
+
+@contextmanager
+def under_way(run_id: str) -> Iterator[None]:
+    """In this process, attempts of that run are made while the body runs."""
+    _under_way.append(run_id)
+    try:
+        yield
+    finally:
+        with suppress(ValueError):  # in a forked process
+            _under_way.remove(run_id)
 
 
 @contextmanager

@@ -27,7 +27,7 @@ from tasksmithy import checks
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError, TaskDefinitionError
 from tasksmithy.task._attempt import outside_runs
-from tasksmithy.task._context import current
+from tasksmithy.task._context import current, run_of_call
 from tasksmithy.task._declaration import UNSET, Unset, current_spellings
 from tasksmithy.task._field import given_type, task_field
 from tasksmithy.task._hooks import hooks_for, is_answering
@@ -255,7 +255,7 @@ class TaskTemplate(TaskFields, Generic[P, R_co]):
 
     def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run as a child of the task that calls; outside a run, the same as `forward`."""
-        run = current().run
+        run = run_of_call(self.name)
         if run is None:
             return self.forward(*args, **kwargs)
         result = run.child(self, args, kwargs)
@@ -279,7 +279,7 @@ class TaskTemplate(TaskFields, Generic[P, R_co]):
     def aio(self, /, *args: P.args, **kwargs: P.kwargs) -> Coroutine[Any, Any, R_co]: ...
     async def aio(self, /, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Call with `await`, also where the task is called without: it leaves the loop free."""
-        run = current().run
+        run = run_of_call(self.name)
         if run is not None:
             return await run.child(self, args, kwargs)
         inputs = self.interface.bind(self.name, args, kwargs)

@@ -30,6 +30,7 @@ from tasksmithy.values._type_check import is_typed_dict, required_keys
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
+_BUILTIN = (bool, int, float)
 _SCALARS = (str, int, float, bool, bytes)
 _NOT_FROM_JSON = "needs_python_object"  # pydantic's name for the problem
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -57,10 +58,8 @@ def from_text(task: str, name: str, kind: Any, text: str) -> Any:
     try:
         if kind is str or kind is Any:
             return text
-        if kind is bool:
-            return _TRUTHS[text.lower()]
-        if kind in (int, float):
-            return kind(text)
+        if kind in _BUILTIN:
+            return _builtin(kind, text)
         return _read(kind, text)
     except (ValueError, KeyError) as error:
         detail = "" if kind in _SCALARS else _first_line(error)
@@ -82,8 +81,18 @@ def has_text(kind: Any) -> bool:
     return True
 
 
+def _builtin(kind: Any, text: str) -> Any:
+    try:
+        return _TRUTHS[text.lower()] if kind is bool else kind(text)
+    except (ValueError, KeyError):
+        raise ValueError from None  # the type says it
+
+
 def _read(kind: Any, text: str) -> Any:
     """The value that text stands for: of a union, of its member that is found first."""
+    members = [each for each in alternatives(kind) if each is not type(None)]
+    if len(members) == 1 and members[0] in _BUILTIN and text != "null":  # as without the None
+        return _builtin(members[0], text)
     if (reader := text_reader(kind)) is not None:
         return reader(text)
     as_json, as_text = members_for_text(plain_type(kind))
@@ -138,7 +147,7 @@ def _problems(error: Exception) -> list[Any]:
 def _first_line(error: Exception) -> str:
     problems = _problems(error)
     if not problems:
-        return f" ({error})"
+        return f" ({error})" if str(error) else ""
     first = problems[0]
     if first["type"] == _NOT_FROM_JSON:
         return " (no text stands for one)"

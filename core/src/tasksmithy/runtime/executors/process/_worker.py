@@ -23,6 +23,7 @@ from tasksmithy.runtime.executors._far_host import FarHost, LogToHost
 from tasksmithy.runtime.executors._frames import Frame, Message, SocketChannel
 from tasksmithy.runtime.executors._surroundings import Surroundings
 from tasksmithy.runtime.secrets._exits import learn
+from tasksmithy.task._context import under_way
 
 
 def main(descriptor: int, grace: float) -> None:
@@ -143,7 +144,8 @@ class _Maker:
         registry_in_use.set(attempt.registry)
         site = Site()
         try:
-            result = asyncio.run(self._until_told(make_attempt_at(site, attempt, self._host)))
+            with under_way(attempt.context.run_id):
+                result = asyncio.run(self._until_told(make_attempt_at(site, attempt, self._host)))
         finally:
             site.close()
         return shipping.packed(task, "its result", result)
