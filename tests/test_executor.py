@@ -105,6 +105,24 @@ def test_both_examples_run_by_it_from_a_wheel(house: House, build: Wheels) -> No
             "run", "--executor", "threads", EXAMPLES / "hello.py", "main", "--n", "2"
         )
         assert (hello.out, hello.code) == ("hello 1\nhello 2\n", 0), hello.err
+        flights = house.venv.tasksmithy(
+            "run", "--executor", "threads", EXAMPLES / "flights.py", "main", "--month", "3"
+        )
+        assert flights.code == 0, flights.err
+        assert flights.out.endswith("latest: HEL to AMS, 49 minutes\n")
+        shown = house.venv.tasksmithy("executors", "show", "threads")
+        assert "acme-threads 2.4" in shown.out
+        option = house.venv.tasksmithy(
+            "run",
+            "--executor",
+            "threads",
+            "--executor-option",
+            "n=1",
+            EXAMPLES / "hello.py",
+            "main",
+        )
+        assert option.code == 2
+        assert "executor 'threads' (acme-threads 2.4) takes no options" in option.err
         unknown = house.venv.tasksmithy("run", "--executor", "thread", EXAMPLES / "hello.py")
         assert unknown.code == 2
         assert "did you mean 'threads'?" in unknown.err

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-from tasksmithy import Attempt, Host
-from tasksmithy.runtime.executors._loop import LoopExecutor
+import pytest
+from tests.executors import PACKAGE, Loop
+
 from tasksmithy.runtime.executors.process._executor import ProcessExecutor
 from tasksmithy.testing import ExecutorConformance
-
-PACKAGE = Path(__file__).with_name("executor")
-
-
-class Loop(LoopExecutor):
-    """The executor of this machine, as one that a run is given."""
-
-    async def perform(self, attempt: Attempt, host: Host) -> Any:
-        return await super().perform(attempt, host)
 
 
 class TestLoop(ExecutorConformance):
@@ -26,3 +18,17 @@ class TestLoop(ExecutorConformance):
 
 class TestProcess(ExecutorConformance):
     executor = ProcessExecutor
+
+
+class TestThreads(ExecutorConformance):
+    executor = "threads"
+
+    @pytest.fixture(autouse=True)
+    def _installed(self, fake_distribution: Callable[..., Path]) -> None:
+        source = (PACKAGE / "src" / "acme_threads" / "__init__.py").read_text()
+        fake_distribution(
+            "acme-threads",
+            {"acme_threads/__init__.py": source},
+            {"tasksmithy.executors.v1": {"threads": "acme_threads:Threads"}},
+            version="2.4",
+        )

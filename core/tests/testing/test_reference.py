@@ -1,17 +1,19 @@
-"""Every check is on the page on testing, with capabilities and fixtures, and can fail."""
+"""Every check is on a page, with capabilities and fixtures, and can fail."""
 
 import re
 from pathlib import Path
 
 from core.tests.testing import (
     test_discovery_faults,
+    test_executor_faults,
     test_hook_faults,
     test_running_faults,
     test_task_faults,
     test_wheel_faults,
 )
 
-from tasksmithy.testing import TaskTypeConformance
+from tasksmithy.plugins._contract import CAPABILITIES as OF_EXECUTORS
+from tasksmithy.testing import ExecutorConformance, TaskTypeConformance
 from tasksmithy.testing import _fixtures as fixtures
 from tasksmithy.testing._subject import CAPABILITIES
 
@@ -22,16 +24,17 @@ FAULTS = (
     test_task_faults,
     test_wheel_faults,
 )
-PAGE = Path(__file__).parents[3] / "docs" / "testing.md"
+DOCS = Path(__file__).parents[3] / "docs"
 
 
-def first_cells(pattern: str) -> set[str]:
+def first_cells(pattern: str, page: str = "testing.md") -> set[str]:
     """What stands in the first column of the page's tables, where it looks so."""
-    return set(re.findall(rf"^\| `{pattern}` \|", PAGE.read_text(), flags=re.MULTILINE))
+    text = (DOCS / page).read_text()
+    return set(re.findall(rf"^\| `{pattern}` \|", text, flags=re.MULTILINE))
 
 
-def checks() -> set[str]:
-    return {name for name in dir(TaskTypeConformance) if name.startswith("test_")}
+def checks(kit: type = TaskTypeConformance) -> set[str]:
+    return {name for name in dir(kit) if name.startswith("test_")}
 
 
 def test_every_check_is_on_the_page() -> None:
@@ -54,3 +57,20 @@ def test_every_fixture_is_on_the_page() -> None:
 
 def test_every_check_says_what_the_contract_asks() -> None:
     assert [name for name in checks() if not getattr(TaskTypeConformance, name).__doc__] == []
+
+
+def test_every_check_of_executors_is_on_their_page_with_what_it_asks() -> None:
+    page = (DOCS / "write-an-executor.md").read_text()
+    for name in checks(ExecutorConformance):
+        asks = " ".join((getattr(ExecutorConformance, name).__doc__ or "").split())
+        assert f"| `{name}` | {asks} |" in page
+    assert first_cells(r"(test_\w+)", "write-an-executor.md") == checks(ExecutorConformance)
+
+
+def test_every_capability_of_executors_is_on_their_page() -> None:
+    assert first_cells(r'"(\w+)"', "write-an-executor.md") == OF_EXECUTORS.keys()
+
+
+def test_for_every_check_of_executors_there_is_one_that_fails_it() -> None:
+    broken = {executor.check for executor in test_executor_faults.PLUGINS.values()}
+    assert broken - {""} == checks(ExecutorConformance)

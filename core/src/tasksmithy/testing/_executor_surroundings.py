@@ -86,14 +86,13 @@ class SurroundingsChecks(ExecutorSubject):
 
     def test_secrets_leave_nothing(self) -> None:
         """No file and no environment variable has the value when the attempt is over."""
-        with self._policies(secrets=_HandsOut()), watched() as left:
+        with self._policies(secrets=_HandsOut()), watched():
             found = [f"the variable {name}, for the next task" for name in self._after_secret()]
             found += [f"the variable {k} of the run" for k, v in os.environ.items() if v == _TOKEN]
             for file in Path(os.environ["TMPDIR"]).rglob("*"):
                 with suppress(OSError):
                     if _TOKEN.encode() in file.read_bytes():
                         found.append(f"the file {file}")
-            left()
         if found:
             fail(
                 f"{self._who}: after an attempt, its secret is left in {', '.join(found)}",

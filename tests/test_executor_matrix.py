@@ -1,0 +1,189 @@
+"""Every task type on every executor: neither knows the other."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import os
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.executors import EXECUTORS, threads_installed
+
+from tasksmithy import (
+    NativeInterface,
+    NonRecoverableError,
+    TaskEnvironment,
+    TaskTemplate,
+    in_thread,
+    run,
+    with_runcontext,
+)
+from tasksmithy_container import ContainerTask
+from tasksmithy_sql import SQLTask
+
+Task = TaskTemplate[..., Any]
+
+env = TaskEnvironment(name="m")
+# The same in the processes that attempts are made in, and another for tests that run beside these.
+IMAGE = os.environ.setdefault(
+    "TASKSMITHY_MATRIX_IMAGE", f"localhost/tasksmithy-matrix-{os.getpid()}:1"
+)
+
+
+@env.task
+def double(n: int) -> int:
+    return refused(n) or 2 * n
+
+
+@env.task
+async def double_async(n: int) -> int:
+    return refused(n) or 2 * n
+
+
+@env.task
+async def double_in_thread(n: int) -> int:
+    return refused(n) or await in_thread(lambda: 2 * n)
+
+
+def refused(n: int) -> int:
+    if n < 0:
+        raise NonRecoverableError(f"{n} is refused")
+    return 0
+
+
+def statement(url: str) -> Task:
+    parameter = "$n" if url.startswith("duckdb") else ":n"
+    query = f"select 2 * {parameter} as m where {parameter} >= 0"
+    return SQLTask(name="query", query=query, database=url, inputs={"n": int}, output=int)
+
+
+def container() -> Task:
+    script = "test {{.inputs.n}} -ge 0 && echo -n $(({{.inputs.n}} * 2)) > /var/outputs/m"
+    return ContainerTask(
+        name="container",
+        image=IMAGE,
+        image_pull_policy="Never",
+        command=["sh", "-c", script],
+        inputs={"n": int},
+        outputs={"m": int},
+    )
+
+
+STRANGER = """
+    from tasksmithy.extend import TaskTemplate
+
+
+    class JobTask(TaskTemplate, task_type="matrix-job"):
+        factor: int = 2
+
+        async def execute(self, **inputs):
+            if inputs["n"] < 0:
+                raise ValueError("refused")
+            return self.factor * inputs["n"]
+"""
+
+
+def job() -> Task:
+    from matrix_job import JobTask
+
+    interface = NativeInterface.from_types({"n": int}, {"o0": int})
+    made: Task = JobTask(name="job", interface=interface)
+    return made
+
+
+TASKS: Mapping[str, Callable[[], Task]] = {
+    "sync function": lambda: double,
+    "async function": lambda: double_async,
+    "function with a thread": lambda: double_in_thread,
+    "function with a process": lambda: double.override(timeout=100),
+    "DuckDB": lambda: statement("duckdb://"),
+    "SQLite": lambda: statement("sqlite://"),
+    "container": container,
+    "a stranger's type": job,
+}
+"""Each doubles `n`, and fails where it is negative."""
+
+
+@env.task
+async def twice(name: str) -> list[int]:
+    """What two tasks of a type return that a function calls at once."""
+    task = TASKS[name]()
+    return await asyncio.gather(task.aio(n=1), task.aio(n=2))
+
+
+@pytest.fixture(autouse=True)
+def installed(
+    fake_distribution: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    fake_distribution(
+        "matrix-job",
+        {"matrix_job.py": STRANGER},
+        {"tasksmithy.task_types.v1": {"matrix-job": "matrix_job:JobTask"}},
+    )
+    with threads_installed(monkeypatch):
+        yield
+
+
+@pytest.fixture(scope="module")
+def image() -> Iterator[None]:
+    """An image with busybox, on podman; where that is not there, tests are skipped, in CI fail."""
+    busybox = shutil.which("busybox")
+    if busybox is None or shutil.which("podman") is None:
+        message = "podman or busybox is not on PATH; .ci/podman installs them"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.add(str(busybox), "bin/sh")
+    made = ["podman", "import", "--quiet", "-", IMAGE]
+    subprocess.run(made, input=archive.getvalue(), check=True, capture_output=True)
+    yield
+    subprocess.run(["podman", "rmi", "--force", IMAGE], check=True, capture_output=True)
+
+
+@pytest.fixture
+def needs(request: pytest.FixtureRequest, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    if kind == "container":
+        monkeypatch.setenv("TASKSMITHY_CONTAINER_ENGINE", "podman")
+        request.getfixturevalue("image")
+
+
+KINDS = [
+    pytest.param(kind, marks=pytest.mark.slow if kind == "container" else ()) for kind in TASKS
+]
+every_kind = pytest.mark.parametrize("kind", KINDS)
+every_executor = pytest.mark.parametrize("executor", EXECUTORS)
+# A second or two for each attempt.
+process_is_slow = pytest.mark.parametrize(
+    "executor",
+    [pytest.param(each, marks=pytest.mark.slow if each == "process" else ()) for each in EXECUTORS],
+)
+
+
+@every_kind
+@every_executor
+def test_a_task_of_every_type_has_its_result_on_every_executor(
+    kind: str, executor: str, needs: None
+) -> None:
+    assert with_runcontext(**EXECUTORS[executor]).run(TASKS[kind](), n=21) == 42
+
+
+@every_kind
+@process_is_slow
+def test_its_error_is_of_the_type_that_it_has_here(kind: str, executor: str, needs: None) -> None:
+    with pytest.raises(Exception) as here:
+        run(TASKS[kind](), n=-1)
+    with pytest.raises(type(here.value)) as there:
+        with_runcontext(**EXECUTORS[executor]).run(TASKS[kind](), n=-1)
+    assert type(there.value) is type(here.value)
+
+
+@every_kind
+@process_is_slow
+def test_a_function_on_the_executor_calls_it(kind: str, executor: str, needs: None) -> None:
+    assert with_runcontext(**EXECUTORS[executor]).run(twice, name=kind) == [2, 4]
