@@ -22,6 +22,11 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.fields._quantity import Quantity as Quantity
     from tasksmithy.plugins._config_registry import TaskPluginRegistry as TaskPluginRegistry
     from tasksmithy.runtime._run import is_initialized as is_initialized
+    from tasksmithy.runtime.executors._conversation import Conversation as Conversation
+    from tasksmithy.runtime.executors._far_attempt import FarAttempt as FarAttempt
+    from tasksmithy.runtime.executors._far_attempt import Shipment as Shipment
+    from tasksmithy.runtime.executors._frames import Frame as Frame
+    from tasksmithy.runtime.executors._frames import Message as Message
     from tasksmithy.runtime.stores._private import state_folder as state_folder
     from tasksmithy.task._code_identity import code_identity as code_identity
     from tasksmithy.task._declaration import UNSET as UNSET
@@ -47,6 +52,11 @@ _HOMES = {
     "Quantity": "fields._quantity",
     "TaskPluginRegistry": "plugins._config_registry",
     "is_initialized": "runtime._run",
+    "Conversation": "runtime.executors._conversation",
+    "FarAttempt": "runtime.executors._far_attempt",
+    "Shipment": "runtime.executors._far_attempt",
+    "Frame": "runtime.executors._frames",
+    "Message": "runtime.executors._frames",
     "state_folder": "runtime.stores._private",
     "code_identity": "task._code_identity",
     "UNSET": "task._declaration",

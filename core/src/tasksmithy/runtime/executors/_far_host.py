@@ -31,6 +31,11 @@ class FarHost:
         self._waiting: dict[int, Future[Frame]] = {}
         self._numbers = itertools.count(1)
 
+    @property
+    def waits(self) -> bool:
+        """Whether the attempt waits for an answer of the run."""
+        return bool(self._waiting)
+
     def listen(self) -> None:
         """In a thread: hand out the answers of the run until the channel ends."""
         while (frame := self._channel.receive()) is not None:

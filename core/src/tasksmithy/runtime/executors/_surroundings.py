@@ -66,10 +66,13 @@ class Surroundings:
         )
 
     def take_on(self) -> None:
-        """Make this process, a worker, have them."""
+        """Make this process, a worker, have them: in the place of those that it has already."""
         sys.argv[:] = self.argv
-        sys.meta_path.insert(0, _Files(self.files))
-        _main.script, _main.module = self.script, self.script_module
+        others = [each for each in sys.meta_path if not isinstance(each, _Files)]
+        sys.meta_path[:] = [_Files(self.files), *others]
+        if self.script != _main.taken:
+            _main.script = _main.taken = self.script
+            _main.module = self.script_module
 
 
 @dataclass(slots=True)
@@ -78,11 +81,13 @@ class _Main:
 
     Attributes:
         script: its file; None where there is none, or it is imported already.
+        taken: its file, also when it is imported.
         module: name of the module that it was started as, or empty.
         importing: its file, while it is being imported.
     """
 
     script: str | None = None
+    taken: str | None = None
     module: str = ""
     importing: str | None = None
 

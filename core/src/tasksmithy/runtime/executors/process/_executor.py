@@ -23,10 +23,10 @@ from typing import Any, Final
 
 from tasksmithy.concurrency._descendants import ProcessTree
 from tasksmithy.concurrency._interpreter import interpreter
-from tasksmithy.errors import NotShippableError, WorkerDiedError, WorkerStartError
+from tasksmithy.errors import WorkerDiedError, WorkerStartError
 from tasksmithy.plugins._attempt import Attempt, Host
-from tasksmithy.runtime.executors import _shipping as shipping
 from tasksmithy.runtime.executors._conversation import Conversation
+from tasksmithy.runtime.executors._far_attempt import pack_attempt
 from tasksmithy.runtime.executors._frames import Frame, Message, StreamChannel
 from tasksmithy.runtime.executors._slots import declared
 from tasksmithy.runtime.executors._surroundings import Surroundings
@@ -87,7 +87,7 @@ class ProcessExecutor:
                 causes is a `WorkerTraceback`.
         """
         task = attempt.task.name
-        packed = _packed(attempt)
+        packed = pack_attempt(attempt)
         surroundings = Surroundings.here(task), handed_out.known_in(packed)
         frames = (
             Frame(Message.SURROUNDINGS, 0, pickle.dumps(surroundings)),
@@ -148,22 +148,6 @@ def _command(descriptor: int) -> list[str]:
     flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001 - as the standard library's own pools
     path = [entry for entry in sys.path if isinstance(entry, str)]
     return [interpreter(), *flags, "-c", _PROGRAM, str(descriptor), str(GRACE), *path]
-
-
-def _packed(attempt: Attempt) -> bytes:
-    """The attempt as one value, so that what its parts share is one object there, too."""
-    try:
-        return shipping.dumps(attempt)
-    except Exception as error:
-        task = attempt.task.name
-        parts = {
-            "the task": attempt.task,
-            **{f"input {name!r}": value for name, value in attempt.inputs.items()},
-            "the registry, with what is registered in code,": attempt.registry,
-        }
-        for what, part in parts.items():
-            shipping.packed(task, what, part)
-        raise NotShippableError(task, "the context", str(error)) from error
 
 
 async def _end(process: Process, conversation: Conversation) -> None:

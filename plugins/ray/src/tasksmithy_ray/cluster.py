@@ -1,0 +1,158 @@
+"""The connection of this process to a Ray cluster, which all runs of the process share."""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import socket
+import threading
+import time
+from typing import Any, Final, cast
+
+from tasksmithy.errors import MissingDependencyError
+from tasksmithy_ray.errors import ClusterError
+from tasksmithy_ray.options import RayOptions
+
+_CLIENT: Final = "ray://"
+
+_logger = logging.getLogger("tasksmithy.ray")
+_lock = threading.Lock()
+_users = 0
+
+
+def require_ray() -> None:
+    """Check that Ray is there.
+
+    Raises:
+        MissingDependencyError: it is not.
+    """
+    if importlib.util.find_spec("ray") is None:
+        raise MissingDependencyError("the executor 'ray'", "ray", "pip install 'tasksmithy[ray]'")
+
+
+def connect(options: RayOptions) -> None:
+    """Connect to the cluster, or start one; `disconnect` has to follow. It takes seconds.
+
+    A connection that the program has made itself is used, and left as it is.
+
+    Raises:
+        MissingDependencyError: Ray is not installed.
+        ClusterError: the cluster does not answer, or cannot be used.
+    """
+    global _users
+    require_ray()
+    import ray
+
+    with _lock:
+        if not ray.is_initialized():
+            _begin(options)
+            _users = 1
+        elif _users:
+            _users += 1
+
+
+def disconnect() -> None:
+    """The run has ended; with the last one of this process the connection does, too."""
+    global _users
+    import ray
+
+    with _lock:
+        if _users:
+            _users -= 1
+            if not _users:
+                ray.shutdown()
+
+
+def nodes() -> dict[str, dict[str, float]]:
+    """The nodes that are alive, by address and id, with all that they can give."""
+    import ray
+
+    return {
+        f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})": dict(node["Resources"])
+        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        if node["Alive"]
+    }
+
+
+def _begin(options: RayOptions) -> None:
+    import ray
+
+    address = options.cluster
+    named: dict[str, Any] = {"log_to_driver": False, "configure_logging": False}
+    if (runtime_env := _runtime_env(options)) is not None:
+        named["runtime_env"] = runtime_env
+    if address:
+        _await_answer(address, options.connect_timeout)
+        named["address"] = address
+    else:
+        named |= {
+            "address": "local",
+            "include_dashboard": False,
+            "num_cpus": options.num_cpus,
+            "num_gpus": options.num_gpus,
+            "resources": options.resources or None,
+            "object_store_memory": options.object_store_memory,
+            "_temp_dir": options.temp_dir,
+            "_node_ip_address": "127.0.0.1",
+        }
+    logger = logging.getLogger("ray")
+    before = logger.level
+    logger.setLevel(logging.ERROR)  # it warns of how it is called here
+    try:
+        ray.init(**named)
+        _keep_from_stdout()
+    except Exception as error:
+        where = f"the Ray cluster at {address}" if address else "a Ray on this machine"
+        raise ClusterError(
+            f"{where} cannot be used: {error}. This process has Ray {ray.__version__}; the "
+            "machines of a cluster have to have the same, and the same Python"
+        ) from error
+    finally:
+        logger.setLevel(before)
+
+
+def _keep_from_stdout() -> None:
+    """Have Ray log what its daemons say, which it prints: standard output is the answer's."""
+    from ray._private import worker
+
+    def log(data: dict[str, Any], **_: object) -> None:
+        for line in data["lines"]:
+            _logger.debug("%s: %s", data["pid"], line)
+
+    worker.print_to_stdstream = cast("Any", log)
+
+
+def _runtime_env(options: RayOptions) -> dict[str, Any] | None:
+    chosen: dict[str, Any] = dict(options.runtime_env)
+    if options.working_dir is not None:
+        chosen["working_dir"] = options.working_dir
+    if options.py_modules:
+        chosen["py_modules"] = options.py_modules
+    return chosen or None
+
+
+def _await_answer(address: str, timeout: float) -> None:
+    """Wait until something answers at an address, as Ray itself would for minutes.
+
+    Raises:
+        ClusterError: nothing has in this time.
+    """
+    host, _, port = address.removeprefix(_CLIENT).partition("?")[0].rpartition(":")
+    if not port.isdigit():  # "auto", "local", "ray://HOST": Ray knows where to look
+        return
+    begun = time.monotonic()
+    while True:
+        left = begun + timeout - time.monotonic()
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), max(left, 0.1)).close()
+        except OSError as error:
+            if left > 1:
+                time.sleep(0.5)
+                continue
+            kind = "10001, for ray://" if address.startswith(_CLIENT) else "6379"
+            raise ClusterError(
+                f"no Ray cluster answers at {address}: tried for {timeout:g} s ({error}). Is it "
+                "running there (`ray status` on its head node), is the port right (the usual one "
+                f"is {kind}), and do a firewall or a VPN let this machine through?"
+            ) from None
+        return

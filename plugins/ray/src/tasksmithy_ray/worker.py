@@ -1,0 +1,173 @@
+"""The program in a worker of Ray: it makes one attempt at a time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout, suppress
+from pathlib import Path
+from typing import Any, Final, NoReturn
+
+import ray
+
+from tasksmithy.extend import FarAttempt, Frame, Message, Shipment
+from tasksmithy_ray.letters import InOrder
+from tasksmithy_ray.prints import Prints
+
+GRACE: Final = 3.0
+"""Seconds that a cancelled attempt has to tidy up, as in a process of this machine."""
+
+_LOOK: Final = 0.1
+"""Seconds after which the main thread sees at the latest that Ray cancels the task."""
+
+_UNCONFIRMED: Final = 200
+"""Letters that may be on their way before the sender waits for the mailbox."""
+
+RUN: Final = "run"
+"""The box of the run."""
+
+
+def made(
+    mailbox: Any, box: str, shipment: tuple[str, bytes, bytes, bytes], has_secrets: bool
+) -> tuple[int, tuple[int, int, bytes]]:
+    """Make an attempt.
+
+    It is made in a thread of its own. This one, the worker's main thread, waits for what the run
+    answers: while it does, by `ray.get`, Ray gives the CPU of the task to another.
+
+    Returns:
+        How many letters it has sent to the run, and the frame with the result or the error.
+    """
+    channel = BoxChannel(mailbox, box)
+    parcel = Shipment(*shipment)
+    if has_secrets:
+        parcel = parcel._replace(secrets=channel.first().payload)
+    far = FarAttempt(channel)
+    channel.waits = lambda: far.waits
+    frames: list[Frame] = []
+
+    def make() -> None:
+        try:
+            out, err = Prints(parcel.task, "stdout"), Prints(parcel.task, "stderr")
+            with redirect_stdout(out), redirect_stderr(err):
+                frames.append(far.make(parcel))
+                out.close_line()
+                err.close_line()
+        finally:
+            channel.end()
+
+    thread = threading.Thread(target=make, name=f"tasksmithy {parcel.task}", daemon=True)
+    thread.start()
+    try:
+        far.listen()
+    except KeyboardInterrupt:  # so Ray cancels a task
+        far.cancel()
+        # The function of a task may run in a thread of its own, which nothing else ends.
+        threading.Thread(target=_end_process, args=(thread,), daemon=True).start()
+        while True:
+            with suppress(KeyboardInterrupt):  # it may say so again
+                threading.Event().wait()
+    thread.join()
+    return channel.confirmed(), _plain(frames[0])
+
+
+def _end_process(thread: threading.Thread) -> NoReturn:
+    """Let an attempt tidy up, and end this worker, with all that the task has started."""
+    thread.join(GRACE)
+    for process in _descendants(os.getpid()):
+        with suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    os._exit(1)
+
+
+def _descendants(process: int) -> list[int]:
+    """The processes below one, as far as the machine tells."""
+    found: list[int] = []
+    with suppress(OSError):
+        for task in Path(f"/proc/{process}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += [child, *_descendants(child)]
+    return found
+
+
+class BoxChannel:
+    """The far end of a channel through the mailbox.
+
+    Args:
+        mailbox: the mailbox, an actor.
+        box: the box of this attempt.
+    """
+
+    def __init__(self, mailbox: Any, box: str) -> None:
+        self._mailbox = mailbox
+        self._box = box
+        self._sent = 0
+        self._last: Any = None
+        self._taking: Any = None
+        self._letters: InOrder[tuple[int, int, bytes]] = InOrder()
+        self._changed = threading.Event()
+        self._ended = False
+        self.waits: Callable[[], bool] = lambda: False
+
+    def send(self, frame: Frame) -> None:
+        """Send a frame."""
+        letter = (self._box, self._sent, _plain(frame))
+        self._sent += 1
+        self._last = self._mailbox.post.remote(RUN, [letter])
+        if self._sent % _UNCONFIRMED == 0:
+            ray.get(self._last)
+        self._changed.set()
+
+    def first(self) -> Frame:
+        """The first frame, which the run has sent before the attempt began."""
+        while not (letters := self._letters.ready()):
+            self._take()
+        return _frame(letters)
+
+    def receive(self) -> Frame | None:
+        """The next frame; None when the attempt has ended."""
+        while not self._ended:
+            if letters := self._letters.ready():
+                return _frame(letters)
+            if self.waits():
+                self._take()
+            else:
+                self._changed.wait(_LOOK)
+                self._changed.clear()
+        return None
+
+    def end(self) -> None:
+        """The attempt has ended."""
+        self._ended = True
+        self._changed.set()
+        if self._taking is not None:
+            self._mailbox.post.remote(self._box, [])
+
+    def confirmed(self) -> int:
+        """How many letters were sent, once the mailbox has them."""
+        if self._last is not None:
+            ray.get(self._last)
+        return self._sent
+
+    def _take(self) -> None:
+        # Kept where an interruption leaves it: what it brings is taken the next time.
+        if self._taking is None:
+            self._taking = self._mailbox.take.remote(self._box)
+        if self._ended:
+            return
+        letters = ray.get(self._taking)
+        self._taking = None
+        for _, number, frame in letters:
+            self._letters.add(number, frame)
+
+
+def _plain(frame: Frame) -> tuple[int, int, bytes]:
+    """A frame as what the mailbox can read, which may be where tasksmithy is not installed."""
+    return int(frame.message), frame.number, frame.payload
+
+
+def _frame(letters: Any) -> Frame:
+    message, number, payload = letters.popleft()
+    return Frame(Message(message), number, payload)

@@ -1,0 +1,371 @@
+"""Attempts on a real Ray of two CPUs on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasksmithy import (
+    NotExecutableError,
+    NotShippableError,
+    PluginRecord,
+    Registry,
+    Resources,
+    Secret,
+    TaskEnvironment,
+    TaskTimeoutError,
+    current,
+    group,
+    with_runcontext,
+)
+from tasksmithy.cli import main
+
+EXAMPLES = Path(__file__).parents[3] / "examples"
+
+env = TaskEnvironment(name="r")
+
+
+def is_alive(pid: int) -> bool:
+    """Whether there is such a process, other than as a zombie."""
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+@env.task
+def process() -> int:
+    return os.getpid()
+
+
+@env.task
+def square(n: int) -> int:
+    return n * n
+
+
+@env.task
+async def sum_of_squares(n: int) -> int:
+    return sum(await asyncio.gather(*(square.aio(i) for i in range(n))))
+
+
+@env.task
+def depth(n: int) -> int:
+    return 0 if n == 0 else 1 + depth(n - 1)
+
+
+# Results, children, errors
+
+
+def test_an_attempt_is_made_in_another_process(on_ray: Any) -> None:
+    assert on_ray().run(process) not in (os.getpid(), os.getppid())
+
+
+def test_children_of_async_tasks_are_run(on_ray: Any) -> None:
+    assert on_ray().run(sum_of_squares, n=10) == 285
+
+
+def test_tasks_that_wait_for_each_other_do_not_hold_the_cpus(on_ray: Any) -> None:
+    assert on_ray().run(depth, n=3) == 3
+
+
+def test_children_are_in_the_record_of_the_run(on_ray: Any, tmp_path: Path, capsys: Any) -> None:
+    on_ray(record=True, runs_dir=tmp_path).run(sum_of_squares, n=3)
+    main(["runs", "list", "--json", "--runs-dir", str(tmp_path)])
+    [run] = json.loads(capsys.readouterr().out)
+    main(["runs", "show", run["id"], "--runs-dir", str(tmp_path)])
+    assert capsys.readouterr().out.count("r.square") == 3
+
+
+def test_the_example_pipeline_runs_with_its_queries(
+    on_ray: Any, tmp_path: Path, capsys: Any
+) -> None:
+    words = ["run", "--executor", "ray", "--runs-dir", str(tmp_path)]
+    assert main([*words, str(EXAMPLES / "flights.py"), "main", "--month", "3"]) == 0
+    assert capsys.readouterr().out.endswith("latest: HEL to AMS, 49 minutes\n")
+
+
+class RefusedError(Exception):
+    def __init__(self, code: int, *, why: str) -> None:
+        super().__init__(code)
+        self.why = why
+
+
+@env.task
+def refuses() -> None:
+    raise RefusedError(7, why="closed") from KeyError("door")
+
+
+@env.task
+def asks_it() -> str:
+    try:
+        refuses()
+    except RefusedError as error:
+        return f"{error.args} {error.why}"
+    return ""
+
+
+def test_an_error_comes_as_its_type_with_its_attributes_and_its_cause(on_ray: Any) -> None:
+    with pytest.raises(RefusedError) as raised:
+        on_ray().run(refuses)
+    assert (raised.value.args, raised.value.why) == ((7,), "closed")
+    assert isinstance(raised.value.__cause__, KeyError)
+
+
+def test_a_caller_on_a_worker_gets_the_error_of_its_child_as_its_type(on_ray: Any) -> None:
+    assert on_ray().run(asks_it) == "(7,) closed"
+
+
+@env.task(retries=2)
+def flaky() -> int:
+    if current().attempt < 3:
+        raise ConnectionError("gone")
+    return current().attempt
+
+
+def test_retries_are_the_run_s(on_ray: Any) -> None:
+    assert on_ray().run(flaky) == 3
+
+
+@env.task
+async def in_group() -> str:
+    return current().group
+
+
+@env.task
+async def loads() -> str:
+    with group("loading"):
+        return await in_group()
+
+
+def test_a_child_knows_the_group_that_it_was_called_in(on_ray: Any) -> None:
+    assert on_ray().run(loads) == "loading"
+
+
+# Time
+
+
+@env.task(timeout=3)
+def never_returns(file: Path) -> None:
+    file.write_text(str(os.getpid()))
+    while True:
+        time.sleep(0.1)
+
+
+def test_a_timeout_ends_a_sync_function_that_does_not_return(on_ray: Any, tmp_path: Path) -> None:
+    file = tmp_path / "pid"
+    on_ray().run(process)  # a worker is there
+    with pytest.raises(TaskTimeoutError, match=r"r.never_returns' was ended after 3 s"):
+        on_ray().run(never_returns, file=file)
+    assert not is_alive(int(file.read_text()))
+
+
+@env.task
+async def tidies(file: Path) -> None:
+    file.with_name("begun").touch()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        file.touch()
+
+
+@env.task
+async def waits_for_it(file: Path) -> None:
+    await tidies(file)
+
+
+def test_a_run_that_is_cancelled_cancels_on_the_cluster(on_ray: Any, tmp_path: Path) -> None:
+    async def cancelled() -> None:
+        run = asyncio.create_task(on_ray().arun(waits_for_it, file=tmp_path / "tidied"))
+        while not (tmp_path / "begun").exists():
+            await asyncio.sleep(0.05)
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+
+    asyncio.run(cancelled())
+    assert (tmp_path / "tidied").exists()
+
+
+# Secrets, environment, logs
+
+
+@env.task(secrets=Secret("token", as_env_var="TOKEN"))
+def told() -> tuple[str, str]:
+    current().logger.warning("the token is %s", os.environ["TOKEN"])
+    [value] = current().secrets.values()
+    return value, os.environ["TOKEN"]
+
+
+@env.task
+def environment() -> str | None:
+    return os.environ.get("TOKEN")
+
+
+def test_a_secret_is_there_for_its_task_alone_and_masked_in_the_log(
+    on_ray: Any, monkeypatch: pytest.MonkeyPatch, caplog: Any
+) -> None:
+    monkeypatch.setenv("TOKEN", "open-sesame")
+    assert on_ray().run(told) == ("open-sesame", "open-sesame")
+    assert caplog.messages == ["the token is ***"]
+
+
+def test_a_secret_is_in_no_task_of_ray(on_ray: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tasksmithy_ray import executor
+
+    monkeypatch.setenv("TOKEN", "open-sesame")
+    sent: list[bytes] = []
+    of = executor.Shipment.of
+
+    def packed(attempt: Any) -> Any:
+        shipment = of(attempt)
+        sent.extend((shipment.surroundings, shipment.attempt))
+        return shipment
+
+    monkeypatch.setattr(executor.Shipment, "of", packed)
+    on_ray().run(told)
+    assert len(sent) == 2
+    assert not any(b"open-sesame" in part for part in sent)
+
+
+@env.task(env_vars={"COLOUR": "green"})
+def colour() -> str:
+    return os.environ["COLOUR"]
+
+
+def test_a_task_has_its_env_vars(on_ray: Any) -> None:
+    assert on_ray().run(colour) == "green"
+
+
+@env.task
+def talks() -> None:
+    print("printed", 1)  # noqa: T201 - what it is about
+    current().logger.warning("logged")
+
+
+def test_what_a_task_logs_and_prints_is_in_the_log_under_its_name(on_ray: Any, caplog: Any) -> None:
+    on_ray().run(talks)
+    assert [(record.name, record.getMessage()) for record in caplog.records] == [
+        ("tasksmithy.task.r.talks", "printed 1"),
+        ("tasksmithy.task.r.talks", "logged"),
+    ]
+
+
+# Cache, resume, records
+
+
+@env.task(cache="auto")
+def drawn(file: str) -> int:
+    with Path(file).open("a") as lines:
+        lines.write("x")
+    return 4
+
+
+def test_what_was_cached_on_this_machine_is_not_run_on_ray(on_ray: Any, tmp_path: Path) -> None:
+    file = tmp_path / "drawn"
+    assert with_runcontext(cache_dir=tmp_path / "cache").run(drawn, file=str(file)) == 4
+    assert on_ray(cache_dir=tmp_path / "cache").run(drawn, file=str(file)) == 4
+    assert file.read_text() == "x"
+
+
+@env.task
+def needs(file: Path) -> int:
+    if not file.exists():
+        raise FileNotFoundError(file)
+    return 1
+
+
+@env.task
+def first_and_then(folder: Path) -> int:
+    return drawn(str(folder / "drawn")) + needs(folder / "needed")
+
+
+def test_a_run_goes_on_on_another_executor(on_ray: Any, tmp_path: Path, capsys: Any) -> None:
+    dirs = {"runs_dir": tmp_path / "runs", "cache_dir": tmp_path / "cache"}
+    with pytest.raises(FileNotFoundError):
+        on_ray(record=True, **dirs).run(first_and_then, folder=tmp_path)
+    (tmp_path / "needed").touch()
+    main(["runs", "list", "--json", "--runs-dir", str(dirs["runs_dir"])])
+    [run] = json.loads(capsys.readouterr().out)
+    assert with_runcontext(resume=run["id"], **dirs).run(first_and_then, folder=tmp_path) == 5
+    assert (tmp_path / "drawn").read_text() == "x"
+
+
+# Losses
+
+
+@env.task
+def dies_once(file: Path) -> int:
+    if not file.exists():
+        file.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return 5
+
+
+def test_an_attempt_whose_worker_is_killed_is_made_again(on_ray: Any, tmp_path: Path) -> None:
+    assert on_ray().run(dies_once, file=tmp_path / "died") == 5
+
+
+# Bad input
+
+
+@env.task
+def takes(value: Any) -> None: ...
+
+
+@env.task
+def gives() -> Any:
+    return threading.Lock()
+
+
+def test_an_input_that_cannot_be_shipped_is_told_with_task_parameter_and_type(
+    on_ray: Any,
+) -> None:
+    with pytest.raises(NotShippableError, match=r"task 'r.takes': input 'value' \(a lock\)"):
+        on_ray().run(takes, value=threading.Lock())
+
+
+def test_a_result_that_cannot_be_shipped_is_told(on_ray: Any) -> None:
+    with pytest.raises(NotShippableError, match=r"task 'r.gives': its result"):
+        on_ray().run(gives)
+
+
+def test_resources_that_no_node_has_are_refused_at_once(on_ray: Any) -> None:
+    large = square.override(resources=Resources(cpu=64, gpu="A100:2"))
+    with pytest.raises(NotExecutableError) as raised:
+        on_ray().run(large, n=2)
+    assert "it asks for CPU 64, GPU 2, accelerator_type:A100 0.001" in str(raised.value)
+    assert "CPU 2, GPU 0" in str(raised.value)
+
+
+def test_a_worker_with_another_version_of_the_plugin_is_told_with_its_node(on_ray: Any) -> None:
+    installed = Registry().records
+    other = [
+        PluginRecord(r.group, r.name, r.value, r.distribution, "9.9") if r.name == "python" else r
+        for r in installed
+    ]
+    with Registry(other).entered(), pytest.raises(Exception) as raised:
+        on_ray().run(square, n=2)
+    told = str(raised.value)
+    assert told.startswith("task 'r.square' cannot run on the Ray node ")
+    assert "tasksmithy-function is 0.1.0, 9.9 here" in told
+    assert 'pip install "tasksmithy-function==9.9"' in told
+
+
+def test_loading_the_plugin_imports_no_ray() -> None:
+    program = (
+        "import sys; from tasksmithy_ray import RayExecutor, RayOptions; "
+        "RayExecutor(RayOptions()); print('ray' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout == "False\n", done.stderr
