@@ -70,7 +70,7 @@ def make(
 
     sys.path.extend(entry for entry in path if entry not in sys.path)
     context = ray.get_runtime_context()
-    address = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
+    address = ray.util.get_node_ip_address()
     node = f"{address} ({context.get_node_id()[:8]})"
     different = []
     for name, version in needed:

@@ -69,7 +69,7 @@ def nodes() -> dict[str, dict[str, float]]:
 
     return {
         f"{node['NodeManagerAddress']} ({node['NodeID'][:8]})": dict(node["Resources"])
-        for node in ray.nodes()  # type: ignore[no-untyped-call]
+        for node in ray.nodes()
         if node["Alive"]
     }
 

@@ -29,7 +29,7 @@ class RunMailbox:
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
             ray.get_runtime_context().get_node_id(), soft=True
         )
-        ray.cloudpickle.register_pickle_by_value(_remote)  # type: ignore[no-untyped-call]
+        ray.cloudpickle.register_pickle_by_value(_remote)
         actor: Any = ray.remote(_remote.Mailbox)
         self.actor = actor.options(
             num_cpus=0, max_concurrency=_CALLS, scheduling_strategy=here
