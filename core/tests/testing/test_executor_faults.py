@@ -344,6 +344,18 @@ PLUGINS = {
         "got it 0 times as its own (not at all)",
         everyday=True,
     ),
+    "it_drops_reports": Executor(
+        "test_reports_come_to_the_run",
+        broken(
+            "Sound",
+            """
+            other = Asks(host)
+            other.report = lambda tab, fragment: None
+            return await make_attempt(attempt, other)
+            """,
+        ),
+        "the record of the run has no report",
+    ),
     "it_forgets_groups": Executor(
         "test_an_attempt_knows_its_run",
         broken(

@@ -7,12 +7,13 @@ import logging
 import os
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager, suppress
+from contextlib import asynccontextmanager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from tasksmithy.plugins._registry import Registry
 from tasksmithy.plugins._settings import Settings
+from tasksmithy.runtime.stores._run_store import RunStore
 from tasksmithy.task._context import RunContext, current
 from tasksmithy.task._events import (
     AttemptStarted,
@@ -116,6 +117,20 @@ class SurroundingsChecks(ExecutorSubject):
                     "where the attempt is made in another process, hand its log records to "
                     "host.log(record); each once",
                 )
+
+    def test_reports_come_to_the_run(self) -> None:
+        """What an attempt adds to the report of its task is in the record of the run."""
+        recorder = Recorder()
+        self._result(tasks.draw, observers=[recorder], record=True)
+        [started] = recorder.of(RunStarted)
+        with closing(RunStore(self._folder / "runs")) as store:
+            [record] = store.show(started.run_id).tasks
+        if "a picture" not in (record.report or {}).get("Drawn", ""):
+            fail(
+                f"{self._who}: a task added a tab to its report, and the record of the run has "
+                f"{', '.join(record.report or ()) or 'no report'}",
+                "hand report(tab, fragment) of a host of yours to host.report(tab, fragment)",
+            )
 
     def test_an_attempt_knows_its_run(self) -> None:
         """The context has the run, the task, the key and the group that the caller has opened."""

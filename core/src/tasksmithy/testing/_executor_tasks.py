@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from tasksmithy import report
 from tasksmithy.fields._secret import Secret
 from tasksmithy.task._context import current, group
 from tasksmithy.task._environment import TaskEnvironment
@@ -209,6 +210,12 @@ async def say(text: str) -> None:
     """Log by the task's logger, and by one of a module."""
     current().logger.warning("task: %s", text)
     logging.getLogger("conformance.module").warning("module: %s", text)
+
+
+@env.task(report=True)
+async def draw() -> None:
+    """Add a tab to its report."""
+    report.tab("Drawn").text("a picture")
 
 
 @env.task

@@ -11,7 +11,6 @@ from typing import Any
 
 from tasksmithy.errors import NotExecutableError
 from tasksmithy.plugins._attempt import Attempt, Executor, Host
-from tasksmithy.plugins._executor import made_executor
 from tasksmithy.runtime.executors._loop import LoopExecutor
 from tasksmithy.task._template import TaskTemplate
 
@@ -38,7 +37,11 @@ class Executors:
         self, chosen: str | Callable[..., Executor] | None, options: Mapping[str, Any]
     ) -> None:
         self.here = LoopExecutor()
-        self._chosen = None if chosen is None else _Chosen(*made_executor(chosen, options))
+        self._chosen: _Chosen | None = None
+        if chosen is not None:
+            from tasksmithy.plugins._executor import made_executor  # most runs are given none
+
+            self._chosen = _Chosen(*made_executor(chosen, options))
         self._name = chosen if isinstance(chosen, str) else getattr(chosen, "__qualname__", "")
 
     def of(self, task: TaskTemplate[..., Any]) -> Executor:
