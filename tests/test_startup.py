@@ -1,18 +1,21 @@
-"""What starting costs: which modules are imported when, and that imports never go in a circle."""
+"""What starting costs: which modules are imported when, how much, and never in a circle."""
 
 import ast
 import graphlib
 import os
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
+import pluggy
 import pytest
 
 ROOT = Path(__file__).parents[1]
 CORE = ROOT / "core" / "src"
 PLUGINS = ("tasksmithy_function", "tasksmithy_sql", "duckdb", "pyarrow")
+COMMAND = "from tasksmithy.cli import main; sys.exit(main(sys.argv[1:]))"
 METADATA = ("importlib.metadata", "importlib_metadata", "email")
 
 
@@ -50,8 +53,7 @@ def imported(code: str, *arguments: str, cwd: Path | None = None) -> set[str]:
 
 def command(*arguments: str, cwd: Path | None = None) -> set[str]:
     """The modules that a command line imports."""
-    code = "from tasksmithy.cli import main; sys.exit(main(sys.argv[1:]))"
-    return imported(code, *arguments, cwd=cwd)
+    return imported(COMMAND, *arguments, cwd=cwd)
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +107,81 @@ def test_a_function_of_builtin_scalars_runs_without_pydantic_and_without_other_p
     assert found.isdisjoint({"pydantic", "tasksmithy_sql", "duckdb", "pyarrow"})
     # What only other types, reports and triggers need.
     assert found.isdisjoint({"decimal", "uuid", "platform", "html", "tasksmithy.fields._trigger"})
+
+
+# How much
+
+COUNT = """
+import atexit, sys
+before, calls = set(sys.modules), 0
+
+def count(frame, event, argument):
+    global calls
+    calls += event in ("call", "c_call")
+
+def tell():
+    sys.setprofile(None)
+    print("counted:", len(sys.modules.keys() - before), calls, file=sys.stderr)
+
+atexit.register(tell)
+sys.setprofile(count)
+"""
+
+HELLO = str(ROOT / "examples" / "hello.py")
+STARTS = {
+    "import tasksmithy": ("import tasksmithy", []),
+    "--help": (COMMAND, ["--help"]),
+    "plugins list": (COMMAND, ["plugins", "list"]),
+    "run examples/hello.py": (COMMAND, ["run", HELLO, "main", "--n", "3"]),
+}
+ACCEPTED = tomllib.loads(Path(__file__).with_name("startup_counts.toml").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of installed packages that is the same everywhere: pluggy and one plugin."""
+    folder = tmp_path_factory.mktemp("site")
+    (folder / "pluggy").symlink_to(Path(pluggy.__file__).parent)
+    info = folder / "tasksmithy_function-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Name: tasksmithy-function\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[tasksmithy.task_types.v1]\npython = tasksmithy_function.plugin:FunctionTaskType\n"
+    )
+    return folder
+
+
+def counted(site: Path, code: str, words: list[str]) -> dict[str, int]:
+    """The modules that a fresh process imports, and the functions that it calls."""
+    path = (site, CORE, ROOT / "plugins" / "function" / "src")
+    done = subprocess.run(
+        [sys.executable, "-S", "-P", "-c", COUNT + code, *words],
+        cwd=site,
+        env={
+            "HOME": str(site),
+            "PYTHONPATH": os.pathsep.join(map(str, path)),
+            "PYTHONPYCACHEPREFIX": str(site / "compiled"),
+            "PYTHONHASHSEED": "0",
+            "COLUMNS": "80",
+        },
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    modules, calls = done.stderr.rpartition("counted:")[2].split()
+    return {"modules": int(modules), "calls": int(calls)}
+
+
+@pytest.mark.parametrize("start", STARTS)
+def test_a_start_imports_and_calls_at_most_5_percent_more_than_is_accepted(
+    site: Path, start: str
+) -> None:
+    counted(site, *STARTS[start])  # which compiles what is imported
+    found = counted(site, *STARTS[start])
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    accepted = ACCEPTED[version][start]
+    line = f'"{start}" = {{ modules = {found["modules"]}, calls = {found["calls"]} }}'
+    assert all(found[what] <= 1.05 * accepted[what] for what in found), f"{version}: {line}"
 
 
 # Imports
