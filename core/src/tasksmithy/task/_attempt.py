@@ -34,23 +34,28 @@ async def pre_execute_post(task: Attempted, inputs: dict[str, Any], ctx: RunCont
         HookResultError: `pre` returned no mapping, or `around_execute` kept an error to itself.
         Exception: whatever the task, a hook, or `pre` or `post` raises.
     """
-    hooks = hooks_for(task)
     with entered(ctx):
         data = task.pre(**inputs)
         if inspect.isawaitable(data):
             data = await data
-    if data:
-        if not isinstance(data, Mapping):
-            problem = f"pre() returned {shorten(data)}; give a mapping"
-            raise HookResultError("pre", task.name, type(task).__name__, problem)
-        ctx = replace(ctx, data=data)
+        if not data:
+            return await _execute_post(task, inputs, ctx)
+    if not isinstance(data, Mapping):
+        problem = f"pre() returned {shorten(data)}; give a mapping"
+        raise HookResultError("pre", task.name, type(task).__name__, problem)
+    ctx = replace(ctx, data=data)
     with entered(ctx):
-        around = hooks.of_task_type.around_execute(task, inputs, ctx)
-        result = await inside(around, task, lambda: hooks.execute(task, inputs, ctx))
-        changed = task.post(result)
-        if inspect.isawaitable(changed):
-            changed = await changed
-        return result if changed is None else changed
+        return await _execute_post(task, inputs, ctx)
+
+
+async def _execute_post(task: Attempted, inputs: dict[str, Any], ctx: RunContext) -> Any:
+    hooks = hooks_for(task)
+    around = hooks.of_task_type.around_execute(task, inputs, ctx)
+    result = await inside(around, task, lambda: hooks.execute(task, inputs, ctx))
+    changed = task.post(result)
+    if inspect.isawaitable(changed):
+        changed = await changed
+    return result if changed is None else changed
 
 
 async def outside_runs(task: Attempted, inputs: dict[str, Any]) -> Any:
