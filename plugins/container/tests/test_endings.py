@@ -3,13 +3,17 @@
 import asyncio
 import io
 import os
+import platform
 import random
+import re
 import signal
+import struct
 import subprocess
 import sys
+import tarfile
 import textwrap
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -102,6 +106,81 @@ def test_a_container_that_cannot_be_made_is_not_said_to_lack_its_program(
 def test_a_gpu_that_is_not_there_is_said(image: str, engine: str) -> None:
     with pytest.raises(EngineError, match="no GPU, and the task asks for 1"):
         run(script_task(image, "true", resources=Resources(gpu=1)))
+
+
+@pytest.fixture
+def of_another_machine(image: str) -> Iterator[str]:
+    """An image whose program this machine does not run."""
+    here = platform.machine() in ("x86_64", "AMD64")
+    machine, architecture = (183, "arm64") if here else (62, "amd64")
+    header = struct.pack("<HHIQQQIHHHHHH", 2, machine, 1, 0x400000, 64, 0, 0, 64, 56, 1, 0, 0, 0)
+    program = b"\x7fELF\2\1\1".ljust(16, b"\0") + header + bytes(56)
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        info = tarfile.TarInfo("bin/true")
+        info.size, info.mode = len(program), 0o755
+        tar.addfile(info, io.BytesIO(program))
+    reference = image.replace("busybox", architecture)
+    podman_bytes(
+        "import", "--quiet", f"--arch={architecture}", "-", reference, input=archive.getvalue()
+    )
+    yield reference
+    podman("rmi", reference)
+
+
+def test_an_image_of_another_machine_is_told_with_what_to_do(
+    of_another_machine: str, engine: str
+) -> None:
+    task = ContainerTask(name="t", image=of_another_machine, command=["/bin/true"])
+    with pytest.raises(ContainerError, match=f"image: {of_another_machine}") as caught:
+        run(task)
+    said = str(caught.value)
+    assert re.search(r"is made for \w+, and this machine is \w+.*build or pull it for \w+", said), (
+        said
+    )
+
+
+def daemon(host: str) -> subprocess.Popen[bytes]:
+    """A Docker API that answers."""
+    serving = subprocess.Popen(
+        ["podman", "system", "service", "--time=0", host], stderr=subprocess.DEVNULL
+    )
+    while subprocess.run(["docker", "--host", host, "info"], capture_output=True).returncode:
+        assert serving.poll() is None, "podman serves no Docker API"
+        time.sleep(0.1)
+    return serving
+
+
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+def test_a_daemon_that_goes_is_told_with_image_and_what_to_do(
+    image: str, engine: str, tmp_path_factory: pytest.TempPathFactory, monkeypatch: Any
+) -> None:
+    host = f"unix://{tmp_path_factory.mktemp('d')}/s"
+    monkeypatch.setenv("DOCKER_HOST", host)
+    serving = daemon(host)
+
+    async def main() -> None:
+        in_the_middle = asyncio.create_task(script_task(image, POLITE).aio())
+        await until_it_runs(image)
+        serving.kill()
+        serving.wait()
+        with pytest.raises(EngineError, match="docker does not know its container") as caught:
+            await in_the_middle
+        assert repr(image) in str(caught.value)
+        assert "Start the daemon" in str(caught.value)
+        for policy in ("IfNotPresent", "Never"):
+            with pytest.raises(EngineError, match=r"does not answer.*Start its daemon") as caught:
+                await script_task(image, "true", image_pull_policy=policy).aio()
+            assert repr(image) in str(caught.value)
+
+    try:
+        asyncio.run(main())
+        serving = daemon(host)
+        run(script_task(image, "true"))
+        assert running(image) == []
+    finally:
+        serving.kill()
+        serving.wait()
 
 
 def test_a_directory_that_cannot_be_mounted_is_the_engines_refusal(image: str, engine: str) -> None:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tasksmithy import Dir, File, OutputError, run, with_runcontext
+from tasksmithy.extend import state_folder
 from tasksmithy_container import ContainerTask
-from tasksmithy_container.places import state_folder
 
 pytestmark = pytest.mark.slow
 

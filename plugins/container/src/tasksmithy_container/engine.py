@@ -120,10 +120,20 @@ class Engine:
         return await completed([self.program, *arguments], env=self.client_environment)
 
     async def image(self, reference: str) -> ImageFacts | None:
-        """What the engine knows of an image; None where it is not on this machine."""
+        """What the engine knows of an image; None where it is not on this machine.
+
+        Raises:
+            EngineError: the engine does not answer.
+        """
         facts = "{{.Id}} {{.Architecture}} {{json .Config.User}} {{json .Config.Entrypoint}}"
         ended = await self.call("image", "inspect", f"--format={facts}", reference)
         if ended.code or not ended.stdout:
+            if (await self.call("info")).code:
+                raise EngineError(
+                    f"{self.program} is asked for image {reference!r} and does not answer: "
+                    f"{' '.join(ended.stderr)} Start its daemon again, or have {_CHOICE} choose "
+                    "another engine"
+                )
             return None
         identity, architecture, user, entrypoint = ended.stdout[-1].split(" ", 3)
         return ImageFacts(

@@ -230,15 +230,17 @@ class _Attempt:
         said = "\n".join(ended.stderr)
         try:
             state = await self._state()
-            notes = await self._notes()
+            notes = await self._notes() if state is not None else []
         finally:
             if not self._was_refused(ended):
                 await to_the_end(self._remove())
         who = f"task {self._task.name!r}: {self._engine.program}"
         if state is None:
             raise EngineError(
-                f"{who} does not know its container any more, which may still run: its daemon has "
-                f"ended, or somebody has removed the container. It said:\n{said}"
+                f"{who} does not know its container of image {self._task.image_uri!r} any more, "
+                "which may still run: its daemon has ended, or somebody has removed the container. "
+                "Start the daemon again, if it has ended; the next container task removes what is "
+                f"left. It said:\n{said}"
             )
         started, out_of_memory = state
         if not started and (device := self._missing_device()) is not None:
@@ -273,7 +275,10 @@ class _Attempt:
         notes = []
         here = _ARCHITECTURES.get(platform.machine(), platform.machine())
         if facts.architecture not in ("", here):
-            notes.append(f"the image is made for {facts.architecture}, and this machine is {here}")
+            notes.append(
+                f"the image is made for {facts.architecture}, and this machine is {here}: build or "
+                f"pull it for {here}, or have {self._engine.program} run it by an emulator"
+            )
         if facts.entrypoint and self._task.image_entrypoint is None:
             notes.append(
                 f"the image has an entry point, {shlex.join(facts.entrypoint)}, which is run with "
