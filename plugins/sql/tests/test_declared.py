@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -14,7 +15,14 @@ import pytest
 
 from tasksmithy import run
 from tasksmithy.errors import InputError
-from tasksmithy_sql import ParameterError, ResultError, SQLTask
+from tasksmithy_sql import (
+    ParameterError,
+    QueryError,
+    ResultError,
+    RowCount,
+    SQLTask,
+    SQLWrite,
+)
 
 
 @pytest.fixture(params=["duckdb", "sqlite", "postgresql", "mariadb"])
@@ -142,3 +150,42 @@ def test_a_decimal_of_sqlite_compares_as_a_number(ask):
     assert ask("sqlite://", "select max(0, :m) as v", int, m=Decimal("-3")) == 0
     with pytest.raises(ParameterError, match="a float of SQLite holds; give text"):
         ask("sqlite://", "select :m as v", m=Decimal("0.12345678901234567"))
+
+
+MADE = UUID("12345678-1234-5678-1234-567812345678")
+
+
+def puts(database: str, kind: str, ask: Any) -> list[Callable[[], Any]]:
+    """The ways to put a UUID into a column of a type, by a parameter and from a table."""
+    ask(database, f"create or replace table t (u {kind})", None)
+    write = SQLWrite(name="w", table="t", inputs={"r": pa.Table}, database=database)
+    rows = pa.table({"u": pa.array([MADE.bytes], pa.uuid())})
+    insert = "insert into t values (:u)"
+    return [
+        lambda: asked(database, insert, UUID, RowCount, u=MADE),
+        lambda: run(write, r=rows),
+    ]
+
+
+@pytest.mark.parametrize("kind", ["uuid", "char(36)", "text", "varbinary(36)"])
+def test_a_uuid_is_exact_in_a_column_of_mariadb_that_holds_it(mariadb, ask, kind):
+    for put in puts(mariadb, kind, ask):
+        assert put() == 1
+    assert ask(mariadb, "select count(*) as n from t where u = :u", int, u=MADE) == 2
+    assert ask(mariadb, "select distinct u from t", UUID) == MADE
+
+
+@pytest.mark.parametrize("kind", ["binary(16)", "varchar(20)", "int"])
+def test_a_uuid_is_refused_by_a_column_of_mariadb_that_does_not_hold_it(mariadb, ask, kind):
+    for put in puts(mariadb, kind, ask):
+        with pytest.raises(QueryError, match="column 'u'"):
+            put()
+    assert ask(mariadb, "select u from t") == []
+
+
+def test_bytes_of_mariadb_are_a_uuid_only_where_they_are_its_text_or_its_sixteen_bytes(
+    mariadb, ask
+):
+    assert ask(mariadb, f"select x'{MADE.hex}' as u", UUID) == MADE
+    with pytest.raises(ResultError, match="column 'u'"):
+        ask(mariadb, f"select x'{MADE.hex}00' as u", UUID)
