@@ -11,6 +11,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from core.tests.conftest import CommandLine
 
 PIPELINE = """
 from tasksmithy import TaskEnvironment
@@ -243,3 +244,20 @@ def test_a_user_without_a_home_is_warned_of_each_store_and_has_the_result(pipeli
     assert len(told) == len(STORES)
     assert all("this user has no home directory; set HOME" in warning for warning in told)
     assert [file.name for file in pipeline.parent.iterdir()] == ["pipeline.py"]
+
+
+@pytest.mark.parametrize("kind", ["no permission", "no such name"])
+@pytest.mark.parametrize(
+    "command", [("cache", "info"), ("cache", "clear"), ("runs", "list"), ("runs", "show", "r")]
+)
+def test_a_store_that_cannot_be_looked_at_is_told(
+    tasksmithy: CommandLine, command: tuple[str, ...], kind: str
+) -> None:
+    folder = tasksmithy.folder / ("x" * 300)
+    if kind == "no permission":
+        if os.geteuid() == 0:
+            pytest.skip("root has all permissions")
+        folder = tasksmithy.folder / "private"
+        folder.mkdir(mode=0)
+    option = "--cache-dir" if command[0] == "cache" else "--runs-dir"
+    assert "cannot be used: [Errno " in tasksmithy(*command, option, folder).refusal()

@@ -677,6 +677,38 @@ def test_a_cancellation_ends_a_program_that_is_in_a_session_of_its_own(tmp_path:
     assert members(number_in(tmp_path / "program")) == []
 
 
+DAEMON = """
+import os, sys, time
+if os.fork():
+    os._exit(0)
+os.setsid()
+if os.fork():
+    os._exit(0)
+with open(sys.argv[1], "w") as file:
+    file.write(f"{os.getpid()}\\n")
+time.sleep(600)
+"""
+
+
+def test_a_timeout_ends_a_daemon_that_a_task_has_started(tmp_path: Path) -> None:
+    @env.task
+    def starts_a_daemon(file: Path) -> None:
+        subprocess.run([sys.executable, "-c", DAEMON, str(file)], check=True)
+        say(file.with_name("begun"), number_in(file))
+        time.sleep(600)
+
+    async def cancelled(file: Path) -> None:
+        making = asyncio.create_task(made(starts_a_daemon, file=file))
+        await soon(file.with_name("begun").exists)
+        making.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await making
+
+    asyncio.run(cancelled(tmp_path / "daemon"))
+    daemon = Path(f"/proc/{number_in(tmp_path / 'daemon')}/cmdline")
+    eventually(lambda: not daemon.exists() or not daemon.read_bytes(), within=2)  # or not reaped
+
+
 def test_a_cancelled_async_task_in_a_process_tidies_up(tmp_path: Path) -> None:
     file = tmp_path / "pid"
     asyncio.run(cancelled_when(file.exists, slow, file=file))

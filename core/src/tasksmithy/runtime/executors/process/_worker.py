@@ -12,7 +12,7 @@ import threading
 import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
-from typing import Any
+from typing import Any, Final
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.concurrency._descendants import ProcessTree
@@ -25,6 +25,8 @@ from tasksmithy.runtime.executors._surroundings import Surroundings
 from tasksmithy.runtime.secrets._exits import learn
 from tasksmithy.task._context import under_way
 
+_SET_CHILD_SUBREAPER: Final = 36  # of <sys/prctl.h>
+
 
 def main(descriptor: int, grace: float) -> None:
     """Make the attempt that comes over the channel, answer it and end.
@@ -33,6 +35,7 @@ def main(descriptor: int, grace: float) -> None:
         descriptor: the file descriptor of the socket.
         grace: seconds between SIGTERM and SIGKILL.
     """
+    _adopt_orphans()
     sock = socket.socket(fileno=descriptor)
     sock.set_inheritable(False)  # another process that held it would hide the end of this one
     channel = SocketChannel(sock)
@@ -57,6 +60,14 @@ def main(descriptor: int, grace: float) -> None:
     with suppress(OSError):
         life.host.send(answer)
     life.finish()
+
+
+def _adopt_orphans() -> None:
+    """On Linux, have a daemon that the task starts stay below this process, where it is found."""
+    import ctypes
+
+    with suppress(OSError, AttributeError):  # there is no such call
+        ctypes.CDLL(None).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 class _Life:
