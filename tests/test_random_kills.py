@@ -39,7 +39,6 @@ SECONDS = 120  # that a run has to end when it is not killed
 
 PIPELINE = """
 import asyncio
-import os
 import subprocess
 import time
 import uuid
@@ -49,7 +48,6 @@ from tasksmithy import Secret, TaskEnvironment
 
 token = Secret("token", group="kills", mount="/run/secrets")
 env = TaskEnvironment(name="kills")
-workers = Path(__file__).with_name("workers")
 
 
 def made(n):
@@ -83,7 +81,6 @@ def step(n: int) -> str:
     "process": """
 @env.task(timeout=100, retries=100, secrets=token)
 def step(n: int) -> str:
-    workers.joinpath(str(os.getpid())).touch()
     beside = subprocess.Popen(["sleep", "600"])
     apart = subprocess.Popen(["sleep", "600"], start_new_session=True)
     time.sleep(0.1)
@@ -144,7 +141,7 @@ class Pipeline:
         self._kept: dict[str, str] = {}
         step = STEP[kind].replace("IMAGE", image)
         source = PIPELINE.replace("\nSTEP\n", step).replace("STEPS", str(STEPS))
-        for name in ("workers", "tmp", "state"):
+        for name in ("tmp", "state"):
             (folder / name).mkdir(parents=True)
         (folder / "pipeline.py").write_text(source)
 
@@ -200,15 +197,11 @@ class Pipeline:
         self._end(self.start())
 
     def _kill_a_worker(self, process: subprocess.Popen[bytes]) -> bool:
-        if self.kind == "container":
-            found = [int(line) for line in _lines("pgrep", "-P", str(process.pid), "-f", "podman")]
-        else:
-            found = [int(file.name) for file in (self.folder / "workers").iterdir()]
-        for worker in found:
-            with suppress(OSError):
-                if self._marker.encode() in Path(f"/proc/{worker}/environ").read_bytes():
-                    os.kill(worker, signal.SIGKILL)
-                    return True
+        program = "podman" if self.kind == "container" else "process._worker"
+        for worker in _lines("pgrep", "-P", str(process.pid), "-f", program):
+            with suppress(ProcessLookupError):  # it has just ended
+                os.kill(int(worker), signal.SIGKILL)
+                return True
         return False
 
     def _note(self) -> None:

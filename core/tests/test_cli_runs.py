@@ -270,3 +270,8 @@ def test_records_that_cannot_be_read_are_one_message(
     done = tasksmithy("runs", *words, "--runs-dir", tmp_path)
     assert (done.code, done.out) == (2, "")
     assert done.err.startswith(f"error: the record of runs in {tmp_path}/runs-1.db cannot be ")
+
+
+def test_last_is_the_run_that_was_begun_last(tasksmithy: CommandLine, recorded: Path) -> None:
+    out = tasksmithy("runs", "show", "last", "--json", "--runs-dir", recorded).printed()
+    assert json.loads(out)["id"] == "rab1"

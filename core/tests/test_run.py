@@ -796,3 +796,8 @@ def test_a_function_in_a_thread_that_raises_generator_exit_is_an_error_that_says
 
     with pytest.raises(RuntimeError, match="a function in a thread raised GeneratorExit"):
         run(ends)
+
+
+def test_another_event_loop_than_that_of_asyncio_is_told() -> None:
+    with pytest.raises(NotExecutableError, match=r"'t\.double' needs an event loop of asyncio"):
+        arun(double, n=1).send(None)

@@ -31,7 +31,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
         description="Show one run and the tasks in it that have ended, each below the one that "
         "called it.",
     )
-    showing.add_argument("run", metavar="ID", help="id of the run, or its beginning")
+    showing.add_argument("run", metavar="ID", help="id of the run, or its beginning; or last")
     showing.set_defaults(execute=show)
     reporting = actions.add_parser(
         "report",
@@ -39,7 +39,7 @@ def describe(parser: argparse.ArgumentParser) -> None:
         description="Write the report of a run, one HTML file that needs no network: timeline, "
         "calls, values, logs, errors, and what the tasks have added. Print where it is.",
     )
-    reporting.add_argument("run", metavar="ID", help="id of the run, or its beginning")
+    reporting.add_argument("run", metavar="ID", help="id of the run, or its beginning; or last")
     reporting.add_argument(
         "--output", type=Path, metavar="FILE", help="where to write it; ID.html, if not given"
     )

@@ -185,14 +185,15 @@ def _for_a_future(error: BaseException) -> BaseException:
 
 def wait_for(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine to its end for a caller that blocks, wherever that caller runs."""
-    if _in_a_loop():
+    if in_a_loop():
         # This thread's loop cannot turn while the thread waits, so another thread's does.
         return cast("T", _Elsewhere(coroutine).result())
     blocking = _here.get()
     return asyncio.run(coroutine) if blocking is None else blocking.wait(coroutine)
 
 
-def _in_a_loop() -> bool:
+def in_a_loop() -> bool:
+    """Whether an event loop of asyncio turns in this thread."""
     try:
         asyncio.get_running_loop()
     except RuntimeError:

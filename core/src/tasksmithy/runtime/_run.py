@@ -7,8 +7,8 @@ from typing import Any, ParamSpec, TypeVar, overload
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy._texts import near_misses
-from tasksmithy.concurrency._threads import wait_for
-from tasksmithy.errors import FieldError, NotATaskError, SettingsError
+from tasksmithy.concurrency._threads import in_a_loop, wait_for
+from tasksmithy.errors import FieldError, NotATaskError, NotExecutableError, SettingsError
 from tasksmithy.plugins._registry import Registry
 from tasksmithy.runtime._options import RunOptions
 from tasksmithy.task._context import current
@@ -64,6 +64,7 @@ class Runner:
         Raises:
             InputError: the inputs do not fit the task's interface.
             PluginError: the plugin for the task's type is missing or cannot be used.
+            NotExecutableError: no event loop of asyncio turns here.
             Exception: whatever the task raises, as the type it was raised as.
         """
         if not isinstance(task, TaskTemplate):
@@ -71,6 +72,11 @@ class Runner:
         run = current().run
         if run is not None:
             return await run.child(task, args, inputs)
+        if not in_a_loop():
+            raise NotExecutableError(
+                f"task {task.name!r} needs an event loop of asyncio, and none turns here; in trio, "
+                "call run() in a thread: await trio.to_thread.run_sync(run, task)"
+            )
         from tasksmithy.runtime._local_run import LocalRun  # a worker never needs it
 
         return await LocalRun(self._options).root(task, args, inputs)

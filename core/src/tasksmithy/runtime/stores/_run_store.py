@@ -118,13 +118,15 @@ class RunStore:
         return [self._run(row) for row in self._rows(f"{RUNS} ORDER BY started DESC")]
 
     def find(self, run_id: str) -> RunRecord:
-        """The run with this id, or the one whose id begins so.
+        """The run with this id, or the one whose id begins so; "last" is the one begun last.
 
         Raises:
             UnknownRunError: there is no such run, or more than one.
             StoreError: the records cannot be read.
         """
-        ids = [row[0] for row in self._rows("SELECT id FROM run")]
+        ids = [row[0] for row in self._rows("SELECT id FROM run ORDER BY started DESC")]
+        if run_id == "last" and ids:
+            run_id = ids[0]
         meant = [known for known in ids if run_id and known.startswith(run_id)]
         if run_id not in ids and len(meant) != 1:
             raise UnknownRunError(run_id, self._reading.file, meant or ids)
