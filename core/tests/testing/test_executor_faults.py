@@ -96,7 +96,7 @@ class Test_{name}(ExecutorConformance):
     @pytest.fixture(autouse=True)
     def _usual(self, tmp_path):
         os.environ["FOLDER"] = str(tmp_path)
-        subject.PATIENCE = getattr(Broken, "patience", 60.0)
+        subject.PATIENCE = getattr(Broken, "patience", 120.0)
         before = dict(os.environ)
         yield
         os.environ.clear()

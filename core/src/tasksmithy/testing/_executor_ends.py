@@ -18,6 +18,9 @@ from tasksmithy.testing._outcome import fail
 _TIMEOUTS: Final = (1.0, 4.0, 16.0)
 """Seconds, each tried where an attempt had not begun in the one before."""
 
+_LONGER: Final = 5.0
+"""Seconds that a function lasts which nothing ends, after what is to end it."""
+
 _QUIET: Final = 15 * tasks.BEAT
 """Seconds without a sign of life, after which an attempt is over."""
 
@@ -56,9 +59,9 @@ class EndChecks(ExecutorSubject):
         """A function that never looks whether it is to end is ended."""
         self._need("preemption")
         if how == "timeout":
-            self._timed_out(tasks.beat_blocking)
+            self._timed_out(tasks.beat_blocking, _LONGER)
         else:
-            self._cancel(tasks.beat_blocking)
+            self._cancel(tasks.beat_blocking, _LONGER)
         if self._lines("over") or self._beats_on():
             fail(
                 f"{self._who} declares the capability 'preemption', and a sync function went on "
@@ -104,20 +107,26 @@ class EndChecks(ExecutorSubject):
                 "negated, or None for the exit code, and leave it to the run to try again",
             )
 
-    def _timed_out(self, task: Task) -> Exception:
-        """What is raised of a task with a timeout that has begun before that."""
+    def _timed_out(self, task: Task, longer: float | None = None) -> Exception:
+        """What is raised of a task with a timeout that has begun before that.
+
+        Args:
+            task: the task.
+            longer: how much longer it would take, in seconds; None where it has no end.
+        """
         for seconds in _TIMEOUTS:
-            error = self._raised(task.override(timeout=seconds), str(self._folder))
+            lasts = () if longer is None else (seconds + longer,)
+            error = self._raised(task.override(timeout=seconds), str(self._folder), *lasts)
             if self._lines("beats"):
                 break
         return error
 
-    def _cancel(self, task: Task) -> None:
+    def _cancel(self, task: Task, *lasts: float) -> None:
         """Run a task, and cancel the run once the task gives signs of life."""
 
         async def cancelled() -> str:
             run: asyncio.Task[Any] = asyncio.ensure_future(
-                self._runner().arun(task, str(self._folder))
+                self._runner().arun(task, str(self._folder), *lasts)
             )
             await until(lambda: run.done() or self._lines("beats"))
             if run.done():

@@ -26,8 +26,8 @@ _VALUES: Final = (
 )
 
 _MANY: Final = 20
-_SEVERAL: Final = 3
-_DEPTH: Final = 8
+_SEVERAL: Final = 2
+_DEPTH: Final = 5
 """How many children, chains of them, and how deep: more than a small executor has places."""
 
 

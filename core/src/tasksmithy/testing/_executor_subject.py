@@ -27,7 +27,7 @@ from tasksmithy.testing._outcome import fail
 
 Task = TaskTemplate[..., Any]
 
-PATIENCE: Final = 60.0
+PATIENCE: Final = 120.0
 """Seconds in which a run has to end that does nothing for long."""
 
 

@@ -24,9 +24,6 @@ SECRET: Final = Secret("conformance-token")
 BEAT: Final = 0.02
 """Seconds between two signs of life."""
 
-BEATS: Final = 250
-"""Signs of life of a function that nothing ends: five seconds."""
-
 
 class RefusedError(Exception):
     """Whose parameters are not its `args`."""
@@ -142,9 +139,9 @@ async def beat_by_a_child(folder: str) -> None:
 
 
 @env.task
-def beat_blocking(folder: str) -> None:
-    """Give signs of life for five seconds, and never look whether it is to end."""
-    for _ in range(BEATS):
+def beat_blocking(folder: str, seconds: float) -> None:
+    """Give signs of life so long, and never look whether it is to end."""
+    for _ in range(int(seconds / BEAT)):
         append(f"{folder}/beats", "beat")
         time.sleep(BEAT)
     append(f"{folder}/over", "over")
