@@ -11,14 +11,13 @@ import pytest
 
 from tasksmithy import with_runcontext
 
-pytest.importorskip("ray", reason="Ray is not installed: it has no wheel for this Python yet")
-
 SMALL = {"num_cpus": 2, "object_store_memory": 80_000_000}
 
 
 @pytest.fixture(scope="session")
 def sessions() -> Iterator[str]:
     """A folder for Ray's sessions, whose sockets need a short path."""
+    pytest.importorskip("ray", reason="Ray is not installed: it has no wheel for this Python yet")
     folder = tempfile.mkdtemp(prefix="ray-", dir="/tmp")
     yield folder
     shutil.rmtree(folder, ignore_errors=True)

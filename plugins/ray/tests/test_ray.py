@@ -227,8 +227,8 @@ def test_a_secret_is_in_no_task_of_ray(on_ray: Any, monkeypatch: pytest.MonkeyPa
     sent: list[bytes] = []
     of = executor.Shipment.of
 
-    def packed(attempt: Any) -> Any:
-        shipment = of(attempt)
+    def packed(attempt: Any, surroundings: bytes) -> Any:
+        shipment = of(attempt, surroundings)
         sent.extend((shipment.surroundings, shipment.attempt))
         return shipment
 

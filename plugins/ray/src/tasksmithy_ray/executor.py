@@ -46,6 +46,7 @@ class RayExecutor:
             self.heeds |= {"interruptible"}
         self._connecting = asyncio.Lock()
         self._connected = False
+        self._surroundings: dict[str, bytes] = {}
         self._mailbox: RunMailbox | None = None
 
     def refuses(self, task: TaskTemplate[..., Any]) -> str | None:
@@ -70,7 +71,9 @@ class RayExecutor:
         mailbox = await self._connection()
         request = request_of(attempt.task, self._options)
         self._check_resources(attempt.task, request)
-        shipment = Shipment.of(attempt)
+        name = attempt.task.name
+        shipment = Shipment.of(attempt, self._surroundings.get(name, b""))
+        self._surroundings[name] = shipment.surroundings
         channel = mailbox.channel()
         if shipment.secrets:
             channel.send_secrets(shipment.secrets)

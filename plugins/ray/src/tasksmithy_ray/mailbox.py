@@ -11,6 +11,7 @@ import ray
 
 from tasksmithy.extend import Frame, Message
 from tasksmithy_ray import _remote
+from tasksmithy_ray.errors import ClusterError
 from tasksmithy_ray.letters import InOrder
 from tasksmithy_ray.worker import RUN
 
@@ -62,8 +63,9 @@ class RunMailbox:
             try:
                 letters = await self.actor.take.remote(RUN)
             except ray.exceptions.RayError as error:
+                lost = ClusterError(f"the node that this run is connected to was lost: {error}")
                 for channel in self._channels.values():
-                    channel.break_off(error)
+                    channel.break_off(lost)
                 raise
             for box, number, frame in letters:
                 if (receiver := self._channels.get(box)) is not None:

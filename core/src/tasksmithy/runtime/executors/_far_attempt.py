@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 from tasksmithy._registry_in_use import registry_in_use
@@ -41,8 +42,13 @@ class Shipment(NamedTuple):
     secrets: bytes
 
     @classmethod
-    def of(cls, attempt: Attempt) -> Shipment:
+    def of(cls, attempt: Attempt, surroundings: bytes = b"") -> Shipment:
         """Pack an attempt.
+
+        Args:
+            attempt: the attempt.
+            surroundings: those of an earlier shipment of the same task, which need not be found
+                again.
 
         Raises:
             NotShippableError: the task or an input does not pickle.
@@ -53,10 +59,9 @@ class Shipment(NamedTuple):
         packed = pack_attempt(replace(attempt, context=replace(context, secrets={})))
         masked = handed_out.known_in(packed)
         secrets = pickle.dumps((dict(context.secrets), masked))
-        surroundings = pickle.dumps(Surroundings.here(attempt.task.name))
         return cls(
             attempt.task.name,
-            surroundings,
+            surroundings or pickle.dumps(Surroundings.here(attempt.task.name)),
             packed,
             secrets if context.secrets or masked else b"",
         )
@@ -130,8 +135,7 @@ class FarAttempt:
 
     def _result(self, shipment: Shipment) -> bytes:
         task = shipment.task
-        taken: Surroundings = pickle.loads(shipment.surroundings)  # noqa: S301 - from the run
-        taken.take_on()
+        taken = _taken_on(shipment.surroundings)
         secrets: dict[Secret, str] = {}
         if shipment.secrets:
             secrets, masked = pickle.loads(shipment.secrets)  # noqa: S301 - from the run
@@ -165,6 +169,13 @@ class FarAttempt:
         finally:
             with self._lock:
                 self._making = None
+
+
+@lru_cache(maxsize=1)  # a process that makes one attempt after another mostly has them already
+def _taken_on(surroundings: bytes) -> Surroundings:
+    taken: Surroundings = pickle.loads(surroundings)  # noqa: S301 - from the run
+    taken.take_on()
+    return taken
 
 
 @contextmanager

@@ -1,0 +1,192 @@
+"""Attempts on a real Ray cluster of several small nodes, all on this machine."""
+
+from __future__ import annotations
+
+import asyncio
+import resource
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasksmithy import Resources, TaskEnvironment, with_runcontext
+
+pytestmark = pytest.mark.slow
+
+env = TaskEnvironment(name="c")
+
+
+@pytest.fixture
+def cluster(sessions: str) -> Iterator[Any]:
+    """A cluster with a head of one CPU, which has the resource `head`."""
+    import ray
+    from ray.cluster_utils import Cluster
+
+    head = {
+        "num_cpus": 1,
+        "resources": {"head": 10},
+        "object_store_memory": 80_000_000,
+        "include_dashboard": False,
+        "temp_dir": sessions,
+    }
+    cluster = Cluster(initialize_head=True, head_node_args=head)
+    # To the head, as long as it is alone: on this machine there will be several to connect to.
+    ray.init(address=cluster.address, log_to_driver=False, configure_logging=False)
+    yield cluster
+    ray.shutdown()
+    cluster.shutdown()
+
+
+def node(cluster: Any, **has: Any) -> Any:
+    return cluster.add_node(**{"num_cpus": 1, "object_store_memory": 80_000_000, **has})
+
+
+def on(cluster: Any, **options: Any) -> Any:
+    queues = {"head": {"head": 1}, "red": {"red": 1}, "blue": {"blue": 1}}
+    return with_runcontext(
+        executor="ray",
+        executor_options={"address": cluster.address, "queues": queues, **options},
+    )
+
+
+@env.task
+def node_id() -> str:
+    import ray
+
+    return str(ray.get_runtime_context().get_node_id())
+
+
+def test_tasks_go_to_the_node_that_has_what_their_queue_stands_for(cluster: Any) -> None:
+    red = node(cluster, resources={"red": 1})
+    blue = node(cluster, resources={"blue": 1})
+    for _ in range(2):
+        assert on(cluster).run(node_id.override(queue="red")) == red.node_id
+        assert on(cluster).run(node_id.override(queue="blue")) == blue.node_id
+
+
+def test_gpus_are_those_of_a_node_that_declares_them(cluster: Any) -> None:
+    node(cluster)
+    has = {"num_gpus": 2, "resources": {"accelerator_type:A100": 1}}
+    declared = node(cluster, **has)
+    task = node_id.override(resources=Resources(cpu=1, gpu="A100:2"))
+    assert on(cluster).run(task) == declared.node_id
+
+
+@env.task
+def noted(n: int, file: str) -> int:
+    with Path(file).open("a") as lines:
+        lines.write(f"{n}\n")
+    time.sleep(0.01)
+    return n * n
+
+
+@env.task(queue="head")
+async def many(n: int, file: str) -> list[int]:
+    return await asyncio.gather(*(noted.aio(i, file) for i in range(n)))
+
+
+@pytest.mark.parametrize("time_of_death", [100, 250, 400])
+def test_a_node_that_dies_among_500_tasks_loses_no_result(
+    cluster: Any, tmp_path: Path, time_of_death: int
+) -> None:
+    node(cluster)
+    dying = node(cluster)
+    file = tmp_path / "noted"
+    file.touch()
+
+    async def run() -> list[int]:
+        running = asyncio.create_task(on(cluster).arun(many, n=500, file=str(file)))
+        while len(file.read_text().split()) < time_of_death and not running.done():
+            await asyncio.sleep(0.05)
+        await asyncio.to_thread(cluster.remove_node, dying, allow_graceful=False)
+        return await running
+
+    assert asyncio.run(run()) == [n * n for n in range(500)]
+    assert {int(n) for n in file.read_text().split()} == set(range(500))
+
+
+PROGRAM = """
+import os, sys, time
+from helper import FILE
+from tasksmithy import TaskEnvironment, with_runcontext
+
+env = TaskEnvironment(name="p")
+
+@env.task
+def waits() -> None:
+    FILE.write_text(str(os.getpid()))
+    time.sleep(600)
+
+if __name__ == "__main__":
+    options = {"address": sys.argv[1]}
+    with_runcontext(executor="ray", executor_options=options).run(waits)
+"""
+
+
+def _until(true: Callable[[], bool]) -> None:
+    end = time.monotonic() + 120
+    while not true():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return False
+    return stat.rpartition(")")[2].split()[0] != "Z"
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
+def test_the_end_of_the_driver_ends_its_attempts(
+    cluster: Any, tmp_path: Path, how: signal.Signals
+) -> None:
+    file = tmp_path / "pid"
+    (tmp_path / "program.py").write_text(PROGRAM)
+    (tmp_path / "helper.py").write_text(f"from pathlib import Path\nFILE = Path({str(file)!r})\n")
+    driver = subprocess.Popen(
+        [sys.executable, tmp_path / "program.py", cluster.address], stderr=subprocess.DEVNULL
+    )
+    try:
+        _until(lambda: file.exists() and file.read_text() != "")
+        driver.send_signal(how)
+        driver.wait(60)
+        _until(lambda: not is_alive(int(file.read_text())))
+    finally:
+        driver.kill()
+        driver.wait()
+
+
+@env.task
+def depth(n: int) -> int:
+    return 0 if n == 0 else 1 + depth(n - 1)
+
+
+def test_tasks_that_wait_for_each_other_50_deep_end_on_two_cpus(own_ray: None) -> None:
+    assert with_runcontext(executor="ray").run(depth, n=50) == 50
+
+
+@env.task
+async def one() -> int:
+    return 1
+
+
+@env.task
+async def thousands(n: int) -> int:
+    return sum(await asyncio.gather(*(one() for _ in range(n))))
+
+
+def test_the_driver_keeps_nothing_of_10_000_children(own_ray: None) -> None:
+    def peak() -> int:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    assert with_runcontext(executor="ray").run(thousands, n=2_000) == 2_000
+    before = peak()
+    assert with_runcontext(executor="ray").run(thousands, n=10_000) == 10_000
+    assert peak() - before < 300_000  # KiB: what 10,000 tasks are that wait at once
