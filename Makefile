@@ -44,6 +44,7 @@ bench: $(VENV)/.installed  ## measure what things cost, beside a floor or a peer
 	$(BIN)/python benchmarks/bench_stores.py
 	$(BIN)/python benchmarks/bench_sql.py
 	$(BIN)/python benchmarks/bench_container.py
+	$(BIN)/python benchmarks/bench_ray.py
 
 clean:
 	rm -rf $(VENV) $(VENV)-peers site
