@@ -121,6 +121,34 @@ def test_pyright_finds_the_errors_that_mypy_does(pyright_reports: Any) -> None:
     assert found == expected
 
 
+@pytest.mark.slow
+def test_all_type_checkers_see_the_same_type_of_each_public_name() -> None:
+    done = subprocess.run(
+        [PYRIGHT, "--outputjson", "--ignoreexternal", "--verifytypes", "tasksmithy"],
+        env={
+            **os.environ,
+            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    symbols = json.loads(done.stdout)["typeCompleteness"]["symbols"]
+    public = [
+        each
+        for each in symbols
+        # What `tasksmithy new` copies is not imported, and the language knows the other two.
+        if not each["name"].startswith("tasksmithy.template.")
+        and not each["name"].endswith((".__getattr__", ".__dir__"))
+    ]
+    assert len(public) > 200
+    assert [
+        (each["name"], [said["message"] for said in each["diagnostics"]])
+        for each in public
+        if not each["isTypeKnown"] or each["isTypeAmbiguous"]
+    ] == []
+
+
 def test_the_examples_expect_both_types_and_errors() -> None:
     kinds = [EXPECTATION.search(line) for line in LINES]
     assert {match.group(1) for match in kinds if match} == {"R", "E"}

@@ -72,4 +72,4 @@ class RegistryInUse:
             self._entered.reset(token)
 
 
-registry_in_use = RegistryInUse()
+registry_in_use: RegistryInUse = RegistryInUse()

@@ -27,7 +27,7 @@ class UnknownTaskTypeError(PluginError, LookupError):
     ) -> None:
         self.task_type = task_type
         self.task = task
-        self.known = sorted(known)
+        self.known: list[str] = sorted(known)
         self.hint = hint
         super().__init__(task_type)
 

@@ -21,7 +21,7 @@ class SecretNotFoundError(TasksmithyError, LookupError):
         self.task = task
         self.key = key
         self.group = group
-        self.looked_at = tuple(looked_at)
+        self.looked_at: tuple[str, ...] = tuple(looked_at)
         super().__init__(task, key, group, self.looked_at)
 
     def __str__(self) -> str:

@@ -43,7 +43,7 @@ class UnknownRunError(TasksmithyError, LookupError):
     def __init__(self, id: str, file: Path, known: Iterable[str]) -> None:  # noqa: A002 - the field's name
         self.id = id
         self.file = file
-        self.known = sorted(known)
+        self.known: list[str] = sorted(known)
         super().__init__(id, file, self.known)
 
     def __str__(self) -> str:

@@ -48,4 +48,4 @@ class ConfigRegistry:
         return registry
 
 
-TaskPluginRegistry = ConfigRegistry()
+TaskPluginRegistry: ConfigRegistry = ConfigRegistry()

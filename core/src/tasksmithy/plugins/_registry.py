@@ -67,7 +67,7 @@ class Registry:
         task_types: Iterable[TaskType | type[TaskType | TaskTemplate[..., Any]]] = (),
         policies: Mapping[str, object] | None = None,
     ) -> None:
-        self.settings = Settings.load() if settings is None else settings
+        self.settings: Settings = Settings.load() if settings is None else settings
         self._given = records
         self._own_policies = {
             name: _own_policy(name, policy) for name, policy in (policies or {}).items()

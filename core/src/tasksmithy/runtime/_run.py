@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, Final, ParamSpec, TypeVar, overload
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy._texts import near_misses
@@ -130,5 +130,5 @@ def with_runcontext(**options: Any) -> Runner:
 
 
 _usual = Runner(RunOptions())
-run = _usual.run
-arun = _usual.arun
+run: Final = _usual.run
+arun: Final = _usual.arun

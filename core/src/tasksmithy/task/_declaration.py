@@ -116,7 +116,8 @@ class Definition:
             {field.name: given_type(field) for field in declared if field.init}
         )
         is_written = own is not object.__init__ and not hasattr(own, "is_of_fields")
-        cls.__init__ = own if is_written else _explaining(cls.__init__)  # type: ignore[method-assign]
+        written: Any = cls  # for type checkers, what is assigned here is no declaration
+        written.__init__ = own if is_written else _explaining(cls.__init__)
 
     def __post_init__(self) -> None:
         values, checks = self.__dict__, self._checks

@@ -22,8 +22,8 @@ from tasksmithy.task._answers import WrongAnswerError
 
 PROJECT: Final = "tasksmithy"
 
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
+hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker(PROJECT)
+hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -109,10 +109,10 @@ class Hook(Generic[P, T]):
         unwrapped: str,
     ) -> None:
         functools.update_wrapper(cast("Any", self), method)
-        self.name = method.__name__
-        self.method = hookspec(firstresult=not takes_all)(method)
-        self.signature = inspect.signature(functools.partial(method, None))
-        self.arguments = tuple(self.signature.parameters)
+        self.name: str = method.__name__
+        self.method: Callable[..., Any] = hookspec(firstresult=not takes_all)(method)
+        self.signature: inspect.Signature = inspect.signature(functools.partial(method, None))
+        self.arguments: tuple[str, ...] = tuple(self.signature.parameters)
         self.check = check
         self.takes_all = takes_all
         self.unwrapped = unwrapped

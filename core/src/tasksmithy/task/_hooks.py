@@ -55,7 +55,9 @@ class TaskHooks(TaskTemplateSpec):
         self._policies = policies
         self._own = own
         providers = [*policies, *([task_class] if task_class else []), *own]
-        self.answered = frozenset(hook for each in providers for hook in each.implementations)
+        self.answered: frozenset[str] = frozenset(
+            hook for each in providers for hook in each.implementations
+        )
         vars(self).update({name: hook.of(providers) for name, hook in HOOKS.items()})
 
     @cached_property

@@ -6,7 +6,7 @@ import inspect
 import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError, InputError
@@ -36,7 +36,7 @@ class NativeInterface:
     keyword_only: frozenset[str] = frozenset()
     result: type[tuple[Any, ...]] | None = None
 
-    __hash__ = None  # type: ignore[assignment]  # defaults may be unhashable
+    __hash__: ClassVar[None] = None  # type: ignore[assignment]  # defaults may be unhashable
 
     @classmethod
     def from_types(
