@@ -85,7 +85,7 @@ def _table(executors: Sequence[PluginDescription]) -> str:
 
     if not executors:
         return "no executors are installed; attempts are made on this machine"
-    table = [_COLUMNS]
+    table: list[tuple[str, ...]] = [_COLUMNS]
     details = []
     for executor in executors:
         record, status, detail = executor.status

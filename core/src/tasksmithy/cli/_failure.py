@@ -34,7 +34,7 @@ def report(error: Exception, *, verbose: bool, for_machines: bool) -> None:
 
 def _first_notes(error: Exception) -> list[str]:
     """The notes of an error, of which each of the tasks that it went through has added one."""
-    notes = list(getattr(error, "__notes__", ()))
+    notes: list[str] = list(getattr(error, "__notes__", ()))
     left = len(notes) - _NOTES_TOLD
     return notes if left <= 1 else [*notes[:_NOTES_TOLD], f"and through {left:,} more tasks"]
 

@@ -118,10 +118,10 @@ def _asked(
     """The person's answer, asked for until it is allowed."""
     from cookiecutter.prompt import read_user_choice, read_user_variable
 
-    read = read_user_choice if isinstance(default, list) else read_user_variable
+    read: Callable[..., str] = read_user_choice if isinstance(default, list) else read_user_variable
     while True:
         try:
-            answer: str = read(key, default, prompts)
+            answer = read(key, default, prompts)
         except EOFError:
             raise NewProjectError(
                 f"nobody is there to answer {key!r}: give what is needed, with --no-input"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -125,8 +125,8 @@ class Executor(Protocol):
         """
         ...
 
-    async def perform(self, attempt: Attempt, host: Host) -> Any:
-        """Make an attempt and return its result. Cancelled, it has ended when this returns.
+    def perform(self, attempt: Attempt, host: Host) -> Coroutine[Any, Any, Any]:
+        """Make an attempt; awaited, its result. Cancelled, it has ended when this returns.
 
         Raises:
             Exception: whatever the attempt raises, as the type that it was raised as.

@@ -117,7 +117,7 @@ class _Examination:
             broken = problem if who in problem else f"{who}: {problem}"
         elif code != 0:
             broken = f"{who} {_ended(code)} when the process that has loaded it is to end"
-        if broken:
+        if broken or answer is None:
             return PluginStatus(self.record, "broken", self._advised(broken, "repair it"))
         effects = [
             f"prints to {_STREAMS[name]} ({shorten(text)})" for name, text in said.items() if text

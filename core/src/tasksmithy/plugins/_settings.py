@@ -152,7 +152,8 @@ def _flag(variable: str, text: str) -> bool:
             return False
         case "1" | "true":
             return True
-    raise SettingsError(f"{variable}={shorten(text)} is not allowed: give 1 or 0")
+        case _:
+            raise SettingsError(f"{variable}={shorten(text)} is not allowed: give 1 or 0")
 
 
 def _secrets_files(table: Mapping[str, object], file: str) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ class Caller(Protocol):
         """
         ...
 
-    def result(self, call: Call) -> Awaitable[Any]:
+    def result(self, call: Call, /) -> Awaitable[Any]:
         """The result of a call, once awaited."""
         ...
 

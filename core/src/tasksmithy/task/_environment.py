@@ -162,7 +162,8 @@ class TaskEnvironment(SharedFields):
         """
         given = {name: getattr(self, name) for name in self._given}
         changes = current_spellings(self._error, name, changes, self.field_names, stacklevel=3)
-        return type(self)(**{**given, **changes, "name": name})
+        fields: dict[str, Any] = {**given, **changes, "name": name}
+        return type(self)(**fields)
 
     def add_dependency(self, *environments: TaskEnvironment) -> None:
         """Declare that tasks of `environments` are called from here; a repeated one is ignored.

@@ -39,7 +39,7 @@ def _optional(check: Check) -> Check:
     return lambda name, value: None if value is None else check(name, value)
 
 
-def _instance(kind: type[Any], name: str, value: object) -> object:
+def _instance(kind: type[Any], name: str, value: Any) -> object:
     if not isinstance(value, kind):
         raise FieldError(name, value, f"a {kind.__name__} or None")
     return checks.checked(name, value)
@@ -109,7 +109,7 @@ def _links(name: str, value: object) -> object:
     return _each(Link, name, value)
 
 
-def _each(kind: type[Any], name: str, value: object) -> tuple[Any, ...]:
+def _each(kind: type[Any], name: str, value: Any) -> tuple[Any, ...]:
     items = tuple(value) if isinstance(value, (list, tuple)) else (value,)
     for index, item in enumerate(items):
         if not isinstance(item, kind):

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
 _BUILTIN = (bool, int, float)
+_GENERIC: tuple[Any, ...] = (list, dict, tuple, set, frozenset)
 _SCALARS = (str, int, float, bool, bytes)
 _NOT_FROM_JSON = "needs_python_object"  # pydantic's name for the problem
 _TRUTHS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
@@ -222,7 +223,7 @@ def _with_known_typed_dicts(kind: Any, around: tuple[Any, ...] = ()) -> Any:
     if len(alternatives(kind)) > 1:
         known = tuple(_with_known_typed_dicts(part, around) for part in parts)
         return typing.Union[known]  # noqa: UP007 - made at run time
-    if origin in (list, dict, tuple, set, frozenset):
+    if origin is not None and origin in _GENERIC:
         return origin[tuple(_with_known_typed_dicts(part, around) for part in parts)]
     return kind
 

@@ -179,7 +179,7 @@ def _of_model(cls: Any) -> Reducer:
             object.__setattr__(value, name, facts.pop(name))
         object.__setattr__(value, "__dict__", facts)
 
-    all_parts = fields | dict.fromkeys(state, Any)
+    all_parts: dict[str, Any] = {**fields, **dict.fromkeys(state, Any)}
     return _of_fields("model", cls, all_parts, reduce, lambda _: object.__new__(cls), fill)
 
 

@@ -105,9 +105,9 @@ def _any_pickler() -> type[Any]:
     import cloudpickle  # as above
 
     class Other(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ships no types
-        def reducer_override(self, value: Any) -> Any:
-            if _is_outside(value):
+        def reducer_override(self, obj: Any) -> Any:
+            if _is_outside(obj):
                 return int, ()  # which is short
-            return super().reducer_override(value)
+            return super().reducer_override(obj)
 
     return Other

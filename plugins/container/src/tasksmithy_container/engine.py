@@ -89,7 +89,8 @@ class Engine:
     @classmethod
     def from_dict(cls, told: Mapping[str, Any]) -> Engine:
         """The engine that `to_dict` has told."""
-        return cls(**{**told, "environment": tuple(told["environment"].items())})
+        fields: dict[str, Any] = {**told, "environment": tuple(told["environment"].items())}
+        return cls(**fields)
 
     @property
     def daemon(self) -> tuple[str | None, ...]:

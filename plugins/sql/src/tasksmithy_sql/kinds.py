@@ -6,7 +6,6 @@ Types are told apart without importing the package that they come from.
 from __future__ import annotations
 
 import datetime as dt
-import os
 import types
 import typing
 from collections.abc import Collection, Mapping, Sequence
@@ -68,7 +67,7 @@ def kind_of(field: str, declared: Any) -> Kind:
             return Kind.NAME
         if is_table(declared):
             return Kind.TABLE
-        if issubclass(declared, os.PathLike):
+        if hasattr(declared, "__fspath__"):  # what makes it an os.PathLike
             return Kind.FILE
     raise FieldError(field, type_name(declared), ALLOWED)
 

@@ -329,7 +329,8 @@ def _scalar(declared: Any, connection: Connection, statement: Statement) -> Any:
 def _adapter(kind: Any) -> Any:
     from pydantic import TypeAdapter
 
-    return TypeAdapter(list[kind])
+    rows: Any = list  # of a type that is known when it runs
+    return TypeAdapter(rows[kind])
 
 
 def _validated(kind: Any, values: list[Any]) -> list[Any]:

@@ -55,7 +55,7 @@ def arrow_value(name: str, value: Any, declared: Any) -> tuple[pa.Array, str]:
     if isinstance(value, int) and not isinstance(value, bool) and value in _INT32:
         return pa.array([value], pa.int32()), ""
     kind, arrow, sql = next(entry for entry in _TYPES if isinstance(value, entry[0]))
-    if kind is Decimal and value.is_finite() and value.adjusted() >= _NUMERIC_DIGITS:
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() >= _NUMERIC_DIGITS:
         raise misfit(name, f"a number of at most {_NUMERIC_DIGITS} digits", value)
     if isinstance(value, dt.datetime) and value.tzinfo is not None:
         # For a timestamp with a zone the driver changes the session's, and commits.
