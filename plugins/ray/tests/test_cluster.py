@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import resource
 import signal
 import subprocess
 import sys
@@ -161,32 +160,3 @@ def test_the_end_of_the_driver_ends_its_attempts(
     finally:
         driver.kill()
         driver.wait()
-
-
-@env.task
-def depth(n: int) -> int:
-    return 0 if n == 0 else 1 + depth(n - 1)
-
-
-def test_tasks_that_wait_for_each_other_50_deep_end_on_two_cpus(own_ray: None) -> None:
-    assert with_runcontext(executor="ray").run(depth, n=50) == 50
-
-
-@env.task
-async def one() -> int:
-    return 1
-
-
-@env.task
-async def thousands(n: int) -> int:
-    return sum(await asyncio.gather(*(one() for _ in range(n))))
-
-
-def test_the_driver_keeps_nothing_of_10_000_children(own_ray: None) -> None:
-    def peak() -> int:
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-
-    assert with_runcontext(executor="ray").run(thousands, n=2_000) == 2_000
-    before = peak()
-    assert with_runcontext(executor="ray").run(thousands, n=10_000) == 10_000
-    assert peak() - before < 300_000  # KiB: what 10,000 tasks are that wait at once
