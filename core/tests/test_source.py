@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import sys
 from collections.abc import Iterator
@@ -81,6 +82,23 @@ def test_a_file_named_as_a_module_of_python_takes_its_place_nowhere(tmp_path: Pa
     file.write_text("dumps = None\n")
     assert load_file(file).dumps is None
     assert json.dumps([]) == "[]"
+
+
+def test_a_file_that_is_changed_within_a_second_runs_as_it_is_now(
+    tmp_path: Path, tasksmithy: CommandLine
+) -> None:
+    file = tmp_path / "tasks.py"
+    results = []
+    for number in (1, 2):
+        file.write_text(
+            "from tasksmithy import TaskEnvironment\n"
+            "env = TaskEnvironment(name='e', cache='auto')\n"
+            f"@env.task\ndef number() -> int: return {number}\n"
+        )
+        os.utime(file, (1_000_000_000, 1_000_000_000))
+        done = tasksmithy("run", file, PYTHONDONTWRITEBYTECODE="")
+        results.append(done.out)
+    assert results == ["1\n", "2\n"]
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

@@ -8,8 +8,9 @@ import os
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any
 
 from tasksmithy._texts import near_misses
@@ -66,17 +67,29 @@ def load_file(file: str | Path) -> ModuleType:
         known = sys.modules.get(name)
     if known is not None:
         return known
-    spec = importlib.util.spec_from_file_location(name, path)
-    if spec is None or spec.loader is None:
-        raise SourceError(f"{file}: Python cannot import it")
+    loader = _FromSource(name, str(path))
+    spec = ModuleSpec(name, loader, origin=str(path))
+    spec.has_location = True
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
-        spec.loader.exec_module(module)
+        loader.exec_module(module)
     except BaseException as error:
         del sys.modules[name]
         raise _not_importable(str(file), path, error) from error
     return module
+
+
+class _FromSource(SourceFileLoader):
+    """Compiles a file anew, as `python FILE` does.
+
+    The bytecode that Python keeps beside a module is that of an older text where the file has been
+    changed within a second of it, to a text of the same length.
+    """
+
+    def get_code(self, fullname: str) -> CodeType | None:
+        path = self.get_filename(fullname)
+        return self.source_to_code(self.get_data(path), path)
 
 
 def _place(path: Path) -> tuple[Path, str]:

@@ -18,7 +18,7 @@ OWNER = "tasksmithy.owner"
 _OWN_SECONDS = 10.0
 """How long an attempt waits at its end for the cleaning in its own engine, which answers."""
 
-_OTHERS_SECONDS = 2.0
+_OTHERS_SECONDS = 1.5
 """The same for other engines, which may never answer; the next attempt tries again."""
 
 _said: set[str] = set()
