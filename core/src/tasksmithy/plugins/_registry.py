@@ -115,6 +115,15 @@ class Registry:
             renewed.register(task_type, config_model)
         return renewed
 
+    @property
+    def content(self) -> tuple[Settings, tuple[PluginRecord, ...]] | None:
+        """The settings and plugins that it is made of: with the same, another one answers the same.
+
+        None where something is registered in code, which may hold state.
+        """
+        in_code = self._registered.given or self._own_policies
+        return None if in_code else (self.settings, self.records)
+
     def entered(self) -> AbstractContextManager[Registry]:
         """Make this the registry that answers in the body of a `with`, in this context alone."""
         return registry_in_use.entered(self)

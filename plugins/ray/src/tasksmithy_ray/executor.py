@@ -6,7 +6,8 @@ import asyncio
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cached_property
+from functools import cache, cached_property
+from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy import Attempt, Host, TaskTemplate, in_thread
@@ -193,12 +194,15 @@ async def _cancelled(ref: Any, ending: asyncio.Task[None]) -> None:
 
 def _needed(attempt: Attempt) -> tuple[tuple[str, str], ...]:
     """The distributions that a worker has to have, with their versions."""
-    from importlib.metadata import version
-
-    needed = {name: version(name) for name in ("tasksmithy", "tasksmithy-ray")}
+    needed = dict(_own())
     for record in attempt.registry.records:
-        if record.group.startswith("tasksmithy.task_types.") and (
-            record.name == attempt.task.task_type
+        if record.name == attempt.task.task_type and (
+            record.group.startswith("tasksmithy.task_types.")
         ):
             needed[record.distribution] = record.version
     return tuple(needed.items())
+
+
+@cache  # as they were imported, whatever is installed later
+def _own() -> tuple[tuple[str, str], ...]:
+    return tuple((name, version(name)) for name in ("tasksmithy", "tasksmithy-ray"))

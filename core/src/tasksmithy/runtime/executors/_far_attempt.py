@@ -16,6 +16,7 @@ from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.errors import NotShippableError
 from tasksmithy.fields._secret import Secret
 from tasksmithy.plugins._attempt import Attempt
+from tasksmithy.plugins._registry import Registry
 from tasksmithy.runtime._task_run import Site, make_attempt_at
 from tasksmithy.runtime.executors import _shipping as shipping
 from tasksmithy.runtime.executors._far_host import FarHost, LogToHost
@@ -148,7 +149,7 @@ class FarAttempt:
         )
         log.take_over(taken.log_levels)
         context = replace(attempt.context, secrets=secrets)
-        attempt = replace(attempt, context=context)
+        attempt = replace(attempt, context=context, registry=_loaded(attempt.registry))
         registry_in_use.set(attempt.registry)
         site = Site()
         with _environment({**environment(secrets), **context.env_vars}):
@@ -176,6 +177,17 @@ def _taken_on(surroundings: bytes) -> Surroundings:
     taken: Surroundings = pickle.loads(surroundings)  # noqa: S301 - from the run
     taken.take_on()
     return taken
+
+
+def _loaded(registry: Registry) -> Registry:
+    """The registry of this process, which the attempt before has used, if made of the same.
+
+    It has loaded and checked its plugins, which takes longer than most attempts.
+    """
+    before: Registry | None = registry_in_use.of_process
+    if before is None or before.content is None or before.content != registry.content:
+        return registry
+    return before
 
 
 @contextmanager
