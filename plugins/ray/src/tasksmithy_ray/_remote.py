@@ -47,7 +47,7 @@ class Mailbox:
 def make(
     path: Sequence[str],
     needed: Sequence[tuple[str, str]],
-    mailbox: Any,
+    mailbox: str,
     box: str,
     shipment: tuple[str, bytes, bytes, bytes],
     has_secrets: bool,
@@ -57,7 +57,7 @@ def make(
     Args:
         path: `sys.path` of the run, where that is on this machine.
         needed: distributions and their versions.
-        mailbox: the mailbox of the run.
+        mailbox: the name of the mailbox of the run.
         box: the box of the attempt.
         shipment: the attempt.
         has_secrets: whether the first letter in the box has its secrets.

@@ -79,7 +79,7 @@ class RayExecutor:
         if shipment.secrets:
             channel.send_secrets(shipment.secrets)
             shipment = shipment._replace(secrets=b"")
-        ref = self._submitted(attempt, request, channel, shipment)
+        ref = self._submitted(attempt, request, mailbox.name, channel, shipment)
         conversation = Conversation(attempt, host, channel)
         ending = asyncio.create_task(_end(channel, ref, attempt.task, host))
         answering = asyncio.create_task(conversation.answer())
@@ -130,7 +130,12 @@ class RayExecutor:
         return []
 
     def _submitted(
-        self, attempt: Attempt, request: Request, channel: BoxChannel, shipment: Shipment
+        self,
+        attempt: Attempt,
+        request: Request,
+        mailbox: str,
+        channel: BoxChannel,
+        shipment: Shipment,
     ) -> Any:
         options: dict[str, Any] = {"name": attempt.task.name, **request.options()}
         if attempt.task.env_vars:
@@ -139,9 +144,7 @@ class RayExecutor:
         path = () if self._options.cluster else tuple(entry for entry in sys.path if entry)
         make = self._make.options(**options)
         needed = _needed(attempt)
-        return make.remote(
-            path, needed, channel.mailbox, channel.box, tuple(shipment), channel.is_used
-        )
+        return make.remote(path, needed, mailbox, channel.box, tuple(shipment), channel.is_used)
 
     @cached_property
     def _make(self) -> Any:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 from contextlib import suppress
 from typing import Any
+from uuid import uuid4
 
 import ray
 
@@ -24,6 +25,10 @@ class RunMailbox:
 
     A worker need not reach the machine of the run, nor the other way round: both reach the actor,
     which is on the node that the run is connected to and ends with the run.
+
+    Attributes:
+        name: by which workers find the actor. A handle in each attempt costs Ray more than the rest
+            of the attempt, and most never need it.
     """
 
     def __init__(self) -> None:
@@ -32,8 +37,9 @@ class RunMailbox:
         )
         ray.cloudpickle.register_pickle_by_value(_remote)
         actor: Any = ray.remote(_remote.Mailbox)
-        self.actor = actor.options(
-            num_cpus=0, max_concurrency=_CALLS, scheduling_strategy=here
+        self.name = f"tasksmithy-{uuid4()}"
+        self._actor = actor.options(
+            name=self.name, num_cpus=0, max_concurrency=_CALLS, scheduling_strategy=here
         ).remote()
         self._channels: dict[str, BoxChannel] = {}
         self._boxes = itertools.count(1)
@@ -41,7 +47,7 @@ class RunMailbox:
 
     def channel(self) -> BoxChannel:
         """A channel for an attempt."""
-        channel = BoxChannel(self.actor, f"a{next(self._boxes)}")
+        channel = BoxChannel(self._actor, f"a{next(self._boxes)}")
         self._channels[channel.box] = channel
         return channel
 
@@ -49,19 +55,19 @@ class RunMailbox:
         """The attempt has ended."""
         del self._channels[channel.box]
         if channel.is_used:
-            self.actor.close.remote(channel.box)
+            self._actor.close.remote(channel.box)
 
     async def close(self) -> None:
         """End the actor."""
         self._taking.cancel()
         with suppress(asyncio.CancelledError, ray.exceptions.RayError):
             await self._taking
-        ray.kill(self.actor)
+        ray.kill(self._actor)
 
     async def _take(self) -> None:
         while True:
             try:
-                letters = await self.actor.take.remote(RUN)
+                letters = await self._actor.take.remote(RUN)
             except ray.exceptions.RayError as error:
                 lost = ClusterError(f"the node that this run is connected to was lost: {error}")
                 for channel in self._channels.values():
@@ -80,7 +86,7 @@ class BoxChannel:
         box: the box of the attempt.
 
     Attributes:
-        mailbox, box: as given.
+        box: as given.
         is_used: whether anything has gone through it.
         lost: what has ended the channel before the attempt; None while that has not happened.
     """
@@ -89,7 +95,7 @@ class BoxChannel:
         self.box = box
         self.is_used = False
         self.lost: BaseException | None = None
-        self.mailbox = mailbox
+        self._mailbox = mailbox
         self._sent = 0
         self._letters: InOrder[tuple[int, int, bytes]] = InOrder()
         self._last: tuple[int, tuple[int, int, bytes]] | None = None
@@ -100,7 +106,7 @@ class BoxChannel:
         self.is_used = True
         letter = (self.box, self._sent, (int(frame.message), frame.number, frame.payload))
         self._sent += 1
-        self.mailbox.post.remote(self.box, [letter])
+        self._mailbox.post.remote(self.box, [letter])
 
     def send_secrets(self, secrets: bytes) -> None:
         """Send what is to be in no task of Ray and not in its object store."""

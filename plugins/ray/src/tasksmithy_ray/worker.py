@@ -7,6 +7,7 @@ import signal
 import threading
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -30,7 +31,7 @@ RUN: Final = "run"
 
 
 def made(
-    mailbox: Any, box: str, shipment: tuple[str, bytes, bytes, bytes], has_secrets: bool
+    mailbox: str, box: str, shipment: tuple[str, bytes, bytes, bytes], has_secrets: bool
 ) -> tuple[int, tuple[int, int, bytes]]:
     """Make an attempt.
 
@@ -96,12 +97,12 @@ class BoxChannel:
     """The far end of a channel through the mailbox.
 
     Args:
-        mailbox: the mailbox, an actor.
+        mailbox: the name of the mailbox, an actor.
         box: the box of this attempt.
     """
 
-    def __init__(self, mailbox: Any, box: str) -> None:
-        self._mailbox = mailbox
+    def __init__(self, mailbox: str, box: str) -> None:
+        self._name = mailbox
         self._box = box
         self._sent = 0
         self._last: Any = None
@@ -110,6 +111,10 @@ class BoxChannel:
         self._changed = threading.Event()
         self._ended = False
         self.waits: Callable[[], bool] = lambda: False
+
+    @property
+    def _mailbox(self) -> Any:
+        return _actor(self._name)
 
     def send(self, frame: Frame) -> None:
         """Send a frame."""
@@ -161,6 +166,11 @@ class BoxChannel:
         self._taking = None
         for _, number, frame in letters:
             self._letters.add(number, frame)
+
+
+@lru_cache(maxsize=1)  # to find it takes Ray longer than most attempts, few of which need it
+def _actor(name: str) -> Any:
+    return ray.get_actor(name)
 
 
 def _plain(frame: Frame) -> tuple[int, int, bytes]:

@@ -127,12 +127,14 @@ class LogToHost(logging.Handler):
         Handlers that are there now are those of modules, which the run has, too: what both write
         would be written twice. Those that a task adds later are its own.
         """
+        for name in levels:
+            logging.getLogger(name)  # it may not be there yet
         loggers = [each for each in logging.root.manager.loggerDict.values()
                    if isinstance(each, logging.Logger)]  # fmt: skip
         for logger in (logging.root, *loggers):
-            logger.setLevel(levels.get("" if logger is logging.root else logger.name, 0))
+            level = levels.get("" if logger is logging.root else logger.name, 0)
+            if logger.level != level:  # to set it looks at all loggers again
+                logger.setLevel(level)
             logger.handlers.clear()
             logger.propagate = True
-        for name, level in levels.items():
-            logging.getLogger(name).setLevel(level)
         logging.root.addHandler(self)
