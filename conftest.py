@@ -37,7 +37,11 @@ def _heeded_signals() -> None:
 
 @pytest.fixture(autouse=True)
 def _secrets_of_each_test() -> Iterator[None]:
-    """A secret is masked until its process ends, but here only until its test does."""
+    """A secret is masked until its process ends, but here only until its test does.
+
+    So are the stores in which it would be looked for: a test may leave a run that has not ended.
+    """
     yield
     if (exits := sys.modules.get("tasksmithy.runtime.secrets._exits")) is not None:
         exits.handed_out.__init__()
+        exits.stores.clear()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import re
 import sqlite3
@@ -157,7 +158,11 @@ def test_show_has_one_line_for_a_task_whatever_its_inputs_are(
 def test_show_cuts_the_lines_of_tasks_where_a_terminal_ends(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("sys.stdout.isatty", lambda: True, raising=False)
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stdout", Terminal())
     monkeypatch.setenv("COLUMNS", "10")
     assert fitted("a line that is longer\nshort") == "a line th…\nshort"
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import os
 import sqlite3
 import threading
+import warnings
 from contextlib import closing
 from pathlib import Path
 
@@ -50,6 +53,19 @@ def test_of_a_transaction_that_fails_nothing_is_left(tmp_path: Path) -> None:
         with pytest.raises(StoreError, match="UNIQUE"):
             database.use(fail)
         assert numbers(database) == []
+
+
+def test_a_file_that_is_opened_again_after_its_end_is_closed_with_its_store(tmp_path: Path) -> None:
+    database = Database(tmp_path / "test.db", SCHEMA)
+    numbers(database)
+    database.close()
+    numbers(database)
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        del database
+        gc.collect()
+    assert said == []
+    assert str(tmp_path / "test.db") not in map(os.path.realpath, Path("/proc/self/fd").iterdir())
 
 
 def test_another_kind_of_store_is_not_taken_for_this_one(

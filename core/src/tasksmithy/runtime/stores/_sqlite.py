@@ -145,6 +145,11 @@ class Database:
         with self._lock:
             self._close()
 
+    def __del__(self) -> None:
+        # What comes after the end, as the record of a task that went on in spite of its
+        # cancellation, opens the file again.
+        self._close()
+
     def forget(self) -> None:
         """Start anew in a forked child, where what the parent had open must not be touched."""
         self._lock = threading.Lock()
