@@ -234,7 +234,7 @@ def in_a_process() -> int:
 @pytest.mark.parametrize(
     "name",
     [
-        *("asyncio", "cloudpickle", "decimal", "pickle", "platformdirs", "pydantic", "queue"),
+        *("asyncio", "cloudpickle", "decimal", "pickle", "pydantic", "queue"),
         *("select", "shutil", "socket", "sqlite3", "ssl", "subprocess", "tempfile", "traceback"),
     ],
 )

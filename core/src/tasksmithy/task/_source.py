@@ -23,7 +23,7 @@ _OWN = str(Path(__file__).parent)
 _NEEDED_LATER = frozenset(
     {
         *("asyncio", "cloudpickle", "concurrent", "decimal", "fcntl", "html", "pickle", "platform"),
-        *("platformdirs", "pydantic", "queue", "resource", "select", "shutil", "signal", "socket"),
+        *("pydantic", "queue", "resource", "select", "shutil", "signal", "socket"),
         *("sqlite3", "subprocess", "tempfile", "traceback", "urllib", "uuid", "zoneinfo"),
     }
 )
