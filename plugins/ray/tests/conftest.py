@@ -28,9 +28,12 @@ def own_ray(sessions: str) -> Iterator[None]:
     """A Ray of 2 CPUs that the program, here the tests, has started itself."""
     import ray
 
+    from tasksmithy_ray.cluster import UNTHROTTLED
+
     ray.init(
         address="local",
         **SMALL,
+        _system_config=UNTHROTTLED,
         include_dashboard=False,
         log_to_driver=False,
         configure_logging=False,

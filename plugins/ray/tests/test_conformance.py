@@ -11,9 +11,3 @@ from tasksmithy.testing import ExecutorConformance
 @pytest.mark.usefixtures("own_ray")
 class TestRay(ExecutorConformance):
     executor = "ray"
-
-    @pytest.mark.skip(
-        reason="Ray starts a process for each of 25 tasks that wait at once, which takes longer "
-        "than the kit waits; test_ray.py has it three deep"
-    )
-    def test_tasks_that_wait_hold_no_place(self) -> None: ...

@@ -79,6 +79,23 @@ def test_tasks_that_wait_for_each_other_do_not_hold_the_cpus(on_ray: Any) -> Non
     assert on_ray().run(depth, n=3) == 3
 
 
+@pytest.mark.slow  # it starts 50 processes, for half a minute: a Ray of the run's own lives as long
+def test_tasks_wait_for_each_other_50_deep_on_two_cpus(tmp_path: Path) -> None:
+    (tmp_path / "deep.py").write_text(
+        "from tasksmithy import TaskEnvironment\n"
+        "env = TaskEnvironment(name='deep')\n"
+        "@env.task\n"
+        "def depth(n: int) -> int:\n"
+        "    return 0 if n == 0 else 1 + depth(n - 1)\n"
+    )
+    words = ["--executor", "ray", "--executor-option", "num_cpus=2", "deep.py", "depth", "--n=50"]
+    done = subprocess.run(
+        [sys.executable, "-m", "tasksmithy", "run", *words],
+        cwd=tmp_path, capture_output=True, text=True, timeout=240,
+    )  # fmt: skip
+    assert done.stdout == "50\n", done.stderr
+
+
 def test_children_are_in_the_record_of_the_run(on_ray: Any, tmp_path: Path, capsys: Any) -> None:
     on_ray(record=True, runs_dir=tmp_path).run(sum_of_squares, n=3)
     main(["runs", "list", "--json", "--runs-dir", str(tmp_path)])

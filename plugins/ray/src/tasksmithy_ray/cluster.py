@@ -7,6 +7,7 @@ import logging
 import socket
 import threading
 import time
+from concurrent.futures import Future
 from typing import Any, Final, cast
 
 from tasksmithy.errors import MissingDependencyError
@@ -15,9 +16,13 @@ from tasksmithy_ray.options import RayOptions
 
 _CLIENT: Final = "ray://"
 
+UNTHROTTLED: Final = {"worker_cap_enabled": False}
+"""Where more tasks wait for others than there are CPUs, Ray starts a process in 10 s, otherwise."""
+
 _logger = logging.getLogger("tasksmithy.ray")
 _lock = threading.Lock()
 _users = 0
+_end = threading.Event()
 
 
 def require_ray() -> None:
@@ -45,7 +50,12 @@ def connect(options: RayOptions) -> None:
 
     with _lock:
         if not ray.is_initialized():
-            _begin(options)
+            begun: Future[None] = Future()
+            _end.clear()
+            threading.Thread(
+                target=_hold, args=(options, begun), name="tasksmithy-ray", daemon=True
+            ).start()
+            begun.result()
             _users = 1
         elif _users:
             _users += 1
@@ -61,6 +71,7 @@ def disconnect() -> None:
             _users -= 1
             if not _users:
                 ray.shutdown()
+                _end.set()
 
 
 def nodes() -> dict[str, dict[str, float]]:
@@ -72,6 +83,20 @@ def nodes() -> dict[str, dict[str, float]]:
         for node in ray.nodes()
         if node["Alive"]
     }
+
+
+def _hold(options: RayOptions, begun: Future[None]) -> None:
+    """In a thread: connect, and live as long as the connection.
+
+    On Linux, a Ray on this machine is killed with the thread that has started it.
+    """
+    try:
+        _begin(options)
+    except BaseException as error:  # noqa: BLE001 - handed to who connects
+        begun.set_exception(error)
+    else:
+        begun.set_result(None)
+        _end.wait()
 
 
 def _begin(options: RayOptions) -> None:
@@ -94,6 +119,7 @@ def _begin(options: RayOptions) -> None:
             "object_store_memory": options.object_store_memory,
             "_temp_dir": options.temp_dir,
             "_node_ip_address": "127.0.0.1",
+            "_system_config": UNTHROTTLED,
         }
     logger = logging.getLogger("ray")
     before = logger.level
