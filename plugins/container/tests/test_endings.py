@@ -6,6 +6,7 @@ import os
 import platform
 import random
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -14,6 +15,7 @@ import tarfile
 import textwrap
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -181,6 +183,22 @@ def test_a_daemon_that_goes_is_told_with_image_and_what_to_do(
     finally:
         serving.kill()
         serving.wait()
+
+
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+def test_a_client_that_loses_sight_of_its_container_decides_nothing(
+    image: str, engine: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = tmp_path / "docker"
+    client.write_text(
+        f'#!/bin/sh\n{shutil.which("docker")} "$@"; code=$?\n'
+        'test "$1" != run || { echo "Error waiting for container" >&2; exit 125; }\nexit $code\n'
+    )
+    client.chmod(0o755)
+    monkeypatch.setenv("TASKSMITHY_CONTAINER_ENGINE", str(client))
+    run(script_task(image, "true"))
+    with pytest.raises(ContainerError, match="exit code 3"):
+        run(script_task(image, "exit 3"))
 
 
 def test_a_directory_that_cannot_be_mounted_is_the_engines_refusal(image: str, engine: str) -> None:

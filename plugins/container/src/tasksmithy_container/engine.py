@@ -159,6 +159,14 @@ class Engine:
         status, _, out_of_memory = ended.stdout[-1].partition(" ")
         return status not in ("created", "initialized", "configured"), out_of_memory == "true"
 
+    async def exit_code(self, name: str) -> int | None:
+        """What a container that was started ends with; None where nobody knows."""
+        state = await self.state(name)
+        if state is None or not state[0]:
+            return None
+        ended = await self.call("wait", name)
+        return int(ended.stdout[-1]) if not ended.code and ended.stdout else None
+
     async def stop(self, name: str) -> None:
         """Stop a container, and kill it where it does not stop in time."""
         await self.call("stop", f"--time={STOP_SECONDS}", name)

@@ -189,7 +189,7 @@ class _Attempt:
             )
         )
         try:
-            return await asyncio.shield(client)
+            return await self._in_truth(await asyncio.shield(client))
         except BaseException:
             await to_the_end(self._given_up(client))
             raise
@@ -197,6 +197,16 @@ class _Attempt:
             if self._log:
                 report.log("\n".join(self._log))
                 self._log.clear()
+
+    async def _in_truth(self, ended: Ended) -> Ended:
+        """With the exit code of the container, where the client has its own error.
+
+        It may have lost sight of a container that runs on, or has ended in its own way.
+        """
+        if ended.code != _ENGINE_REFUSED or self._engine.removes_by_itself:
+            return ended
+        code = await self._engine.exit_code(self._scratch.name)
+        return ended if code is None else ended._replace(code=code)
 
     async def _given_up(self, client: asyncio.Task[Ended]) -> None:
         """Stop and remove the container, and then see its client off."""
