@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from functools import cache
 
 
-@cache
 def columns() -> int:
     """How wide it is: `COLUMNS`, or what the terminal says; 80 where there is none.
 
