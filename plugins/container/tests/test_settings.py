@@ -252,7 +252,8 @@ def test_logs_are_printed_line_by_line_as_they_come(
             if text == "one\n":
                 own = ("--quiet", "--filter=label=tasksmithy.task", f"--filter=ancestor={image}")
                 [container] = subprocess.check_output(["podman", "ps", *own], text=True).split()
-                subprocess.run(["podman", "exec", container, "touch", "/seen"], check=True)
+                # It fails where the container has gone on, and has ended, before it is asked.
+                subprocess.run(["podman", "exec", container, "touch", "/seen"], check=False)
             return super().write(text)
 
     output = Output()
