@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import ray
+from ray.exceptions import TaskCancelledError
 
 from tasksmithy.extend import FarAttempt, Frame, Message, Shipment
 from tasksmithy_ray.letters import InOrder
@@ -60,10 +61,10 @@ def made(
             channel.end()
 
     thread = threading.Thread(target=make, name=f"tasksmithy {parcel.task}", daemon=True)
-    thread.start()
     try:
+        thread.start()
         far.listen()
-    except KeyboardInterrupt:  # so Ray cancels a task
+    except (KeyboardInterrupt, TaskCancelledError):  # so Ray cancels a task, also one that waits
         far.cancel()
         # The function of a task may run in a thread of its own, which nothing else ends.
         threading.Thread(target=_end_process, args=(thread,), daemon=True).start()
@@ -76,7 +77,8 @@ def made(
 
 def _end_process(thread: threading.Thread) -> NoReturn:
     """Let an attempt tidy up, and end this worker, with all that the task has started."""
-    thread.join(GRACE)
+    with suppress(RuntimeError):  # it had not begun
+        thread.join(GRACE)
     for process in _descendants(os.getpid()):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
