@@ -1,11 +1,27 @@
-"""InOrder: letters that overtake each other on the way, in the order in which they were sent."""
+"""Letters of the mailbox: frames as it can read them, and in the order in which they were sent."""
 
 from __future__ import annotations
 
 from collections import deque
 from typing import Generic, TypeVar
 
+from tasksmithy.extend import Frame, Message
+
 T = TypeVar("T")
+
+Plain = tuple[int, int, bytes]
+"""A frame as what the mailbox can read, which may be where tasksmithy is not installed."""
+
+
+def plain(frame: Frame) -> Plain:
+    """A frame as it goes into a letter."""
+    return int(frame.message), frame.number, frame.payload
+
+
+def frame_of(told: Plain) -> Frame:
+    """The frame of a letter."""
+    message, number, payload = told
+    return Frame(Message(message), number, payload)
 
 
 class InOrder(Generic[T]):

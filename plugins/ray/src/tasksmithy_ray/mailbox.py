@@ -13,7 +13,7 @@ import ray
 from tasksmithy.extend import Frame, Message
 from tasksmithy_ray import _remote
 from tasksmithy_ray.errors import ClusterError
-from tasksmithy_ray.letters import InOrder
+from tasksmithy_ray.letters import InOrder, Plain, frame_of, plain
 from tasksmithy_ray.worker import RUN
 
 _CALLS = 1_000_000
@@ -97,14 +97,14 @@ class BoxChannel:
         self.lost: BaseException | None = None
         self._mailbox = mailbox
         self._sent = 0
-        self._letters: InOrder[tuple[int, int, bytes]] = InOrder()
-        self._last: tuple[int, tuple[int, int, bytes]] | None = None
+        self._letters: InOrder[Plain] = InOrder()
+        self._last: tuple[int, Plain] | None = None
         self._changed = asyncio.Event()
 
     def send(self, frame: Frame) -> None:
         """Send a frame, without waiting for the far side."""
         self.is_used = True
-        letter = (self.box, self._sent, (int(frame.message), frame.number, frame.payload))
+        letter = (self.box, self._sent, plain(frame))
         self._sent += 1
         self._mailbox.post.remote(self.box, [letter])
 
@@ -116,21 +116,21 @@ class BoxChannel:
         """The next frame; None where the attempt was lost."""
         while True:
             if letters := self._letters.ready():
-                return _frame(letters.popleft())
+                return frame_of(letters.popleft())
             if self.lost is not None:
                 return None
             if self._last is not None and self._letters.count >= self._last[0]:
-                return _frame(self._last[1])
+                return frame_of(self._last[1])
             self._changed.clear()
             await self._changed.wait()
 
-    def deliver(self, number: int, frame: tuple[int, int, bytes]) -> None:
+    def deliver(self, number: int, frame: Plain) -> None:
         """A letter of the attempt has come."""
         self.is_used = True
         self._letters.add(number, frame)
         self._changed.set()
 
-    def end(self, count: int, frame: tuple[int, int, bytes]) -> None:
+    def end(self, count: int, frame: Plain) -> None:
         """The attempt has ended with a frame, which comes after so many letters."""
         self._last = count, frame
         self._changed.set()
@@ -139,8 +139,3 @@ class BoxChannel:
         """Nothing more will come."""
         self.lost = error
         self._changed.set()
-
-
-def _frame(told: tuple[int, int, bytes]) -> Frame:
-    message, number, payload = told
-    return Frame(Message(message), number, payload)

@@ -14,8 +14,8 @@ from typing import Any, Final, NoReturn
 import ray
 from ray.exceptions import TaskCancelledError
 
-from tasksmithy.extend import FarAttempt, Frame, Message, Shipment
-from tasksmithy_ray.letters import InOrder
+from tasksmithy.extend import FarAttempt, Frame, Shipment
+from tasksmithy_ray.letters import InOrder, Plain, frame_of, plain
 from tasksmithy_ray.prints import Prints
 
 GRACE: Final = 3.0
@@ -33,7 +33,7 @@ RUN: Final = "run"
 
 def made(
     mailbox: str, box: str, shipment: tuple[str, bytes, bytes, bytes], has_secrets: bool
-) -> tuple[int, tuple[int, int, bytes]]:
+) -> tuple[int, Plain]:
     """Make an attempt.
 
     It is made in a thread of its own. This one, the worker's main thread, waits for what the run
@@ -72,7 +72,7 @@ def made(
             with suppress(KeyboardInterrupt):  # it may say so again
                 threading.Event().wait()
     thread.join()
-    return channel.confirmed(), _plain(frames[0])
+    return channel.confirmed(), plain(frames[0])
 
 
 def _end_process(thread: threading.Thread) -> NoReturn:
@@ -109,7 +109,7 @@ class BoxChannel:
         self._sent = 0
         self._last: Any = None
         self._taking: Any = None
-        self._letters: InOrder[tuple[int, int, bytes]] = InOrder()
+        self._letters: InOrder[Plain] = InOrder()
         self._changed = threading.Event()
         self._ended = False
         self.waits: Callable[[], bool] = lambda: False
@@ -120,7 +120,7 @@ class BoxChannel:
 
     def send(self, frame: Frame) -> None:
         """Send a frame."""
-        letter = (self._box, self._sent, _plain(frame))
+        letter = (self._box, self._sent, plain(frame))
         self._sent += 1
         self._last = self._mailbox.post.remote(RUN, [letter])
         if self._sent % _UNCONFIRMED == 0:
@@ -131,13 +131,13 @@ class BoxChannel:
         """The first frame, which the run has sent before the attempt began."""
         while not (letters := self._letters.ready()):
             self._take()
-        return _frame(letters)
+        return frame_of(letters.popleft())
 
     def receive(self) -> Frame | None:
         """The next frame; None when the attempt has ended."""
         while not self._ended:
             if letters := self._letters.ready():
-                return _frame(letters)
+                return frame_of(letters.popleft())
             if self.waits():
                 self._take()
             else:
@@ -173,13 +173,3 @@ class BoxChannel:
 @lru_cache(maxsize=1)  # to find it takes Ray longer than most attempts, few of which need it
 def _actor(name: str) -> Any:
     return ray.get_actor(name)
-
-
-def _plain(frame: Frame) -> tuple[int, int, bytes]:
-    """A frame as what the mailbox can read, which may be where tasksmithy is not installed."""
-    return int(frame.message), frame.number, frame.payload
-
-
-def _frame(letters: Any) -> Frame:
-    message, number, payload = letters.popleft()
-    return Frame(Message(message), number, payload)
