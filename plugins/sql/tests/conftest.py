@@ -137,17 +137,22 @@ class MariaDBServer:
 
     def program(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         found = shutil.which(name) or f"/usr/sbin/{name}"
-        running = subprocess.Popen(
-            [found, "--no-defaults", f"--datadir={self.folder / 'data'}", *arguments],
-            user=self.user,
-            cwd=self.folder,
-            env={"PATH": os.environ["PATH"]},
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        # A server that starts removes every temporary table that it finds in its tmpdir, also those
+        # of other servers.
+        places = (f"--datadir={self.folder / 'data'}", f"--tmpdir={self.folder}")
+        output = self.folder / f"{name}.output"
+        with output.open("wb") as written:
+            running = subprocess.Popen(
+                [found, "--no-defaults", *places, *arguments],
+                user=self.user,
+                cwd=self.folder,
+                env={"PATH": os.environ["PATH"]},
+                stdout=written,
+                stderr=written,
+                start_new_session=True,
+            )
         if name == "mariadb-install-db":
-            assert running.wait() == 0
+            assert running.wait() == 0, output.read_text(errors="replace")
         return running
 
     def start(self) -> None:
