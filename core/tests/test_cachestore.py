@@ -199,7 +199,7 @@ def test_clear_gives_the_space_back_to_the_disk(store: CacheStore) -> None:
     for number in range(20):
         store.put(str(number), "task", Encoded("raw", bytes(100_000)))
     store.clear()
-    left = sum(file.stat().st_size for file in file_of(store).parent.glob("cache-2.db*"))
+    left = sum(file.stat().st_size for file in file_of(store).parent.glob("cache-3.db*"))
     assert left < 100_000
 
 
@@ -211,10 +211,10 @@ def test_asking_makes_no_file(tmp_path: Path) -> None:
 
 
 def test_info_and_clear_say_what_is_wrong(tmp_path: Path) -> None:
-    (tmp_path / "cache-2.db").mkdir()
-    with pytest.raises(StoreError, match=r"the cache in .*cache-2\.db cannot be used: unable to"):
+    (tmp_path / "cache-3.db").mkdir()
+    with pytest.raises(StoreError, match=r"the cache in .*cache-3\.db cannot be used: unable to"):
         CacheStore(tmp_path).info()
-    with pytest.raises(StoreError, match=r"cache-2\.db"):
+    with pytest.raises(StoreError, match=r"cache-3\.db"):
         CacheStore(tmp_path).clear()
 
 
@@ -308,14 +308,14 @@ def kill_and_check(directory: Path, rounds: int, dice: random.Random) -> None:
             time.sleep(dice.random() * 0.1)
         for writer in writers:
             promised.update(line for line in kill(writer).splitlines() if line != "ready")
-        if (directory / "cache-2.db").exists():
+        if (directory / "cache-3.db").exists():
             check(directory, promised)
     assert promised
     assert list(directory.glob("*aside*")) == []
 
 
 def check(directory: Path, promised: set[str]) -> None:
-    with closing(sqlite3.connect(directory / "cache-2.db")) as connection:
+    with closing(sqlite3.connect(directory / "cache-3.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
         if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
             assert not promised  # killed before the tables were made
@@ -544,7 +544,7 @@ def make_torn(file: Path) -> None:
 def test_a_bad_file_is_moved_aside_with_one_warning(
     make: object, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    file = tmp_path / "cache-2.db"
+    file = tmp_path / "cache-3.db"
     make(file)  # type: ignore[operator]
     before = file.read_bytes()
     with closing(CacheStore(tmp_path)) as store:
@@ -554,7 +554,7 @@ def test_a_bad_file_is_moved_aside_with_one_warning(
     (warning,) = warnings_of(caplog)
     assert str(file) in warning
     assert f"It is now {file}.aside-1" in warning
-    assert (tmp_path / "cache-2.db.aside-1").read_bytes() == before
+    assert (tmp_path / "cache-3.db.aside-1").read_bytes() == before
     with closing(CacheStore(tmp_path)) as store:
         assert store.get("250", max_age=None) == value()
 
@@ -566,7 +566,7 @@ def test_a_file_that_goes_bad_while_it_is_open_is_moved_aside(
         for number in range(5000):
             first.put(f"{number:04}", "task", value("x" * 500))
         assert second.get("0001", max_age=None)
-        file = tmp_path / "cache-2.db"
+        file = tmp_path / "cache-3.db"
         with closing(sqlite3.connect(file)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         with file.open("r+b") as pages:
@@ -577,12 +577,12 @@ def test_a_file_that_goes_bad_while_it_is_open_is_moved_aside(
                 store.get(f"{number:04}", max_age=None)
             store.put("key", "task", value())
             assert store.get("key", max_age=None) == value()
-    assert [file.name for file in tmp_path.glob("*aside-[0-9]")] == ["cache-2.db.aside-1"]
+    assert [file.name for file in tmp_path.glob("*aside-[0-9]")] == ["cache-3.db.aside-1"]
     assert len(warnings_of(caplog)) == 1
 
 
 def test_processes_that_find_a_bad_file_at_one_time_move_it_once(tmp_path: Path) -> None:
-    make_text(tmp_path / "cache-2.db")
+    make_text(tmp_path / "cache-3.db")
     script = """
 for number in range(20):
     store.put(f"{os.getpid()}/{number}", "task", Encoded("json", b"42"))
@@ -590,7 +590,7 @@ for number in range(20):
     processes = [start(script, tmp_path) for _ in range(4)]
     warned = [process.communicate(timeout=120)[1] for process in processes]
     assert sorted(warning.count("\n") for warning in warned) == [0, 0, 0, 1]
-    assert [file.name for file in tmp_path.glob("*aside-[0-9]")] == ["cache-2.db.aside-1"]
+    assert [file.name for file in tmp_path.glob("*aside-[0-9]")] == ["cache-3.db.aside-1"]
     with closing(CacheStore(tmp_path)) as store:
         assert store.info().total.entries == 80
 
@@ -612,7 +612,7 @@ def test_a_file_in_place_of_the_directory_is_one_warning_and_no_cache(
         store.put("key", "task", value())
     asyncio.run(twice())
     (warning,) = warnings_of(caplog)
-    assert str(tmp_path / "cache" / "cache-2.db") in warning
+    assert str(tmp_path / "cache" / "cache-3.db") in warning
     assert "the run goes on without it" in warning
 
 
@@ -643,8 +643,8 @@ def test_files_that_may_not_grow_are_one_warning_and_the_run_goes_on(tmp_path: P
     assert process.returncode == 0, err
     assert 0 < int(out) < 60
     assert err.count("\n") == 1
-    assert str(tmp_path / "cache-2.db") in err
-    with closing(sqlite3.connect(tmp_path / "cache-2.db")) as connection:
+    assert str(tmp_path / "cache-3.db") in err
+    with closing(sqlite3.connect(tmp_path / "cache-3.db")) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 

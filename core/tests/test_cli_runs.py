@@ -61,6 +61,43 @@ def test_list_shows_the_latest_run_first(tasksmithy: CommandLine, recorded: Path
     ]
 
 
+def listed(tasksmithy: CommandLine, directory: Path, *words: str) -> list[str]:
+    done = tasksmithy("runs", "list", "--json", "--runs-dir", directory, *words)
+    return [run["id"] for run in json.loads(done.printed())]
+
+
+def test_list_shows_the_runs_that_are_asked_for(tasksmithy: CommandLine, recorded: Path) -> None:
+    with closing(RunStore(recorded)) as store:
+        store.begin("rlive", file=None, task="demo.first", inputs="")
+        with closing(sqlite3.connect(recorded / "runs-1.db")) as records:
+            records.execute("UPDATE run SET started = started - 7200 WHERE id = 'rcd2'")
+            records.execute(
+                "INSERT INTO run SELECT 'rdead', file, task, inputs, version, pid, 'running', "
+                "started - 9000, NULL, 0, 0, '{}' FROM run WHERE id = 'rlive'"
+            )
+            records.commit()
+        assert listed(tasksmithy, recorded) == ["rlive", "rab1", "rcd2", "rdead"]
+        assert listed(tasksmithy, recorded, "--limit", "2") == ["rlive", "rab1"]
+        assert listed(tasksmithy, recorded, "--task", "demo.main") == ["rab1"]
+        assert listed(tasksmithy, recorded, "--since", "90m") == ["rlive", "rab1"]
+        assert listed(tasksmithy, recorded, "--status", "dead") == ["rdead"]
+        either = ("--status=running", "--status=succeeded")
+        assert listed(tasksmithy, recorded, *either) == ["rlive", "rcd2"]
+        assert listed(tasksmithy, recorded, *either, "--limit=1") == ["rlive"]
+        words = ("--status=succeeded", "--task=demo.first", "--since=1h")
+        assert listed(tasksmithy, recorded, *words) == []
+        out = tasksmithy("runs", "list", "--runs-dir", recorded, *words).printed()
+        assert out == "no runs like that are recorded\n"
+        store.end("rlive", "succeeded")
+
+
+@pytest.mark.parametrize("limit", ["0", "-1", "many", ""])
+def test_a_limit_of_no_runs_is_told(tasksmithy: CommandLine, limit: str) -> None:
+    done = tasksmithy("runs", "list", f"--limit={limit}")
+    assert done.code == 2
+    assert f"{limit!r} is no number of runs: give 1 or more" in done.err
+
+
 def test_list_prints_json(tasksmithy: CommandLine, recorded: Path) -> None:
     latest, first = json.loads(
         tasksmithy("runs", "list", "--json", "--runs-dir", recorded).printed()
@@ -244,8 +281,20 @@ def test_clear_drops_runs_by_their_age(tasksmithy: CommandLine, recorded: Path) 
 
 
 @pytest.mark.parametrize("age", ["", "d", "30", "1y", "-1d", "1.5d"])
-def test_an_age_that_is_none_is_told(tasksmithy: CommandLine, age: str) -> None:
-    done = tasksmithy("runs", "clear", f"--older-than={age}")
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("runs", "clear", "--older-than"),
+        ("cache", "clear", "--older-than"),
+        ("runs", "list", "--since"),
+    ],
+    ids=lambda words: words[0] + " " + words[1],
+)
+def test_an_age_that_is_none_is_told(
+    tasksmithy: CommandLine, words: tuple[str, str, str], age: str
+) -> None:
+    command, action, option = words
+    done = tasksmithy(command, action, f"{option}={age}")
     assert done.code == 2
     assert f"{age!r} is no age: give a number with s, m, h, d or w" in done.err
 

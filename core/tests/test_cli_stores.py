@@ -31,7 +31,7 @@ async def main() -> int:
 
 RESULT = "2000000\n"
 
-STORES = [("--cache-dir", "cache-2.db"), ("--runs-dir", "runs-1.db")]
+STORES = [("--cache-dir", "cache-3.db"), ("--runs-dir", "runs-1.db")]
 
 
 @pytest.fixture

@@ -88,7 +88,7 @@ def test_a_damaged_result_is_made_anew_and_the_others_are_kept(
 def test_a_damaged_entry_of_the_cache_is_made_anew(tmp_path: Path, damage: str) -> None:
     cached = with_runcontext(cache_dir=tmp_path)
     assert cached.run(kept, 2) == 20
-    change(tmp_path / "cache-2.db", f"UPDATE entry SET {damage}")
+    change(tmp_path / "cache-3.db", f"UPDATE entry SET {damage}")
     assert [cached.run(kept, 2), cached.run(kept, 2)] == [20, 20]
     assert calls == [2, 2]
 

@@ -94,11 +94,11 @@ def test_the_files_that_sqlite_makes_beside_a_store_are_private_while_it_is_open
 def test_a_store_that_others_could_read_is_private_from_when_it_is_used(tmp_path: Path) -> None:
     with closing(CacheStore(tmp_path)) as store:
         store.put("key", "task", Encoded("json", b"1"))
-    file = tmp_path / "cache-2.db"
+    file = tmp_path / "cache-3.db"
     file.chmod(0o644)
     with closing(CacheStore(tmp_path)) as store:
         assert store.get("key", max_age=None) == Encoded("json", b"1")
-    assert modes(tmp_path)["cache-2.db"] == 0o600
+    assert modes(tmp_path)["cache-3.db"] == 0o600
 
 
 def test_the_mode_of_a_folder_of_the_users_own_is_left_alone(tmp_path: Path) -> None:
@@ -121,15 +121,15 @@ def give_another_user(folder: Path) -> None:
 
 
 def give_another_user_the_file(folder: Path) -> None:
-    os.chown(folder / "cache-2.db", 12345, -1)
+    os.chown(folder / "cache-3.db", 12345, -1)
 
 
 def give_everybody_the_file(folder: Path) -> None:
-    (folder / "cache-2.db").chmod(0o666)
+    (folder / "cache-3.db").chmod(0o666)
 
 
 def put_a_log_of_another_user_beside_it(folder: Path) -> None:
-    file = folder / "cache-2.db-wal"
+    file = folder / "cache-3.db-wal"
     file.write_bytes(b"")
     os.chown(file, 12345, -1)
 
@@ -167,7 +167,7 @@ def test_a_store_that_others_can_write_is_refused_with_what_to_do(
         with pytest.raises(StoreError) as refused:
             store.info()
     message = str(refused.value)
-    assert reason.format(folder=tmp_path, file=tmp_path / "cache-2.db") in message
+    assert reason.format(folder=tmp_path, file=tmp_path / "cache-3.db") in message
     assert "could have it run code as you. Take another folder, or have this one" in message
     assert "; the run goes on without it" in caplog.text
 

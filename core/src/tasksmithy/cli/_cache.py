@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import time
 from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from tasksmithy.cli import _age
 
 if TYPE_CHECKING:
     from tasksmithy.runtime._explanation import Explanation
@@ -25,9 +28,15 @@ def describe(parser: argparse.ArgumentParser) -> None:
     clear = actions.add_parser(
         "clear",
         help="drop what the cache holds",
-        description="Drop the results that the cache holds, all or those of one task.",
+        description="Drop the results that the cache holds: all, or those of one task or age.",
     )
     clear.add_argument("--task", metavar="NAME", help="drop the results of this task only")
+    clear.add_argument(
+        "--older-than",
+        type=_age.seconds,
+        metavar="AGE",
+        help=f"drop only those that were made so long ago: {_age.SPELLING}",
+    )
     clear.set_defaults(execute=drop)
     explain = actions.add_parser(
         "explain",
@@ -59,9 +68,11 @@ def show(args: argparse.Namespace) -> int:
         info = store.info()
     if args.json:
         tasks = {task: usage._asdict() for task, usage in info.tasks.items()}
-        print(to_json({"path": str(info.path), **info.total._asdict(), "tasks": tasks}))
+        sizes = {"file_bytes": info.file_bytes, **info.total._asdict()}
+        print(to_json({"path": str(info.path), **sizes, "tasks": tasks}))
         return 0
-    print(f"{info.path}: {_entries(info.total.entries)}, {size(info.total.bytes)}")
+    held = f"{_entries(info.total.entries)}, {size(info.total.bytes)} of values"
+    print(f"{info.path}: {held}; the file has {size(info.file_bytes)}")
     if info.tasks:
         rows = [(task, str(used.entries), size(used.bytes)) for task, used in info.tasks.items()]
         print("\n" + aligned([("TASK", "ENTRIES", "SIZE"), *rows]))
@@ -72,11 +83,12 @@ def drop(args: argparse.Namespace) -> int:
     """Clear the cache; print how much was dropped to standard output."""
     from tasksmithy._texts import near_misses
 
+    made_before = None if args.older_than is None else time.time() - args.older_than
     with closing(_store(args.cache_dir)) as store:
-        dropped = store.clear(args.task)
+        dropped = store.clear(args.task, made_before=made_before)
         known = store.info().tasks if args.task is not None and not dropped else ()
     print(f"dropped {_entries(dropped)}")
-    if near := near_misses(args.task or "", known):
+    if args.task not in known and (near := near_misses(args.task or "", known)):
         print(f"there are none of task {args.task!r}{near}")
     return 0
 

@@ -10,6 +10,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tasksmithy.cli import _age
+
 if TYPE_CHECKING:
     from tasksmithy.runtime.stores._records import RunDetails, TaskRecord
     from tasksmithy.runtime.stores._run_store import RunStore
@@ -23,6 +25,24 @@ def describe(parser: argparse.ArgumentParser) -> None:
         help="list the runs, the latest first",
         description="List the runs, the latest first. A dead one can be resumed, as can one that "
         "failed: tasksmithy run --resume ID.",
+    )
+    listing.add_argument(
+        "--status",
+        action="append",
+        choices=("running", "succeeded", "failed", "cancelled", "dead"),
+        default=[],
+        dest="statuses",
+        help="list only those that have it; may be given more than once",
+    )
+    listing.add_argument("--task", metavar="NAME", help="list only the runs of this task")
+    listing.add_argument(
+        "--since",
+        type=_age.seconds,
+        metavar="AGE",
+        help=f"list only those that began no longer ago: {_age.SPELLING}",
+    )
+    listing.add_argument(
+        "--limit", type=_number, metavar="N", help="list no more than N, the latest"
     )
     listing.set_defaults(execute=list_runs)
     showing = actions.add_parser(
@@ -52,10 +72,10 @@ def describe(parser: argparse.ArgumentParser) -> None:
     )
     clearing.add_argument(
         "--older-than",
-        type=_seconds,
+        type=_age.seconds,
         default=0,
         metavar="AGE",
-        help="drop only those that ended so long ago: a number with s, m, h, d or w, such as 30d",
+        help=f"drop only those that ended so long ago: {_age.SPELLING}",
     )
     clearing.set_defaults(execute=clear)
     for action in (listing, showing):
@@ -71,13 +91,15 @@ def list_runs(args: argparse.Namespace) -> int:
     from tasksmithy.cli._table import aligned, moment
     from tasksmithy.values._json import to_json
 
+    since = None if args.since is None else time.time() - args.since
     with closing(_store(args.runs_dir)) as store:
-        runs = store.runs()
+        runs = store.runs(statuses=args.statuses, task=args.task, since=since, limit=args.limit)
     if args.json:
         print(to_json([run._asdict() for run in runs]))
         return 0
     if not runs:
-        print("no runs are recorded")
+        is_chosen = args.statuses or args.task is not None or since is not None
+        print(f"no runs {'like that ' if is_chosen else ''}are recorded")
         return 0
     rows = [
         (run.id, run.status, run.task, moment(run.started), _shown(run.seconds)) for run in runs
@@ -123,14 +145,10 @@ def clear(args: argparse.Namespace) -> int:
     return 0
 
 
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-
-
-def _seconds(age: str) -> float:
-    number, unit = age[:-1], age[-1:]
-    if unit in _UNITS and number.isdecimal():
-        return float(number) * _UNITS[unit]
-    raise argparse.ArgumentTypeError(f"{age!r} is no age: give a number with s, m, h, d or w")
+def _number(text: str) -> int:
+    if text.isdecimal() and int(text):
+        return int(text)
+    raise argparse.ArgumentTypeError(f"{text!r} is no number of runs: give 1 or more")
 
 
 def _store(directory: Path | None) -> RunStore:

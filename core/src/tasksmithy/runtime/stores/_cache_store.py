@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _SCHEMA = Schema(
     holds="the cache",
-    mark=0x74736302,
+    mark=0x74736303,
     tables="""
     CREATE TABLE entry (
         key TEXT PRIMARY KEY,
@@ -32,9 +32,10 @@ _SCHEMA = Schema(
         format TEXT NOT NULL,
         data BLOB NOT NULL,
         identity TEXT NOT NULL,
-        inputs TEXT NOT NULL
+        inputs TEXT NOT NULL,
+        size INTEGER NOT NULL
     );
-    CREATE INDEX entry_of_task ON entry (task, made);
+    CREATE INDEX entry_of_task ON entry (task, made, size);
     CREATE TABLE identity (
         digest TEXT PRIMARY KEY,
         parts TEXT NOT NULL
@@ -79,11 +80,13 @@ class CacheInfo(NamedTuple):
 
     Attributes:
         path: its file.
+        file_bytes: what that takes on the disk: values, keys and what they were made of.
         total: all of it.
         tasks: by name of the task.
     """
 
     path: Path
+    file_bytes: int
     total: Usage
     tasks: dict[str, Usage]
 
@@ -104,7 +107,7 @@ class CacheStore:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._database = Database(directory / "cache-2.db", _SCHEMA)
+        self._database = Database(directory / "cache-3.db", _SCHEMA)
         self._locks = ProcessLocks.of(directory / "cache.locks")
         self._keeps = True
         self._since: float | None = None  # when the first result was put
@@ -139,8 +142,9 @@ class CacheStore:
         def kept(connection: sqlite3.Connection) -> bool:
             # Looked at here, where nothing comes between this and `mask_written`.
             if not handed_out.is_in(encoded.data):
-                row = (key, task, time.time(), *encoded, origin.identity, json.dumps(origin.inputs))
-                connection.execute("REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+                made_of = (origin.identity, json.dumps(origin.inputs))
+                row = (key, task, time.time(), *encoded, *made_of, len(encoded.data))
+                connection.execute("REPLACE INTO entry VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
                 _keep_parts(connection, origin)
             return True
 
@@ -238,7 +242,9 @@ class CacheStore:
         """
         rows: list[tuple[str, int, int]] = self._database.read(
             lambda connection: connection.execute(
-                "SELECT task, count(*), sum(length(data)) FROM entry GROUP BY task ORDER BY task"
+                # The index has all of it: the values of a million entries need not be read.
+                "SELECT task, count(*), sum(CAST(size AS INTEGER)) FROM entry "
+                "GROUP BY task ORDER BY task"
             ).fetchall(),
             otherwise=[],
         )
@@ -247,10 +253,14 @@ class CacheStore:
             sum(usage.entries for usage in tasks.values()),
             sum(usage.bytes for usage in tasks.values()),
         )
-        return CacheInfo(self._database.file, total, tasks)
+        return CacheInfo(self._database.file, self._database.size, total, tasks)
 
-    def clear(self, task: str | None = None) -> int:
-        """Drop the results of `task`, or all, and give their space back to the disk.
+    def clear(self, task: str | None = None, *, made_before: float | None = None) -> int:
+        """Drop results, and give their space back to the disk.
+
+        Args:
+            task: drop those of the task of this name alone.
+            made_before: drop those alone that were made until then, in seconds since the epoch.
 
         Returns:
             The number of entries dropped.
@@ -260,10 +270,11 @@ class CacheStore:
         """
 
         def cleared(connection: sqlite3.Connection) -> int:
-            if task is None:
-                dropped = connection.execute("DELETE FROM entry").rowcount
-            else:
-                dropped = connection.execute("DELETE FROM entry WHERE task = ?", (task,)).rowcount
+            dropped = connection.execute(
+                "DELETE FROM entry "
+                "WHERE (:task IS NULL OR task = :task) AND (:until IS NULL OR made <= :until)",
+                {"task": task, "until": made_before},
+            ).rowcount
             connection.execute(
                 "DELETE FROM identity WHERE digest NOT IN (SELECT identity FROM entry)"
             )
@@ -273,7 +284,7 @@ class CacheStore:
         try:
             return self._database.read(cleared, otherwise=0)
         except StoreError as error:
-            if task is not None:
+            if task is not None or made_before is not None:
                 raise
             entries = self.info().total.entries
             self._database.remove_full(error)

@@ -64,6 +64,7 @@ RUNS = """
         CAST(paused AS REAL)
     FROM run
 """
+CHOSEN_RUNS = "WHERE task = ifnull(?, task) AND started >= ifnull(?, started)"
 TASKS = """
     SELECT CAST(run AS TEXT), CAST(key AS TEXT), CAST(parent AS TEXT), CAST(task AS TEXT),
         CAST(task_type AS TEXT), CAST(group_name AS TEXT), CAST(status AS TEXT),

@@ -7,7 +7,8 @@ import os
 import sqlite3
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,6 +19,7 @@ from tasksmithy.runtime.stores._private import user_folder
 from tasksmithy.runtime.stores._processlocks import ProcessLocks
 from tasksmithy.runtime.stores._records import Kept, RunDetails, RunRecord, TaskRecord
 from tasksmithy.runtime.stores._run_rows import (
+    CHOSEN_RUNS,
     OUTPUT,
     OUTPUTS,
     RUNS,
@@ -109,13 +111,28 @@ class RunStore:
         self._write_run(record, digests)
         self._locks.release(run_id)
 
-    def runs(self) -> list[RunRecord]:
-        """All runs, the latest first.
+    def runs(
+        self,
+        *,
+        statuses: Collection[str] = (),
+        task: str | None = None,
+        since: float | None = None,
+        limit: int | None = None,
+    ) -> list[RunRecord]:
+        """The runs, the latest first.
+
+        Args:
+            statuses: those that have one of these; all, if none is given.
+            task: those of the root task of this name.
+            since: those that began then or later, in seconds since the epoch.
+            limit: so many of them, the latest.
 
         Raises:
             StoreError: the records cannot be read.
         """
-        return [self._run(row) for row in self._rows(f"{RUNS} ORDER BY started DESC")]
+        rows = self._rows(f"{RUNS} {CHOSEN_RUNS} ORDER BY started DESC", task, since)
+        runs = map(self._run, rows)
+        return [*islice((run for run in runs if not statuses or run.status in statuses), limit)]
 
     def find(self, run_id: str) -> RunRecord:
         """The run with this id, or the one whose id begins so; "last" is the one begun last.
@@ -272,7 +289,7 @@ class RunStore:
             return run._replace(status="dead")
         return run
 
-    def _rows(self, query: str, *values: str) -> list[tuple[Any, ...]]:
+    def _rows(self, query: str, *values: str | float | None) -> list[tuple[Any, ...]]:
         return self._reading.read(
             lambda connection: connection.execute(query, values).fetchall(), otherwise=[]
         )

@@ -8,7 +8,7 @@ import shlex
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 from weakref import WeakSet
@@ -74,6 +74,15 @@ class Database:
         self._unusable: str | None = None
         self._warned = False
         _databases.add(self)
+
+    @property
+    def size(self) -> int:
+        """What the file and its log take on the disk, in bytes."""
+        total = 0
+        for suffix in ("", "-wal"):
+            with suppress(FileNotFoundError):
+                total += Path(f"{self.file}{suffix}").stat().st_size
+        return total
 
     def use(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """What `work` returns; threads take turns. Each statement is a transaction of its own.
