@@ -32,8 +32,9 @@ class RunMailbox:
     """
 
     def __init__(self) -> None:
+        # Softly, Ray may put it on any node; the loss of that one would then end the run.
         here = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
-            ray.get_runtime_context().get_node_id(), soft=True
+            ray.get_runtime_context().get_node_id(), soft=False
         )
         ray.cloudpickle.register_pickle_by_value(_remote)
         actor: Any = ray.remote(_remote.Mailbox)
