@@ -2,6 +2,7 @@
 
 import signal
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -45,3 +46,36 @@ def _secrets_of_each_test() -> Iterator[None]:
     if (exits := sys.modules.get("tasksmithy.runtime.secrets._exits")) is not None:
         exits.handed_out.__init__()
         exits.stores.clear()
+
+
+@pytest.fixture(scope="session")
+def sessions() -> Iterator[str]:
+    """A folder for Ray's sessions, whose sockets need a short path."""
+    pytest.importorskip("ray", reason="Ray is not installed: it has no wheel for this Python yet")
+    with tempfile.TemporaryDirectory(
+        prefix="ray-", dir="/tmp", ignore_cleanup_errors=True
+    ) as folder:
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def own_ray(sessions: str) -> Iterator[None]:
+    """A Ray of 2 CPUs that the program, here the tests, has started itself; for a whole file."""
+    import ray
+
+    from tasksmithy_ray.cluster import UNTHROTTLED
+
+    ray.init(
+        address="local",
+        num_cpus=2,
+        object_store_memory=80_000_000,
+        _system_config=UNTHROTTLED,
+        include_dashboard=False,
+        log_to_driver=False,
+        configure_logging=False,
+        logging_level="ERROR",
+        _temp_dir=sessions,
+        _node_ip_address="127.0.0.1",
+    )
+    yield
+    ray.shutdown()

@@ -6,10 +6,15 @@ import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
+from tests.executors import EXECUTORS, threads_installed
+
+from tasksmithy import with_runcontext
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = {
@@ -152,3 +157,14 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         return root
 
     return write
+
+
+@pytest.fixture
+def on(
+    executor: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., Any]]:
+    """Runs tasks on an executor: `on(**options of the run).run(task)`."""
+    if executor == "ray":
+        request.getfixturevalue("own_ray")
+    with threads_installed(monkeypatch):
+        yield partial(with_runcontext, **EXECUTORS.get(executor, {}))

@@ -27,8 +27,9 @@ EXECUTORS: Mapping[str, Mapping[str, Any]] = {
     "loop": {"executor": Loop},
     "process": {"executor": ProcessExecutor},
     "threads": {"executor": "threads"},
+    "ray": {"executor": "ray"},
 }
-"""Options of a run with each."""
+"""Options of a run with each; a test has a Ray by the fixture `own_ray`."""
 
 
 @contextmanager

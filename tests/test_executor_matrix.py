@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.executors import EXECUTORS, threads_installed
+from tests.executors import EXECUTORS
 
 from tasksmithy import (
     NativeInterface,
@@ -22,7 +22,6 @@ from tasksmithy import (
     TaskTemplate,
     in_thread,
     run,
-    with_runcontext,
 )
 from tasksmithy_container import ContainerTask
 from tasksmithy_sql import SQLTask
@@ -118,16 +117,12 @@ async def twice(name: str) -> list[int]:
 
 
 @pytest.fixture(autouse=True)
-def installed(
-    fake_distribution: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
-) -> Iterator[None]:
+def installed(fake_distribution: Callable[..., Path]) -> None:
     fake_distribution(
         "matrix-job",
         {"matrix_job.py": STRANGER},
         {"tasksmithy.task_types.v1": {"matrix-job": "matrix_job:JobTask"}},
     )
-    with threads_installed(monkeypatch):
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -146,10 +141,17 @@ def image() -> Iterator[None]:
     subprocess.run(["podman", "rmi", "--force", IMAGE], check=True, capture_output=True)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def podman() -> Iterator[None]:
+    # Before a Ray is there, whose workers have the environment that it was started in.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TASKSMITHY_CONTAINER_ENGINE", "podman")
+        yield
+
+
 @pytest.fixture
-def needs(request: pytest.FixtureRequest, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def needs(request: pytest.FixtureRequest, kind: str) -> None:
     if kind == "container":
-        monkeypatch.setenv("TASKSMITHY_CONTAINER_ENGINE", "podman")
         request.getfixturevalue("image")
 
 
@@ -157,33 +159,38 @@ KINDS = [
     pytest.param(kind, marks=pytest.mark.slow if kind == "container" else ()) for kind in TASKS
 ]
 every_kind = pytest.mark.parametrize("kind", KINDS)
-every_executor = pytest.mark.parametrize("executor", EXECUTORS)
-# A second or two for each attempt.
-process_is_slow = pytest.mark.parametrize(
-    "executor",
-    [pytest.param(each, marks=pytest.mark.slow if each == "process" else ()) for each in EXECUTORS],
-)
+
+
+def every_executor(*slow: str) -> pytest.MarkDecorator:
+    executors = [
+        pytest.param(each, marks=pytest.mark.slow if each in slow else ()) for each in EXECUTORS
+    ]
+    return pytest.mark.parametrize("executor", executors)
 
 
 @every_kind
-@every_executor
+@every_executor("ray")
 def test_a_task_of_every_type_has_its_result_on_every_executor(
-    kind: str, executor: str, needs: None
+    kind: str, needs: None, on: Callable[..., Any]
 ) -> None:
-    assert with_runcontext(**EXECUTORS[executor]).run(TASKS[kind](), n=21) == 42
+    assert on().run(TASKS[kind](), n=21) == 42
 
 
 @every_kind
-@process_is_slow
-def test_its_error_is_of_the_type_that_it_has_here(kind: str, executor: str, needs: None) -> None:
+@every_executor("ray", "process")  # a second or two for each attempt
+def test_its_error_is_of_the_type_that_it_has_here(
+    kind: str, needs: None, on: Callable[..., Any]
+) -> None:
     with pytest.raises(Exception) as here:
         run(TASKS[kind](), n=-1)
     with pytest.raises(type(here.value)) as there:
-        with_runcontext(**EXECUTORS[executor]).run(TASKS[kind](), n=-1)
+        on().run(TASKS[kind](), n=-1)
     assert type(there.value) is type(here.value)
 
 
 @every_kind
-@process_is_slow
-def test_a_function_on_the_executor_calls_it(kind: str, executor: str, needs: None) -> None:
-    assert with_runcontext(**EXECUTORS[executor]).run(twice, name=kind) == [2, 4]
+@every_executor("ray", "process")  # a second or two for each attempt
+def test_a_function_on_the_executor_calls_it(
+    kind: str, needs: None, on: Callable[..., Any]
+) -> None:
+    assert on().run(twice, name=kind) == [2, 4]

@@ -72,6 +72,9 @@ class Recorder:
     def report(self, tab: str, fragment: str) -> None:
         self.asked.append(("report", tab, fragment))
 
+    def placed(self, place: str) -> None:
+        self.asked.append(("placed", place))
+
 
 # The value
 

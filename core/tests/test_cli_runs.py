@@ -204,6 +204,22 @@ def test_show_cuts_the_lines_of_tasks_where_a_terminal_ends(
     assert fitted("a line that is longer\nshort") == "a line th…\nshort"
 
 
+def test_show_tells_where_a_task_was_made_if_that_is_known_of_any(
+    tasksmithy: CommandLine, tmp_path: Path
+) -> None:
+    attempts = (AttemptRecord(1, 1.0, 2.0, None, "node 10.0.0.7 (ab12)"),)
+    placed = ROOT._replace(key="0/2", parent="0", task="demo.far", attempts=attempts, error=None)
+    with closing(RunStore(tmp_path)) as store:
+        store.begin("rab1", file=None, task="demo.main", inputs="n=3")
+        for record in (ROOT, placed):
+            asyncio.run(store.finished(record))
+        store.end("rab1", "failed")
+    shown = tasksmithy("runs", "show", "rab1", "--runs-dir", tmp_path).printed()
+    assert re.search(r"TASK +STATUS +ATTEMPTS +SECONDS +PLACE +INPUTS\n", shown)
+    assert re.search(r"demo\.main +failed +1 +2\.500 +- +n=3\n", shown)
+    assert re.search(r"  demo\.far +failed +1 +2\.500 +node 10\.0\.0\.7 \(ab12\) +n=3\n", shown)
+
+
 def test_show_prints_json(tasksmithy: CommandLine, recorded: Path) -> None:
     run = json.loads(tasksmithy("runs", "show", "rab1", "--json", "--runs-dir", recorded).printed())
     assert (run["id"], run["status"], run["unrecorded"]) == ("rab1", "failed", 0)
@@ -211,8 +227,8 @@ def test_show_prints_json(tasksmithy: CommandLine, recorded: Path) -> None:
     assert keys == ["9/1", "0", "0/1", "0/1/1"]
     summing = run["tasks"][2]
     assert summing["attempts"] == [
-        {"number": 1, "started": 2.0, "ended": 2.25, "error": "OSError: busy"},
-        {"number": 2, "started": 2.5, "ended": 3.0, "error": None},
+        {"number": 1, "started": 2.0, "ended": 2.25, "error": "OSError: busy", "place": None},
+        {"number": 2, "started": 2.5, "ended": 3.0, "error": None, "place": None},
     ]
     assert summing["output"] == {"format": "json", "bytes": 2}
     assert run["tasks"][0]["output"] is None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import FrozenInstanceError
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 
 from tasksmithy import (
     AttemptFailed,
+    AttemptPlaced,
     AttemptRetried,
     AttemptStarted,
     Backoff,
@@ -36,6 +38,7 @@ from tasksmithy import (
     run,
     with_runcontext,
 )
+from tasksmithy.runtime.stores._run_store import RunStore
 
 env = TaskEnvironment(name="t")
 
@@ -188,6 +191,16 @@ def test_a_recorded_run_has_the_same_events(tmp_path: Path) -> None:
     recorded = events_of(root, record=True, runs_dir=tmp_path)
     assert names(recorded) == names(events_of(root))
     assert only(RunStarted, recorded).is_recorded
+
+
+def test_an_attempt_in_a_process_tells_which(tmp_path: Path) -> None:
+    events = events_of(in_a_process, os.getpid(), record=True, runs_dir=tmp_path)
+    placed = only(AttemptPlaced, events)
+    assert (placed.execution.task, placed.attempt) == ("t.in_a_process", 1)
+    assert placed.place.startswith("process ")
+    with closing(RunStore(tmp_path)) as store:
+        [task] = store.show(placed.run_id).tasks
+    assert [attempt.place for attempt in task.attempts] == [placed.place]
 
 
 def test_a_failed_attempt_is_told_and_then_that_another_one_follows() -> None:

@@ -349,7 +349,7 @@ def record(place: int, text: str) -> TaskRecord:
         102.0 + place,
         103.0 + place,
         attempts=(
-            AttemptRecord(1, 102.0 + place, 102.5 + place, text),
+            AttemptRecord(1, 102.0 + place, 102.5 + place, text, f"node {text}"),
             AttemptRecord(2, 102.5 + place, 103.0 + place, None),
         ),
         inputs=text,
@@ -369,7 +369,7 @@ def test_hostile_text_comes_through_as_the_text_that_it_is(text: str) -> None:
     _, task = Elements(page(details(text))).data["tasks"]
     assert [task[name] for name in ("task", "type", "group", "inputs", "error")] == [text] * 5
     assert task["tabs"] == {text: text}
-    assert task["attempts"][0][3] == text
+    assert task["attempts"][0][3:] == [text, f"node {text}"]
     assert task["output"] == repr([text, 1])
 
 
@@ -383,7 +383,7 @@ def test_a_page_with_hostile_text_can_be_written(text: str, tmp_path: Path) -> N
 def test_times_are_seconds_since_the_start_of_the_run() -> None:
     first, second = Elements(page(details())).data["tasks"]
     assert (first["queued"], first["ended"]) == (1.0, 3.0)
-    assert second["attempts"] == [[1, 3.0, 3.5, "x"], [2, 3.5, 4.0, None]]
+    assert second["attempts"] == [[1, 3.0, 3.5, "x", "node x"], [2, 3.5, 4.0, None, None]]
 
 
 def test_a_task_names_its_caller_by_place_and_one_without_has_none() -> None:

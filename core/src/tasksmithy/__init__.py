@@ -92,6 +92,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.task._context import group as group
     from tasksmithy.task._environment import TaskEnvironment as TaskEnvironment
     from tasksmithy.task._events import AttemptFailed as AttemptFailed
+    from tasksmithy.task._events import AttemptPlaced as AttemptPlaced
     from tasksmithy.task._events import AttemptRetried as AttemptRetried
     from tasksmithy.task._events import AttemptStarted as AttemptStarted
     from tasksmithy.task._events import Event as Event
@@ -196,6 +197,7 @@ _HOMES = {
     "ReusePolicy": "fields._reuse",
     "make_attempt": "runtime._make_attempt",
     "AttemptFailed": "task._events",
+    "AttemptPlaced": "task._events",
     "AttemptRetried": "task._events",
     "AttemptStarted": "task._events",
     "Event": "task._events",

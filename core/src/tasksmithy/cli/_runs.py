@@ -187,17 +187,7 @@ def _as_text(details: RunDetails) -> str:
         facts.append(("under way", "not known: a task is recorded when it has ended"))
     parts = [aligned(facts)]
     if details.tasks:
-        tree = [
-            (
-                "  " * depth + task.task,
-                task.status,
-                str(len(task.attempts)),
-                _took(task.started, task.ended),
-                task.inputs,
-            )
-            for depth, task in _tree(details.tasks)
-        ]
-        parts.append(fitted(aligned([("TASK", "STATUS", "ATTEMPTS", "SECONDS", "INPUTS"), *tree])))
+        parts.append(fitted(aligned(_table(details.tasks))))
     for task in details.tasks:
         trace = f"\n{own_code(task.traceback)}" if task.traceback else ""
         if task.error:
@@ -205,6 +195,31 @@ def _as_text(details: RunDetails) -> str:
         elif trace:
             parts.append(printable(f"{task.task}, before the run was resumed:{trace}"))
     return "\n\n".join(parts)
+
+
+def _table(tasks: Sequence[TaskRecord]) -> list[tuple[str, ...]]:
+    """The tasks below their callers; where they were made, if that was told of any."""
+    places = [_place(task) for _, task in _tree(tasks)]
+    rows: list[tuple[str, ...]] = [
+        ("TASK", "STATUS", "ATTEMPTS", "SECONDS", "PLACE", "INPUTS"),
+    ]
+    rows += [
+        (
+            "  " * depth + task.task,
+            task.status,
+            str(len(task.attempts)),
+            _took(task.started, task.ended),
+            place or "-",
+            task.inputs,
+        )
+        for (depth, task), place in zip(_tree(tasks), places, strict=True)
+    ]
+    return rows if any(places) else [row[:4] + row[5:] for row in rows]
+
+
+def _place(task: TaskRecord) -> str | None:
+    """Where the last attempt of a task was made."""
+    return task.attempts[-1].place if task.attempts else None
 
 
 def _tree(tasks: Sequence[TaskRecord]) -> Iterator[tuple[int, TaskRecord]]:

@@ -93,6 +93,14 @@ class Host(Protocol):
         """Add HTML to a tab of the report of the task."""
         ...
 
+    def placed(self, place: str) -> None:
+        """Tell where the attempt is made, for events, records and reports.
+
+        Args:
+            place: a process, a node of a cluster, ..., as people call it. The last one counts.
+        """
+        ...
+
 
 class Executor(Protocol):
     """Where attempts are made: what an entry point in `tasksmithy.executors.v1` names.

@@ -17,7 +17,6 @@ from tasksmithy.errors import (
     NotExecutableError,
     PluginError,
     PolicyVetoError,
-    TaskExitError,
     TaskTimeoutError,
     WorkerDiedError,
 )
@@ -165,15 +164,12 @@ def made(run: Caller) -> Step:
 
     async def step(call: Call) -> Any:
         context = call.context()
-        host = LocalHost(run, context, call.generation, call.place)
+        host = LocalHost(run, context, call.generation, call.place, call.events)
         attempt = Attempt(
             task=call.task, inputs=call.inputs, context=context, registry=registry_in_use.get()
         )
         try:
             return await call.executor.perform(attempt, host)
-        except SystemExit as error:  # which would end the whole run
-            problem = f"called sys.exit({error.code!r}); a task raises or returns"
-            raise TaskExitError(f"task {call.task.name!r} {problem}") from error
         finally:
             if left := host.end():
                 await asyncio.wait(left)

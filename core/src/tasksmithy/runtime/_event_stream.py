@@ -20,6 +20,7 @@ from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.task._context import RunContext
 from tasksmithy.task._events import (
     AttemptFailed,
+    AttemptPlaced,
     AttemptRetried,
     AttemptStarted,
     Event,
@@ -257,6 +258,10 @@ class ExecutionEvents:
     def attempt_started(self, attempt: int) -> None:
         """An attempt has begun."""
         self._tell(AttemptStarted, attempt=attempt, executor=self._executor)
+
+    def attempt_placed(self, attempt: int, place: str) -> None:
+        """The executor tells where an attempt is made."""
+        self._tell(AttemptPlaced, attempt=attempt, place=handed_out.mask(place))
 
     def attempt_failed(self, attempt: int, error: BaseException) -> None:
         """An attempt has raised `error`."""

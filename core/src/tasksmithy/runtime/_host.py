@@ -6,13 +6,16 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
 from contextvars import copy_context
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tasksmithy.concurrency._threads import caller_is_blocked
 from tasksmithy.runtime._call import Call
 from tasksmithy.runtime._capacity import Place
 from tasksmithy.task._context import RunContext, entered, no_group
 from tasksmithy.task._template import TaskTemplate
+
+if TYPE_CHECKING:
+    from tasksmithy.runtime._event_stream import ExecutionEvents
 
 _STACKED: Final = 16
 """Generations that await each other on one stack: Python allows for no more than 1,000 frames."""
@@ -55,6 +58,7 @@ class LocalHost:
         generation: how many attempts wait for this one.
         place: what the attempt holds of what is limited, and gives back while it waits for its
             children; None where nothing is.
+        events: is told where the attempt is made; None where nobody listens.
 
     Attributes:
         context: as given.
@@ -64,6 +68,7 @@ class LocalHost:
     __slots__ = (
         "_children",
         "_ended",
+        "_events",
         "_loop",
         "_place",
         "_run",
@@ -73,12 +78,18 @@ class LocalHost:
     )
 
     def __init__(
-        self, run: Caller, context: RunContext, generation: int, place: Place | None
+        self,
+        run: Caller,
+        context: RunContext,
+        generation: int,
+        place: Place | None,
+        events: ExecutionEvents | None,
     ) -> None:
         self.context = context
         self.generation = generation
         self._run = run
         self._place = place
+        self._events = events
         self._loop = asyncio.get_running_loop()
         self._variables = copy_context()
         self._children: set[asyncio.Task[Any]] = set()
@@ -138,6 +149,11 @@ class LocalHost:
     def report(self, tab: str, fragment: str) -> None:
         """Add HTML to a tab of the report of the task."""
         self._run.add_to_report(self.context, tab, fragment)
+
+    def placed(self, place: str) -> None:
+        """Tell where the attempt is made."""
+        if self._events is not None and not self._ended:
+            self._events.attempt_placed(self.context.attempt, place)
 
     def end(self) -> list[asyncio.Task[Any]]:
         """The attempt has ended: cancel the children that still run, and give them."""

@@ -26,6 +26,7 @@ from tasksmithy.runtime.stores._records import (
 from tasksmithy.runtime.stores._run_store import RunStore, default_runs_directory
 from tasksmithy.task._events import (
     AttemptFailed,
+    AttemptPlaced,
     AttemptStarted,
     Event,
     Execution,
@@ -50,7 +51,7 @@ _logger = logging.getLogger("tasksmithy.run")
 class _Open:
     """An execution that has begun and not ended."""
 
-    __slots__ = ("attempts", "code", "inputs", "number", "queued", "started", "task")
+    __slots__ = ("attempts", "code", "inputs", "number", "place", "queued", "started", "task")
 
     def __init__(self, task: TaskTemplate[..., Any], queued: float, inputs: str, code: str) -> None:
         self.task = task
@@ -60,12 +61,14 @@ class _Open:
         self.attempts: list[AttemptRecord] = []
         self.number = 0  # of the attempt that is under way, or 0
         self.started = 0.0
+        self.place: str | None = None
 
     def attempt_ended(self, ended: float, error: str | None) -> None:
         """The attempt under way, if there is one, has ended."""
         if self.number:
-            self.attempts.append(AttemptRecord(self.number, self.started, ended, error))
-            self.number = 0
+            attempt = AttemptRecord(self.number, self.started, ended, error, self.place)
+            self.attempts.append(attempt)
+            self.number, self.place = 0, None
 
 
 _STATUS: dict[type[ExecutionSucceeded], TaskStatus] = {
@@ -171,6 +174,8 @@ class Journal:
         if isinstance(event, AttemptStarted):
             execution = self._open[event.execution.key]
             execution.number, execution.started = event.attempt, event.time
+        elif isinstance(event, AttemptPlaced):
+            self._open[event.execution.key].place = event.place
         elif isinstance(event, AttemptFailed):
             self._open[event.execution.key].attempt_ended(event.time, event.error)
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from tasksmithy._registry_in_use import registry_in_use
+from tasksmithy.errors import TaskExitError
 from tasksmithy.plugins._attempt import Attempt, Host
 from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.task._attempt import pre_execute_post
@@ -76,10 +77,15 @@ async def make_attempt_at(site: Site, attempt: Attempt, host: Host) -> Any:
     """Make an attempt at a site and return its result.
 
     Raises:
-        Exception: whatever the attempt raises.
+        TaskExitError: it called `sys.exit`.
+        Exception: whatever else the attempt raises.
     """
     context = attempt.context
     context = replace(context, run=TaskRun(context.run_id, host, site))
     registry = attempt.registry
     with nullcontext() if registry is registry_in_use.get() else registry.entered():
-        return await pre_execute_post(attempt.task, dict(attempt.inputs), context)
+        try:
+            return await pre_execute_post(attempt.task, dict(attempt.inputs), context)
+        except SystemExit as error:  # which would end the event loop, and so the whole run
+            problem = f"called sys.exit({error.code!r}); a task raises or returns"
+            raise TaskExitError(f"task {context.task!r} {problem}") from error

@@ -127,6 +127,19 @@ class AttemptStarted(ExecutionEvent):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class AttemptPlaced(ExecutionEvent):
+    """The executor has told where an attempt is made: soon after its start, or at its end.
+
+    Attributes:
+        attempt: number of the attempt, from 1.
+        place: what the executor calls the place, such as a process or a node of a cluster.
+    """
+
+    attempt: int
+    place: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class AttemptFailed(ExecutionEvent):
     """An attempt raised an error, or was cancelled.
 

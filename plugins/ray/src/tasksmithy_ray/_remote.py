@@ -72,6 +72,7 @@ def make(
     context = ray.get_runtime_context()
     address = ray.util.get_node_ip_address()
     node = f"{address} ({context.get_node_id()[:8]})"
+    place = f"node {node}, process {os.getpid()}"
     different = []
     for name, version in needed:
         if (name, version) not in _known:
@@ -87,4 +88,4 @@ def make(
         return "lacks", node, different
     from tasksmithy_ray.worker import made
 
-    return "made", f"{node}, process {os.getpid()}", made(mailbox, box, shipment, has_secrets)
+    return "made", place, made(mailbox, box, shipment, has_secrets, place)

@@ -176,8 +176,7 @@ async def _end(channel: BoxChannel, ref: Any, task: TaskTemplate[..., Any], host
             differences = [Difference(*each) for each in told]
             channel.break_off(WorkerMismatchError(task.name, node, differences))
         else:
-            if task.report:
-                host.report("Ray", f"<p>made on {node}</p>")
+            host.placed(node)
             channel.end(*told)
 
 

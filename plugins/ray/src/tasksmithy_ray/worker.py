@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import lru_cache
@@ -24,6 +25,9 @@ GRACE: Final = 3.0
 _LOOK: Final = 0.1
 """Seconds after which the main thread sees at the latest that Ray cancels the task."""
 
+_LASTS: Final = 1.0
+"""Seconds after which an attempt tells where it is made: those that end before need no letter."""
+
 _UNCONFIRMED: Final = 200
 """Letters that may be on their way before the sender waits for the mailbox."""
 
@@ -32,7 +36,11 @@ RUN: Final = "run"
 
 
 def made(
-    mailbox: str, box: str, shipment: tuple[str, bytes, bytes, bytes], has_secrets: bool
+    mailbox: str,
+    box: str,
+    shipment: tuple[str, bytes, bytes, bytes],
+    has_secrets: bool,
+    place: str,
 ) -> tuple[int, Plain]:
     """Make an attempt.
 
@@ -48,6 +56,7 @@ def made(
         parcel = parcel._replace(secrets=channel.first().payload)
     far = FarAttempt(channel)
     channel.waits = lambda: far.waits
+    channel.lasts = lambda: far.placed(place)
     frames: list[Frame] = []
 
     def make() -> None:
@@ -112,7 +121,9 @@ class BoxChannel:
         self._letters: InOrder[Plain] = InOrder()
         self._changed = threading.Event()
         self._ended = False
+        self._begun = time.monotonic()
         self.waits: Callable[[], bool] = lambda: False
+        self.lasts: Callable[[], None] | None = None
 
     @property
     def _mailbox(self) -> Any:
@@ -138,6 +149,9 @@ class BoxChannel:
         while not self._ended:
             if letters := self._letters.ready():
                 return frame_of(letters.popleft())
+            if self.lasts is not None and time.monotonic() - self._begun > _LASTS:
+                self.lasts()  # of others the run hears with their result where they were made
+                self.lasts = None
             if self.waits():
                 self._take()
             else:

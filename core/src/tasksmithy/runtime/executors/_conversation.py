@@ -45,6 +45,8 @@ class Conversation:
                     self._host.log(logging.makeLogRecord(fields))
                 case Message.REPORT:
                     self._host.report(*pickle.loads(frame.payload))  # noqa: S301 - two texts
+                case Message.PLACE:
+                    self._host.placed(frame.payload.decode())
                 case _:
                     return frame
         return None

@@ -115,6 +115,10 @@ class FarAttempt:
         """Hand out the answers of the run until the channel ends."""
         self._host.listen()
 
+    def placed(self, place: str) -> None:
+        """Tell the run where the attempt is made."""
+        self._host.placed(place)
+
     def cancel(self) -> None:
         """Cancel the attempt, from any thread."""
         with self._lock:

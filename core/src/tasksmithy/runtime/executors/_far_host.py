@@ -95,6 +95,11 @@ class FarHost:
         with suppress(OSError):  # nobody is there to be told
             self.send(Frame(Message.REPORT, 0, pickle.dumps((tab, fragment))))
 
+    def placed(self, place: str) -> None:
+        """Have the run tell where the attempt is made."""
+        with suppress(OSError):  # nobody is there to be told
+            self.send(Frame(Message.PLACE, 0, place.encode()))
+
     def leave(self) -> None:
         """In a forked process, which is no part of the conversation."""
         self._lock = threading.Lock()

@@ -46,6 +46,9 @@ class Message(IntEnum):
     SECRETS = 9
     """Run to far side: what is to be masked there, as the next frame holds it."""
 
+    PLACE = 10
+    """Far side to run: where the attempt is made, as UTF-8."""
+
 
 class Frame(NamedTuple):
     """A message with what it carries.

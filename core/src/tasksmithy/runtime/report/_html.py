@@ -89,7 +89,7 @@ def _task(task: TaskRecord, start: float, places: dict[str, int], limit: int) ->
         "queued": since(task.queued),
         "ended": since(task.ended),
         "attempts": [
-            [each.number, since(each.started), since(each.ended), each.error]
+            [each.number, since(each.started), since(each.ended), each.error, each.place]
             for each in task.attempts
         ],
         "inputs": cut(task.inputs, limit),

@@ -106,6 +106,9 @@ class Live(Lines):
         """What is shown now, in lines that the terminal cuts where they are too long."""
         with self._lock:
             running = list(self.running.values())
+            places = {name: set[str]() for name, _ in running}
+            for key, place in self.places.items():
+                places[self.running[key][0]].add(place)
         minutes, seconds = divmod(int(self.seconds), 60)
         ends = self.summary()
         if self.counts["failed"]:
@@ -119,7 +122,11 @@ class Live(Lines):
         for name in sorted(number, key=oldest.__getitem__)[:_ROWS]:
             took = f"{self._began + self.seconds - oldest[name]:.0f} s"
             task = in_one_line(handed_out.mask(name))
-            lines.append(f"\x1b[36m{number[name]:5}\x1b[m  \x1b[2m{took:>6}\x1b[m  {task}")
+            where = in_one_line(handed_out.mask(", ".join(sorted(places[name]))))
+            lines.append(
+                f"\x1b[36m{number[name]:5}\x1b[m  \x1b[2m{took:>6}\x1b[m  {task}"
+                + (f"  \x1b[2m{where}\x1b[m" if where else "")
+            )
         if len(number) > _ROWS:
             lines.append(f"\x1b[2m       and {len(number) - _ROWS} other tasks\x1b[m")
         return lines

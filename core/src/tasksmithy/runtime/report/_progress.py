@@ -13,6 +13,7 @@ from tasksmithy._texts import cut, in_one_line, printable
 from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.runtime.secrets._masking import masked_json
 from tasksmithy.task._events import (
+    AttemptPlaced,
     AttemptRetried,
     Event,
     ExecutionCached,
@@ -48,6 +49,7 @@ class Progress:
         has_begun: whether its first task was queued: what fails from then on is a task.
         counts: executions by how they ended, and `"retries"`.
         running: executions under way: name of the task and the time of `time.monotonic` by key.
+        places: where their attempts are made, by key, as far as it is known.
     """
 
     def __init__(self) -> None:
@@ -55,6 +57,7 @@ class Progress:
         self.has_begun = False
         self.counts: Counter[str] = Counter()
         self.running: dict[str, tuple[str, float]] = {}
+        self.places: dict[str, str] = {}
         self._began = time.monotonic()
         self._lock = threading.Lock()  # children may run in loops of several threads
 
@@ -71,11 +74,15 @@ class Progress:
             elif isinstance(event, ExecutionQueued):
                 self.has_begun = True
                 self.running[event.execution.key] = event.execution.task, time.monotonic()
+            elif isinstance(event, AttemptPlaced):
+                self.places[event.execution.key] = event.place
             elif isinstance(event, AttemptRetried):
                 self.counts["retries"] += 1
+                self.places.pop(event.execution.key, None)
             elif isinstance(event, ExecutionEvent) and (end := _ENDS.get(type(event))):
                 self.counts[end] += 1
                 self.running.pop(event.execution.key, None)
+                self.places.pop(event.execution.key, None)
 
     def summary(self) -> str:
         """How many executions ended in which way, as text."""

@@ -18,12 +18,14 @@ class AttemptRecord(NamedTuple):
         number: from 1.
         started, ended: seconds since the epoch.
         error: what it raised, as text; None where it succeeded.
+        place: where it was made; None where the executor has not told.
     """
 
     number: int
     started: float
     ended: float
     error: str | None
+    place: str | None = None
 
 
 class TaskRecord(NamedTuple):

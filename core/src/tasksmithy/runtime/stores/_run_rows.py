@@ -15,7 +15,7 @@ from tasksmithy.values._storage import Encoded
 
 SCHEMA = Schema(
     holds="the record of runs",
-    mark=0x74737204,
+    mark=0x74737205,
     tables="""
     CREATE TABLE run (
         id TEXT PRIMARY KEY, file TEXT, task TEXT NOT NULL, inputs TEXT NOT NULL,
@@ -132,7 +132,10 @@ def _masked(record: TaskRecord) -> TaskRecord:
     return record._replace(
         group=mask(record.group),
         attempts=tuple(
-            each._replace(error=each.error and mask(each.error)) for each in record.attempts
+            each._replace(
+                error=each.error and mask(each.error), place=each.place and mask(each.place)
+            )
+            for each in record.attempts
         ),
         inputs=mask(record.inputs),
         output=None if output is not None and handed_out.is_in(output.data) else output,
@@ -183,8 +186,14 @@ def _attempts(text: str) -> tuple[AttemptRecord, ...]:
     """The attempts of a record; none where that is damaged."""
     try:
         return tuple(
-            AttemptRecord(int(number), float(started), float(ended), error and str(error))
-            for number, started, ended, error in parsed(text)
+            AttemptRecord(
+                int(number),
+                float(started),
+                float(ended),
+                error and str(error),
+                place and str(place),
+            )
+            for number, started, ended, error, place in parsed(text)
         )
     except (TypeError, ValueError):
         return ()

@@ -95,6 +95,7 @@ class ProcessExecutor:
         )
         async with _started(task, attempt) as (process, channel):
             self._watch.begin(process.pid)
+            host.placed(f"process {process.pid}")
             for frame in frames:
                 channel.send(frame)
             conversation = Conversation(attempt, host, channel)

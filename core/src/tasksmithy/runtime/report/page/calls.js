@@ -137,18 +137,18 @@ function showDetails(task) {
   const facts = {
     Outcome: task.status, Type: task.type, Group: task.group, Queued: `at ${duration(task.queued)}`,
     Waited: task.attempts.length ? duration(task.attempts[0][1] - task.queued) : "", Took: duration(task.seconds),
-    "Called by": tasks[task.parent]?.task, Calls: task.children.length ? number(task.children.length) : "",
+    "Made on": task.attempts.length === 1 ? task.attempts[0][4] : "", "Called by": tasks[task.parent]?.task, Calls: task.children.length ? number(task.children.length) : "",
   };
-  const attempts = task.attempts.map(([attempt, began, ended, error], index) => element("tr", {},
+  const attempts = task.attempts.map(([attempt, began, ended, error, place], index) => element("tr", {},
     element("td", {}, dot(task.outcomes[index]), String(attempt)), element("td", {}, duration(began)),
-    element("td", {}, duration(ended - began)), element("td", {}, error ?? "")));
+    element("td", {}, duration(ended - began)), element("td", {}, place ?? ""), element("td", {}, error ?? "")));
   $("details").replaceChildren(
     element("h3", {}, dot(task.status), task.task),
     element("dl", { class: "facts" }, ...Object.entries(facts).filter(([, fact]) => fact)
       .map(([name, fact]) => element("div", {}, element("dt", {}, name), element("dd", {}, fact)))),
     ...block("Error", task.error, "error"), ...block("Traceback", task.traceback), ...block("Inputs", task.inputs), ...block("Result", task.output),
     ...(attempts.length > 1 ? [element("h4", {}, "Attempts"), element("table", {},
-      element("tr", {}, ...["Attempt", "At", "Took", "Error"].map((title) => element("th", { scope: "col" }, title))),
+      element("tr", {}, ...["Attempt", "At", "Took", "Made on", "Error"].map((title) => element("th", { scope: "col" }, title))),
       ...attempts)] : []),
     ...(task.tabs ? tabs(Object.entries(task.tabs)) : []));
   $("details").scrollTop = 0;
