@@ -217,8 +217,8 @@ def test_a_failed_attempt_is_told_and_then_that_another_one_follows() -> None:
     ]
     failed = [each for each in events if isinstance(each, AttemptFailed)]
     assert [(each.attempt, each.error, each.error_type) for each in failed] == [
-        (1, "OSError('busy 1')", "OSError"),
-        (2, "OSError('busy 2')", "OSError"),
+        (1, "OSError: busy 1", "OSError"),
+        (2, "OSError: busy 2", "OSError"),
     ]
 
 
@@ -232,7 +232,7 @@ def test_a_failed_execution_has_a_failed_attempt_and_the_error() -> None:
     assert names(events)[3:] == [("AttemptFailed", "t.broken"), ("ExecutionFailed", "t.broken")]
     failed, ended = only(ExecutionFailed, events), only(RunEnded, events)
     assert (failed.error, failed.error_type) == (
-        "NonRecoverableError('no')",
+        "NonRecoverableError: no",
         "tasksmithy.errors.NonRecoverableError",
     )
     assert (ended.status, ended.error, ended.error_type) == (
@@ -362,7 +362,7 @@ def test_outputs_are_not_identified_where_nobody_wants_it() -> None:
 def test_no_event_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TOKEN", "hunter22")
     events = events_of(tells_its_secret)
-    assert only(RunEnded, events).error == "OSError('refused ***')"
+    assert only(RunEnded, events).error == "OSError: refused ***"
     assert "with ***" in [
         each.execution.group for each in events if isinstance(each, ExecutionQueued)
     ]

@@ -181,4 +181,4 @@ def test_a_recorded_run_tells_the_warnings_of_its_tasks_where_nothing_is_configu
     command = [sys.executable, "program.py"]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout == "2\n"
-    assert done.stderr == "attempt 1 of 2 failed: OSError('busy')\n" * 2
+    assert done.stderr == "attempt 1 of 2 failed: OSError: busy\n" * 2

@@ -223,7 +223,7 @@ def test_the_attempts_of_an_execution_share_its_report(
 
 def test_a_retry_is_in_the_log_of_its_task(reports_of: Callable[..., dict[str, Any]]) -> None:
     log = reports_of(flaky)["t.flaky"]["Log"]
-    assert "WARNING attempt 1 of 2 failed: OSError(&#x27;busy &lt;now&gt;&#x27;)" in log
+    assert "WARNING attempt 1 of 2 failed: OSError: busy &lt;now&gt;" in log
 
 
 @env.task

@@ -81,8 +81,8 @@ def test_a_record_tells_the_attempts_and_their_errors(tmp_path: Path) -> None:
     run, [task] = only_run(tmp_path)
     assert (run.status, task.status) == ("failed", "failed")
     assert [(each.number, each.error) for each in task.attempts] == [
-        (1, "ValueError('no')"),
-        (2, "ValueError('no')"),
+        (1, "ValueError: no"),
+        (2, "ValueError: no"),
     ]
 
 
@@ -207,7 +207,7 @@ def test_a_resumed_run_keeps_the_attempts_that_failed_before(tmp_path: Path) -> 
     now.get().is_mended = True
     with_runcontext(runs_dir=tmp_path, resume=run_id).run(main)
     [root] = [task for task in only_run(tmp_path).tasks if task.parent is None]
-    failure = "RuntimeError('not yet')"
+    failure = "RuntimeError: not yet"
     assert [each.error for each in root.attempts] == [failure, failure, None]
     assert (root.status, root.error) == ("succeeded", None)
     assert "raise RuntimeError" in str(root.traceback)

@@ -46,6 +46,12 @@ def near_misses(name: str, known: Iterable[str]) -> str:
     return f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
 
 
+def type_and_message(error: BaseException) -> str:
+    """`OSError: busy`, as Python ends a traceback; never raises."""
+    name, text = type(error).__qualname__, message(error)
+    return f"{name}: {text}" if text else name
+
+
 def message(error: BaseException) -> str:
     """`str(error)`, for use in another message; never raises."""
     try:

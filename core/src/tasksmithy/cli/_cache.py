@@ -108,7 +108,7 @@ def tell(args: argparse.Namespace) -> int:
         task = find_task(load(args.file), args.task)
         given = _inputs.given(task, args.inputs)
         inputs = task.interface.bind(task.name, (), given)
-        check_inputs(task.name, task.interface, inputs)
+        check_inputs(task, inputs)
         with closing(_store(args.cache_dir)) as store:
             found = explained(task, inputs, store)
         if args.json:

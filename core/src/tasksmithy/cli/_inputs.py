@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import logging
 import os
 import shlex
 import typing
@@ -24,6 +25,7 @@ from tasksmithy.values._places import parts_of
 
 Task = TaskTemplate[..., Any]
 
+_logger = logging.getLogger("tasksmithy.run")
 _EXAMPLES: Mapping[Any, object] = {str: "text", int: 1, float: 0.5, bool: True}
 
 
@@ -115,6 +117,11 @@ def _value(task: Task, name: str, text: str | None) -> Any:
     kind, _ = task.interface.inputs[name]
     if text is None and kind is not bool:
         raise InputError(task.name, f"input {name!r} is given without a value")
+    if kind is Any and text is not None and _is_data(text):
+        _logger.warning(
+            "task %r: input %r has no type, so %r stays text; declare one, as %s: int",
+            *(task.name, name, text, name),
+        )
     try:
         return from_text(task.name, name, kind, "true" if text is None else text)
     except InputError as error:
@@ -127,6 +134,14 @@ def _value(task: Task, name: str, text: str | None) -> Any:
         if example := _as_json(name, kind):
             raise InputError(task.name, f"{error.problem}; give JSON, as {example}") from None
         raise
+
+
+def _is_data(text: str) -> bool:
+    """Whether a text is JSON of something else than text."""
+    try:
+        return not isinstance(json.loads(text), str)
+    except ValueError:
+        return False
 
 
 def _missing(place: File | Dir) -> str:

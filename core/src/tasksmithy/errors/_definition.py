@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Coroutine
+
 from tasksmithy._texts import shorten
 from tasksmithy.errors._base import TasksmithyError
 
@@ -78,10 +80,16 @@ class NotATaskError(TasksmithyError, TypeError):
     """Something that is no task, where one is needed."""
 
     def __init__(self, given: object) -> None:
-        super().__init__(shorten(given))
+        if callable(given):
+            hint = "a function becomes one by @env.task"
+        else:
+            hint = "write run(task, n=1), not run(task(n=1))"
+        if isinstance(given, Coroutine):
+            given.close()  # which nobody awaits: Python need not say so once more
+        super().__init__(shorten(given), hint)
 
     def __str__(self) -> str:
-        return f"{self.args[0]} is no task; a function becomes one by @env.task"
+        return f"{self.args[0]} is no task; {self.args[1]}"
 
 
 class SourceError(TasksmithyError):

@@ -52,7 +52,7 @@ class Attempt:
         from tasksmithy.task._call_checks import check_inputs
 
         bound = task.interface.bind(task.name, args, inputs)
-        check_inputs(task.name, task.interface, bound)
+        check_inputs(task, bound)
         context = RunContext(task=task.name, attempt=1, env_vars=task.env_vars or {})
         return cls(task=task, inputs=bound, context=context, registry=registry_in_use.get())
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import sys
 from collections.abc import Awaitable
 from typing import Any, Final
 
 from tasksmithy._registry_in_use import registry_in_use
-from tasksmithy._texts import shorten
+from tasksmithy._texts import type_and_message
 from tasksmithy.concurrency._threads import caller_is_blocked
 from tasksmithy.errors import (
     InputError,
@@ -23,6 +22,7 @@ from tasksmithy.errors import (
 from tasksmithy.plugins._attempt import Attempt
 from tasksmithy.runtime._call import Call, Stage, Step
 from tasksmithy.runtime._capacity import Capacity, Needs, Place
+from tasksmithy.runtime._hints import hint
 from tasksmithy.runtime._host import Caller, LocalHost
 from tasksmithy.runtime._limits import bounded
 from tasksmithy.task._around import inside_policies
@@ -58,6 +58,8 @@ def retried(then: Step) -> Step:
                 _count_loss(call, error)
                 most = strategy.count + 1 + call.losses
                 if call.number >= most or not _is_recoverable(call, error):
+                    if (advice := hint(call.task, error)) is not None:
+                        error.add_note(advice)
                     error.add_note(
                         f"in task {call.task.name!r}, attempt {call.number} of {most}, "
                         f"run {call.run_id}"
@@ -69,7 +71,7 @@ def retried(then: Step) -> Step:
                         "attempt %d of %d failed: %s",
                         call.number,
                         most,
-                        shorten(error, sys.maxsize),
+                        type_and_message(error),
                     )
             backoff = strategy.backoff
             delay = 0.0 if backoff is None else backoff.delay(call.number)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import sys
 import time
 import traceback
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tasksmithy._texts import cut, shorten
+from tasksmithy._texts import cut, type_and_message
 from tasksmithy.errors import ValueEncodingError
 from tasksmithy.plugins._contract import as_observer
 from tasksmithy.plugins._observer import Observer
@@ -194,7 +193,7 @@ class EventStream:
         kind = type(error)
         module = "" if kind.__module__ == "builtins" else f"{kind.__module__}."
         return {
-            "error": handed_out.mask(shorten(error, sys.maxsize)),  # shorten() never raises
+            "error": handed_out.mask(type_and_message(error)),
             "error_type": f"{module}{kind.__qualname__}",
         }
 

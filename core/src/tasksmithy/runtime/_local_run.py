@@ -173,7 +173,7 @@ class LocalRun:
                 "it has no code here"
             )
         inputs = task.interface.bind(task.name, args, dict(kwargs))
-        check_inputs(task.name, task.interface, inputs)
+        check_inputs(task, inputs)
         check_inline(task.name, "input", inputs, task.max_inline_io_bytes)
         executor = self._executors.of(task)
         self._ignored_fields.warn(task, hooks_for(task).heeds | executor.heeds)

@@ -6,11 +6,11 @@ import asyncio
 import itertools
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Iterator
-from typing import Any, Generic, Literal, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Protocol, TypeVar, overload
 
 from tasksmithy import checks
 from tasksmithy._texts import shorten
-from tasksmithy.concurrency._threads import wait_for
+from tasksmithy.concurrency._threads import in_a_loop, wait_for
 from tasksmithy.errors import FieldError, InputError, NotATaskError
 from tasksmithy.task._context import current, group
 from tasksmithy.task._template import TaskTemplate
@@ -78,17 +78,34 @@ class TaskMap(Generic[T]):
             await asyncio.gather(*calls, return_exceptions=True)
 
     def __iter__(self) -> Iterator[T]:
-        """As `__aiter__`, for a sync task; outside a run, the calls come one after another."""
+        """As `__aiter__`, for a sync task; outside a run, the calls come one after another.
+
+        Raises:
+            InputError: it is an async task that iterates; its loop would have to wait for itself.
+        """
         if not current():
             for args in self._tuples():
                 yield wait_for(self._settled(self._task.aio(*args)))
             return
+        if in_a_loop():
+            raise InputError(self._task.name, f"map: an async task waits for it: {self._written}")
         results = aiter(self)
         try:
             while (result := wait_for(_next_of(results))) is not _END:
                 yield result
         finally:
             wait_for(results.aclose())  # type: ignore[attr-defined]
+
+    if not TYPE_CHECKING:  # for a type checker it cannot be awaited
+
+        def __await__(self) -> NoReturn:
+            raise InputError(self._task.name, f"map: it is iterated, not awaited: {self._written}")
+
+    @property
+    def _written(self) -> str:
+        """What to write in an async task."""
+        called, inputs = self._task.name.rpartition(".")[2], ", ".join(["..."] * len(self._inputs))
+        return f"write [x async for x in map({called}, {inputs})]"
 
     def _tuples(self) -> Iterator[tuple[Any, ...]]:
         """The inputs of each call."""

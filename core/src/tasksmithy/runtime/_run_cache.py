@@ -48,7 +48,7 @@ def usable(encoded: Encoded, task: Task) -> Any:
         OutputError: it is not what the task gives now.
     """
     result = decode(encoded, result_type(task.interface))
-    check_result(task.name, task.interface, result)
+    check_result(task, result)
     return result
 
 

@@ -154,7 +154,7 @@ def checked(then: Step) -> Step:
 
     async def step(call: Call) -> Any:
         task, result = call.task, await then(call)
-        check_result(task.name, task.interface, result)
+        check_result(task, result)
         outputs = task.interface.by_name(result)
         check_inline(task.name, "output", outputs, task.max_inline_io_bytes)
         return result

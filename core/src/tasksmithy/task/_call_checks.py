@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Coroutine, Mapping
+from typing import Any, Protocol
 
 from tasksmithy._texts import shorten
 from tasksmithy.errors import InputError, OutputError
@@ -12,40 +12,54 @@ from tasksmithy.values._annotations import type_name
 from tasksmithy.values._type_check import Misfit, misfit
 
 
-def check_inputs(task: str, interface: NativeInterface, inputs: Mapping[str, Any]) -> None:
+class Checked(Protocol):
+    """What is known of the task that is checked."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def interface(self) -> NativeInterface: ...
+    @property
+    def source_file(self) -> str | None: ...
+    @property
+    def source_line(self) -> int | None: ...
+
+
+def check_inputs(task: Checked, inputs: Mapping[str, Any]) -> None:
     """Check that every input fits its declared type; the default of an input is always allowed.
 
     Raises:
         InputError: one does not; it names the input, the type and the value.
     """
     for name, value in inputs.items():
-        kind, default = interface.inputs[name]
+        kind, default = task.interface.inputs[name]
         if _is_simply(kind, value) or value is default:
             continue
         if (found := misfit(kind, value)) is not None:
             raise InputError(
-                task,
+                task.name,
                 f"input {name!r} is {type_name(kind)}, and {shorten(value)} of type "
-                f"{type_name(type(value))} was given{detail_of(found)}",
+                f"{type_name(type(value))} was given{_detail(value, found)}",
             )
 
 
-def check_result(task: str, interface: NativeInterface, result: Any) -> None:
+def check_result(task: Checked, result: Any) -> None:
     """Check that a result fits what the task declares; without outputs there is nothing to fit.
 
     Raises:
         OutputError: it does not; it names the output, the type and the value.
     """
+    interface = task.interface
     count, named = len(interface.outputs), interface.result
     if named is not None and not isinstance(result, named):
         raise OutputError(
-            task,
+            task.name,
             f"it declares {named.__name__}({', '.join(interface.outputs)}), and the result was "
             f"{shorten(result)} of type {type_name(type(result))}; return a {named.__name__}",
         )
     if count > 1 and not (isinstance(result, tuple) and len(result) == count):
         raise OutputError(
-            task,
+            task.name,
             f"it declares {count} outputs ({', '.join(interface.outputs)}), and the result was "
             f"{shorten(result)}; return a tuple of {count}",
         )
@@ -55,10 +69,25 @@ def check_result(task: str, interface: NativeInterface, result: Any) -> None:
             continue
         if (found := misfit(kind, value)) is not None:
             raise OutputError(
-                task,
-                f"output {name!r} is {type_name(kind)}, and the result was {shorten(value)} of "
-                f"type {type_name(type(value))}{detail_of(found)}",
+                task.name,
+                f"{_declared(task, name, kind)} {shorten(value)} of type "
+                f"{type_name(type(value))}{_detail(value, found)}",
             )
+
+
+def _declared(task: Checked, name: str, kind: Any) -> str:
+    """What a task says of an output, in the words of its source where it has some."""
+    if task.source_file is None or len(task.interface.outputs) > 1:
+        return f"output {name!r} is {type_name(kind)}, and the result was"
+    place = f"{task.source_file}, line {task.source_line}"
+    return f"it says -> {type_name(kind)} ({place}), and returned"
+
+
+def _detail(value: object, found: Misfit) -> str:
+    if isinstance(value, Coroutine):
+        value.close()  # which nobody awaits: Python need not say so once more
+        return "; write await before the call that gives it"
+    return detail_of(found)
 
 
 def _is_simply(kind: Any, value: Any) -> bool:

@@ -8,7 +8,18 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import CodeType
-from typing import TYPE_CHECKING, Any, Final, Generic, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Generic,
+    NoReturn,
+    ParamSpec,
+    Protocol,
+    TypeVar,
+    cast,
+    overload,
+)
 
 from tasksmithy import checks
 from tasksmithy._registry_in_use import registry_in_use
@@ -126,6 +137,13 @@ class TaskEnvironment(SharedFields):
 
     _error = EnvironmentDefinitionError
 
+    if not TYPE_CHECKING:  # for a type checker it cannot be called
+
+        def __call__(self, func: object = None, /, **_: Any) -> NoReturn:
+            name = f"{self.name}.{getattr(func, '__name__', shorten(func))}"
+            allowed = "its method: write @env.task, or @env.task(retries=2)"
+            raise TaskDefinitionError(name, "decorator", self, allowed)
+
     @property
     def tasks(self) -> Mapping[str, TaskTemplate[..., Any]]:
         """The environment's tasks by name."""
@@ -198,6 +216,11 @@ class TaskEnvironment(SharedFields):
         name = f"{self.name}.{getattr(func, '__name__', shorten(func))}"
         if not callable(func) or not hasattr(func, "__name__"):
             raise TaskDefinitionError(name, "func", func, "a function with a name, by def")
+        if (owner := _class_of_method(func)) is not None:
+            allowed = (
+                f"a function outside of class {owner}: a task is called without {owner}'s self"
+            )
+            raise TaskDefinitionError(name, "func", func, allowed)
         for refused in _NOT_OF_ONE_TASK.keys() & given.keys():
             allowed = f"no {refused} here: {_NOT_OF_ONE_TASK[refused]}"
             raise TaskDefinitionError(name, refused, given[refused], allowed)
@@ -261,6 +284,16 @@ class TaskEnvironment(SharedFields):
         task._settle(parent_env=weakref.ref(self), parent_env_name=self.name)  # noqa: SLF001
         self._tasks[task.name] = task
         return task
+
+
+def _class_of_method(func: Callable[..., Any]) -> str | None:
+    """The class that a function is a method of, while that is defined; None for other functions."""
+    owner = getattr(func, "__qualname__", "").rpartition(".")[0]
+    code = getattr(func, "__code__", None)
+    if not owner or owner.endswith("<locals>") or code is None:
+        return None
+    is_method = code.co_argcount > 0 and code.co_varnames[0] in ("self", "cls")
+    return owner.rpartition(".")[2] if is_method else None
 
 
 def _is_in_file(code: CodeType) -> bool:

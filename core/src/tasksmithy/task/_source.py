@@ -6,7 +6,7 @@ import importlib
 import importlib.util
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from pathlib import Path
@@ -236,6 +236,16 @@ def _no_tasks(module: ModuleType) -> SourceError:
     )
 
 
+def _why_none(module: ModuleType, name: str, tasks: Collection[str]) -> str:
+    """Why a name is no task's, where that can be told, and what was meant."""
+    held = vars(module).get(name)
+    if (code := getattr(held, "__code__", None)) is not None:
+        return f"; the function at line {code.co_firstlineno} becomes one by @env.task above it"
+    if namesakes := sorted(task for task in tasks if task.rpartition(".")[2] == name):
+        return f", as no variable of it is called {name}; did you mean {' or '.join(namesakes)}?"
+    return near_misses(name, {task.rpartition(".")[2] for task in tasks} | set(tasks))
+
+
 def find_task(module: ModuleType, name: str) -> TaskTemplate[..., Any]:
     """A task of a module, by the name of the task or of the variable that holds it.
 
@@ -251,10 +261,9 @@ def find_task(module: ModuleType, name: str) -> TaskTemplate[..., Any]:
         names = tasks | named
         if not names:
             raise _no_tasks(module)
-        short = {task.rpartition(".")[2] for task in names}
         known = ", ".join(sorted(names))
         raise SourceError(
             f"{module.__file__ or module.__name__} has no task {name!r}"
-            f"{near_misses(name, short | names.keys())} (tasks: {known})"
+            f"{_why_none(module, name, names)} (tasks: {known})"
         )
     return found

@@ -229,6 +229,11 @@ class TaskTemplate(TaskFields, Generic[P, R_co]):
         """The file that the task's function is defined in, or None where it has no function."""
         return None
 
+    @property
+    def source_line(self) -> int | None:
+        """The line of that file at which the function, with its decorators, begins."""
+        return None
+
     # Running: `pre`, then `execute`, then `post`, for every task type.
 
     def pre(self, /, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - for those who override
@@ -258,8 +263,11 @@ class TaskTemplate(TaskFields, Generic[P, R_co]):
         run = run_of_call(self.name)
         if run is None:
             return self.forward(*args, **kwargs)
-        result = run.child(self, args, kwargs)
-        return cast("R_co", _waited_for(result) if self._call_as_synchronous else result)
+        result: Any = run.child(self, args, kwargs)
+        if self._call_as_synchronous:
+            return cast("R_co", _waited_for(result))
+        result.__qualname__ = self.name  # Python tells it of a coroutine that is never awaited
+        return cast("R_co", result)
 
     def forward(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Run here and now, outside any run: no retries, no cache, no record.

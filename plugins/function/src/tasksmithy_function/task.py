@@ -108,6 +108,12 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R_co], task_type="python"):
         code = getattr(inspect.unwrap(self.func), "__code__", None)
         return code.co_filename if code is not None else None
 
+    @property
+    def source_line(self) -> int | None:
+        """The line of that file at which the function, with its decorators, begins."""
+        code = getattr(inspect.unwrap(self.func), "__code__", None)
+        return code.co_firstlineno if code is not None else None
+
     def __getstate__(self) -> dict[str, Any]:
         reference = FunctionReference.to(self.func)
         state = super().__getstate__()
