@@ -3,11 +3,29 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 Positive = Annotated[float, Field(gt=0)]
+
+
+def _there(path: str) -> str:
+    """Check that something is there to be sent; where it is on the net, Ray fetches it itself."""
+    if "://" not in path and not Path(path).exists():
+        raise ValueError(f"there is no {Path(path).absolute()}")
+    return path
+
+
+def _folder(path: str) -> str:
+    if "://" not in path and Path(path).is_file() and not path.endswith(".zip"):
+        raise ValueError(f"{path} is a file; give the folder of the program, or a .zip of it")
+    return _there(path)
+
+
+Folder = Annotated[str, AfterValidator(_folder)]
+Module = Annotated[str, AfterValidator(_there)]
 
 
 class RayOptions(BaseModel):
@@ -41,8 +59,8 @@ class RayOptions(BaseModel):
     resources: dict[str, Positive] = Field(default_factory=dict)
     object_store_memory: Annotated[int, Field(ge=78_643_200)] | None = None
     temp_dir: str | None = None
-    working_dir: str | None = None
-    py_modules: list[str] = Field(default_factory=list)
+    working_dir: Folder | None = None
+    py_modules: list[Module] = Field(default_factory=list)
     runtime_env: dict[str, Any] = Field(default_factory=dict)
     queues: dict[str, dict[str, Positive]] = Field(default_factory=dict)
     interruptible: dict[str, Positive] = Field(default_factory=dict)

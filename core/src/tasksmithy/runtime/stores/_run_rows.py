@@ -15,7 +15,7 @@ from tasksmithy.values._storage import Encoded
 
 SCHEMA = Schema(
     holds="the record of runs",
-    mark=0x74737205,
+    mark=0x74737204,
     tables="""
     CREATE TABLE run (
         id TEXT PRIMARY KEY, file TEXT, task TEXT NOT NULL, inputs TEXT NOT NULL,
@@ -187,13 +187,9 @@ def _attempts(text: str) -> tuple[AttemptRecord, ...]:
     try:
         return tuple(
             AttemptRecord(
-                int(number),
-                float(started),
-                float(ended),
-                error and str(error),
-                place and str(place),
+                int(number), float(started), float(ended), *(each and str(each) for each in told)
             )
-            for number, started, ended, error, place in parsed(text)
+            for number, started, ended, *told in parsed(text)  # of an older version, no place
         )
     except (TypeError, ValueError):
         return ()

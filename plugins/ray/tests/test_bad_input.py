@@ -1,0 +1,72 @@
+"""What is wrong with the call, the options or the cluster is told with what to do."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tasksmithy import SettingsError, TaskEnvironment, with_runcontext
+from tasksmithy_ray import ClusterError
+
+env = TaskEnvironment(name="b")
+
+
+@env.task
+def one() -> int:
+    return 1
+
+
+def run_on(address: str, **options: Any) -> int:
+    given = {"address": address, "connect_timeout": 1, **options}
+    result: int = with_runcontext(executor="ray", executor_options=given).run(one)
+    return result
+
+
+@pytest.fixture
+def closed_port() -> Iterator[int]:
+    """A port at which nobody listens, nor will as long as the test has it."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        yield bound.getsockname()[1]
+
+
+def test_an_address_that_does_not_answer_is_told_with_the_time_and_what_to_check(
+    closed_port: int,
+) -> None:
+    with pytest.raises(ClusterError) as raised:
+        run_on(f"127.0.0.1:{closed_port}")
+    told = str(raised.value)
+    assert told.startswith(f"no Ray cluster answers at 127.0.0.1:{closed_port}: tried for 1 s (")
+    assert "`ray status` on its head node" in told
+    assert "6379" in told
+
+
+def test_a_host_that_nobody_knows_is_told() -> None:
+    with pytest.raises(ClusterError, match=r"no Ray cluster answers at nowhere\.invalid:6379"):
+        run_on("nowhere.invalid:6379")
+
+
+def test_an_option_names_the_folder_that_is_not_there(tmp_path: Path) -> None:
+    missing = tmp_path / "programs"
+    with pytest.raises(SettingsError) as raised:
+        run_on("127.0.0.1:6379", working_dir=str(missing))
+    told = str(raised.value)
+    assert "executor 'ray' (tasksmithy-ray " in told
+    assert f"option working_dir='{missing}'" in told
+    assert f"there is no {missing}" in told
+
+
+def test_a_file_is_no_folder_of_a_program(tmp_path: Path) -> None:
+    program = tmp_path / "program.py"
+    program.touch()
+    with pytest.raises(SettingsError, match="is a file; give the folder of the program"):
+        run_on("127.0.0.1:6379", working_dir=str(program))
+
+
+def test_an_option_names_the_module_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match=r"option py_modules=.* there is no .*/helper, in 1"):
+        run_on("127.0.0.1:6379", py_modules=[str(tmp_path), str(tmp_path / "helper")])
