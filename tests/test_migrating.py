@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, dataclass
+from dataclasses import FrozenInstanceError
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -76,31 +76,35 @@ def refused(call: Callable[[], object], text: str = "") -> None:
         call()
 
 
-@line("`@dataclass(kw_only=True)` on a template")
+class Query(TaskTemplate, task_type="q"):
+    def __init__(self, query: str) -> None:
+        super().__init__(name="q", interface=INTERFACE)
+        self.query = query
+
+
+@line("a task may be assigned to at any time")
 def _() -> None:
-    with pytest.raises(TypeError, match="cannot inherit non-frozen dataclass from a frozen one"):
-
-        @dataclass(kw_only=True)
-        class Grid(TaskTemplate, task_type="grid"):
-            workers: int = 1
-
-
-@line("`self.query = query` in `__init__`")
-def _() -> None:
-    class Assigning(TaskTemplate, task_type="q"):
-        def __init__(self, query: str) -> None:
-            super().__init__(name="q", interface=INTERFACE)
-            self.query = query
-
-    class Declaring(TaskTemplate, task_type="q"):
-        query: str
-
-        def __init__(self, query: str) -> None:
-            super().__init__(name="q", interface=INTERFACE, query=query)
-
+    task = Query("select 1")
+    assert task.query == "select 1"
     with pytest.raises(FrozenInstanceError):
-        Assigning("select 1")
-    assert Declaring("select 1").query == "select 1"
+        task.query = "select 2"
+
+
+@line("`self.retries = 3` before `super().__init__(...)` is lost")
+def _() -> None:
+    class Early(TaskTemplate, task_type="early"):
+        def __init__(self) -> None:
+            self.retries = 3
+            super().__init__(name="early", interface=INTERFACE)
+
+    refused(Early, r"after super\(\).__init__")
+
+
+@line("`override` calls the constructor again")
+def _() -> None:
+    task = Query("select 1")
+    assert task.override(retries=2).query == "select 1"
+    refused(lambda: task.override(query="select 2"), "fixed")
 
 
 def noted(kind: type[TaskTemplate[..., Any]]) -> Any:

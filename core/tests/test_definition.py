@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 import dataclasses
 import inspect
 import pickle
@@ -20,6 +21,7 @@ from tasksmithy import (
     EnvironmentDefinitionError,
     FieldError,
     NativeInterface,
+    Registry,
     Resources,
     RetryStrategy,
     TaskDefinitionError,
@@ -28,8 +30,10 @@ from tasksmithy import (
     checks,
     task_field,
 )
-from tasksmithy.task._declaration import FIRST_SPELLINGS, UNSET
+from tasksmithy.task._declaration import UNSET
 from tasksmithy.task._field import given_type
+from tasksmithy.task._hooks import hooks_for
+from tasksmithy.task._spellings import FIRST_SPELLINGS
 
 INTERFACE = NativeInterface.from_types({"n": int}, {"o0": int})
 
@@ -488,6 +492,173 @@ def test_a_constructor_is_inherited_with_the_fields_of_the_class_that_inherits_i
     secure, both = Secure("example.com"), Both("example.com", retries=1)
     assert (secure.port, secure.retries) == (443, RetryStrategy(2))
     assert (both.port, both.retries, both.url) == (8443, RetryStrategy(1), "example.com")
+
+
+# A constructor that assigns
+
+
+class Assigning(TaskTemplate[..., Any], task_type="assigning"):
+    """Assigns what it declares, and what it does not."""
+
+    region: str = task_field(default="eu", check=checks.non_empty)
+
+    def __init__(self, query: str, **fields: Any) -> None:
+        self.before = "super"
+        super().__init__(name="a", interface=INTERFACE, **fields)
+        self.query = query
+        self._hidden = len(query)
+
+
+def assigning(**assigned: Any) -> Any:
+    """A task whose constructor assigns these."""
+
+    class Given(TaskTemplate[..., Any], task_type="given"):
+        port: int = 80
+
+        def __init__(self) -> None:
+            super().__init__(name="g", interface=INTERFACE)
+            for name, value in assigned.items():
+                setattr(self, name, value)
+
+    return Given()
+
+
+def test_what_a_constructor_assigns_is_kept_by_override_pickling_and_copying() -> None:
+    task: Any = Assigning("select 1")
+    changed = task.override(retries=2).override(region="us")
+    copies = (changed, pickle.loads(pickle.dumps(task)), copy.copy(task), copy.deepcopy(task))
+    for each in copies:
+        assert (each.query, each._hidden, each.before) == ("select 1", 8, "super")
+    assert changed.retries == RetryStrategy(2)
+
+
+def test_tasks_differ_in_what_their_constructor_assigned() -> None:
+    assert Assigning("select 1") == Assigning("select 1")
+    assert Assigning("select 1") != Assigning("select 2")
+    assert assigning(a=1) != assigning(a=1, b=2)
+    assert len({Assigning("select 1"), Assigning("select 1")}) == 1
+
+
+def test_the_identity_of_a_task_has_what_its_constructor_assigned() -> None:
+    with Registry(task_types=[Assigning]).entered():
+        versions = [hooks_for(Assigning(q)).cache_version(Assigning(q)) for q in ("1", "2", "1")]
+    assert versions[0] == versions[2] != versions[1]
+
+
+def test_what_a_constructor_assigned_cannot_be_overridden() -> None:
+    with pytest.raises(TaskDefinitionError, match="query='x'") as caught:
+        Assigning("select 1").override(query="x")
+    assert "it is fixed when the task is defined" in str(caught.value)
+
+
+def test_a_field_that_a_constructor_assigns_is_checked_and_counts_as_given() -> None:
+    task = assigning(retries=3, secrets="token", port=81)
+    assert (task.retries, task.secrets[0].key, task.port) == (RetryStrategy(3), "token", 81)
+    assert {"retries", "secrets", "port"} <= task._given
+    assert task.override(port=82).port == 82
+    with pytest.raises(TaskDefinitionError, match="task 'g': retries=-1 is not allowed"):
+        assigning(retries=-1)
+    with pytest.raises(TaskDefinitionError, match=r"cache\.ignored_inputs"):
+        assigning(cache=Cache(ignored_inputs="nothing"))
+
+
+def test_a_first_spelling_that_a_constructor_assigns_is_the_field() -> None:
+    with pytest.warns(DeprecationWarning, match="write 'short_name'"):
+        assert assigning(friendly_name="other").short_name == "other"
+
+
+@pytest.mark.parametrize("name", ["execute", "sql", "override", "field_names"])
+def test_a_constructor_cannot_hide_a_method(name: str) -> None:
+    with pytest.raises(TaskDefinitionError, match=f"it would hide '{name}' of Given"):
+        assigning(**{name: 1})
+
+
+def test_a_field_is_assigned_after_the_constructor_of_the_base() -> None:
+    class Early(TaskTemplate[..., Any], task_type="early"):
+        def __init__(self) -> None:
+            self.retries = 3
+            super().__init__(name="e", interface=INTERFACE)
+
+    with pytest.raises(TaskDefinitionError, match=r"retries=3 .* after super\(\).__init__"):
+        Early()
+
+
+def test_a_constructor_that_does_not_call_that_of_its_base_is_told_so() -> None:
+    class Alone(TaskTemplate[..., Any], task_type="alone"):
+        def __init__(self) -> None:
+            self.query = "select 1"
+
+    with pytest.raises(TypeError, match=r"Alone.__init__ does not call super\(\).__init__"):
+        Alone()
+
+
+def test_a_required_field_may_be_assigned_and_not_left_out() -> None:
+    class Book(TaskTemplate[..., Any], task_type="book"):
+        path: str
+
+        def __init__(self, path: str | None) -> None:
+            super().__init__(name="b", interface=INTERFACE)
+            if path is not None:
+                self.path = path
+
+    assert Book("a.ipynb").path == "a.ipynb"
+    with pytest.raises(TaskDefinitionError, match="path is missing"):
+        Book(None)
+
+
+def test_what_post_init_assigns_follows_what_it_is_made_of() -> None:
+    @dataclasses.dataclass(kw_only=True)
+    class Labelled(TaskTemplate[..., Any], task_type="labelled"):  # type: ignore[misc]
+        nodes: int = 1
+
+        def __post_init__(self) -> None:
+            super().__post_init__()
+            self.label = f"{self.nodes} nodes"
+            self.queue = "large" if self.nodes > 1 else None
+
+    task: Any = Labelled(name="l", interface=INTERFACE)
+    assert (task.label, task.queue) == ("1 nodes", None)
+    assert (task.override(nodes=2).label, task.override(nodes=2).queue) == ("2 nodes", "large")
+
+
+def test_an_attribute_is_assigned_while_a_task_is_made_and_not_later() -> None:
+    task: Any = Assigning("select 1")
+    for change in (lambda: setattr(task, "query", "x"), lambda: setattr(task, "retries", 1)):
+        with pytest.raises(dataclasses.FrozenInstanceError, match=r"override\(.*\) gives a copy"):
+            change()
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        del task.query
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        task.override(retries=1).query = "x"
+
+
+def test_a_property_with_a_setter_is_set_as_it_says() -> None:
+    class Set(TaskTemplate[..., Any], task_type="set"):
+        def __init__(self, size: int) -> None:
+            super().__init__(name="s", interface=INTERFACE)
+            self.size = size
+
+        @property
+        def size(self) -> int:
+            return self._size
+
+        @size.setter
+        def size(self, size: int) -> None:
+            self._size = size * 2
+
+    assert (Set(2).size, Set(2).override(retries=1).size) == (4, 4)
+    assert "size" not in Set(2).field_names
+
+
+def test_an_environment_with_a_constructor_keeps_what_it_assigned() -> None:
+    class Team(TaskEnvironment):
+        def __init__(self, team: str, **fields: Any) -> None:
+            super().__init__(name=f"{team}-env", **fields)
+            self.team = team
+            self.description = f"of {team}"
+
+    made: Any = Team("data").clone_with("other")
+    assert (made.name, made.team, made.description) == ("other", "data", "of data")
 
 
 # The first public spellings

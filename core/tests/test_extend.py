@@ -30,7 +30,7 @@ from tasksmithy import (
 )
 from tasksmithy._flyte_names import INSTEAD
 from tasksmithy.extend import TaskPluginRegistry, TaskTemplate
-from tasksmithy.task._declaration import FIRST_SPELLINGS
+from tasksmithy.task._spellings import FIRST_SPELLINGS
 from tasksmithy_function import AsyncFunctionTaskTemplate
 
 # Constructors

@@ -16,7 +16,7 @@ from tasksmithy.task._template import TaskTemplate
 
 
 def lineage(
-    loaded: LoadedTaskType, find: Callable[[str], LoadedTaskType]
+    task_type: str, loaded: LoadedTaskType, find: Callable[[str], LoadedTaskType]
 ) -> Sequence[LoadedTaskType]:
     """A task type, and those that its template builds on by its base classes, nearest first.
 
@@ -25,6 +25,7 @@ def lineage(
     second time.
 
     Args:
+        task_type: its name.
         loaded: the task type.
         find: gives a task type by its name.
 
@@ -40,7 +41,7 @@ def lineage(
     names = [base.task_type for base in templates if "task_type" in vars(base)]
     types = [loaded]
     for name in dict.fromkeys(names):
-        if template is None or name == template.task_type:
+        if name == task_type:
             continue
         other = find(name)
         if not any(isinstance(each.task_type, type(other.task_type)) for each in types):

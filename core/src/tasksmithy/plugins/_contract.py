@@ -12,6 +12,7 @@ from tasksmithy._texts import near_misses, shorten
 from tasksmithy.errors import PluginContractError
 from tasksmithy.plugins._observer import Observer
 from tasksmithy.plugins._task_type import TaskType, TemplateTaskType
+from tasksmithy.task._declaration import has_own_constructor
 from tasksmithy.task._hook import PROJECT
 from tasksmithy.task._hookspecs import HOOKS, plugin_manager
 from tasksmithy.task._template import TaskTemplate
@@ -57,7 +58,7 @@ def as_task_type(found: Any, name: str, who: str) -> TaskType:
         PluginContractError: it is none of these, or it contradicts its name or the hook spec.
     """
     if inspect.isclass(found) and issubclass(found, TaskTemplate):
-        found = TemplateTaskType(found, None)
+        found = TemplateTaskType(_task_type_of(found, name), found)
     elif inspect.isclass(found) and issubclass(found, TaskType):
         found = _made(found, who)
     if not isinstance(found, TaskType):
@@ -74,10 +75,11 @@ def as_task_type(found: Any, name: str, who: str) -> TaskType:
         raise PluginContractError(
             f"{who}: template={shorten(template)} is no TaskTemplate subclass"
         )
-    if declared != name or (template is not None and template.task_type != name):
-        other = declared if declared != name else template.task_type if template else ""
+    of_template = name if template is None else _task_type_of(template, name)
+    if declared != name or of_template != name:
+        other = declared if declared != name else of_template
         where = ""
-        if template is not None and template.task_type == other:
+        if template is not None and of_template == other:
             where = f": class {template.__name__}(..., task_type={name!r})"
         raise PluginContractError(
             f"{who} says that its task type is {other!r}; the name of the entry point is the task "
@@ -90,6 +92,12 @@ def as_task_type(found: Any, name: str, who: str) -> TaskType:
         )
     check_hooks(found, who)
     return found
+
+
+def _task_type_of(template: type[TaskTemplate[..., Any]], name: str) -> str:
+    """The task type of a class of tasks; that of `name` where only its constructor can say."""
+    declares_none = template.task_type == TaskTemplate.task_type
+    return name if declares_none and has_own_constructor(template) else template.task_type
 
 
 def as_policy(found: Any, who: str) -> object:

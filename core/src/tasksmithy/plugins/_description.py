@@ -13,7 +13,7 @@ import re
 import textwrap
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass
 from typing import Any, NamedTuple
 
 from tasksmithy._texts import shorten
@@ -25,6 +25,7 @@ from tasksmithy.plugins._listing import PluginStatus
 from tasksmithy.plugins._registry import Registry
 from tasksmithy.plugins._selection import KINDS, label
 from tasksmithy.plugins._task_type import TemplateTaskType
+from tasksmithy.task._declaration import declared_fields
 from tasksmithy.task._field import given_type
 from tasksmithy.task._hook import PROJECT
 from tasksmithy.task._hookspecs import HOOKS, TaskTemplateSpec
@@ -185,7 +186,7 @@ def _fields(template: type[TaskTemplate[..., Any]]) -> Iterator[Parameter]:
     said: dict[str, str] = {}
     for base in reversed(template.__mro__):
         said.update(_entries(base))
-    for field in fields(template):
+    for field in declared_fields(template):
         if not field.init or field.name in TaskTemplate.field_names:
             continue
         # As it is written in the source: what it names may be there for type checkers alone.

@@ -171,7 +171,7 @@ class Registry:
         """
         hooks = self._hooks.get(task_type)
         if hooks is None:
-            types = lineage(self._task_type(task_type, task), self._task_type)
+            types = lineage(task_type, self._task_type(task_type, task), self._task_type)
             policies = [*self._policies().values()]
             with self._lock:
                 hooks = self._hooks.get(task_type)
@@ -306,7 +306,7 @@ class Registry:
             PluginError: it cannot be used.
         """
         if record.group == TASK_TYPES:
-            lineage(self._task_type(record.name), self._task_type)
+            lineage(record.name, self._task_type(record.name), self._task_type)
         elif record.group == POLICIES:
             self._loader.policy(record)
         elif record.group == OBSERVERS:

@@ -39,9 +39,12 @@ class TemplateTaskType(TaskType):
     """The task type of a bare template class, which answers by the methods that it overrides."""
 
     def __init__(
-        self, template: type[TaskTemplate[..., Any]], config_model: type[Any] | None
+        self,
+        name: str,
+        template: type[TaskTemplate[..., Any]],
+        config_model: type[Any] | None = None,
     ) -> None:
-        self.task_type = template.task_type
+        self.task_type = name
         # Of this object alone: each bare template has a task type of its own.
         self.template = template  # type: ignore[misc]
         self.config_model = config_model  # type: ignore[misc]

@@ -1,18 +1,21 @@
 """What tasks and environments share: frozen, keyword-only, checked when they are defined.
 
-A subclass is a dataclass without a decorator. Its constructor names an unknown field with the near
-misses, accepts the first public spellings of a field with a DeprecationWarning, and turns a
-`FieldError` of any check into an error that names the task or the environment.
+A subclass is a dataclass, with or without the decorator. Its constructor names an unknown field
+with the near misses, accepts the first public spellings of a field with a DeprecationWarning, and
+turns a `FieldError` of any check into an error that names the task or the environment.
+
+While a constructor of its own runs, a class may also assign: a field is checked then and there, and
+anything else becomes a field of this one object, which `override` keeps and does not change.
 """
 
 from __future__ import annotations
 
 import functools
 import inspect
-import warnings
 from collections.abc import Callable, Mapping, Set
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, FrozenInstanceError, dataclass, field, fields
 from enum import Enum
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Final, dataclass_transform
 
 from tasksmithy._texts import near_misses
@@ -26,13 +29,12 @@ from tasksmithy.task._field import (
     redeclared,
     task_field,
 )
-
-FIRST_SPELLINGS: Final = {
-    "friendly_name": "short_name",
-    "interruptable": "interruptible",
-    "env": "env_vars",
-}
-"""The first public spellings of fields, and the field that each has become."""
+from tasksmithy.task._spellings import (
+    FIRST_SPELLINGS,
+    current_spellings,
+    respell,
+    warn_of_spelling,
+)
 
 
 class Unset(Enum):
@@ -50,6 +52,10 @@ UNSET: Final = Unset.UNSET
 # No identifiers, so that they can be no fields.
 _TO_CHECK: Final = "fields to check"
 _GIVEN: Final = "fields given"
+_ASSIGNED: Final = "fields assigned"  # there for as long as the object is being made
+
+_OF_ONE_OBJECT: Final = ("field_names", "fixed_fields")
+"""What an object has for itself whose constructor assigns more than its class declares."""
 
 
 @dataclass_transform(
@@ -72,28 +78,37 @@ class Definition:
     _required: ClassVar[frozenset[str]] = frozenset()
     _overridable: ClassVar[frozenset[str]] = frozenset()
     _positional: ClassVar[tuple[str, ...]] = ()
-    _fill: ClassVar[Callable[..., None]]
+    _defaults: ClassVar[Mapping[str, Any]] = {}
+    _factories: ClassVar[Mapping[str, Callable[[], Any]]] = {}
+    _declared: ClassVar[Mapping[str, Field[Any]]]
 
     field_names: ClassVar[frozenset[str]] = frozenset()
-    """The names of all fields, also of those that a subclass adds."""
+    """The names of all fields, also of those that a subclass adds; of a task, also of what its
+    constructor assigned beside them."""
 
     fixed_fields: ClassVar[frozenset[str]] = frozenset()
     """The names of the fields that `override` does not change."""
 
     def __init_subclass__(cls) -> None:
         super().__init_subclass__()
-        # Fields hold dictionaries and functions, so a hash over them cannot be had; dataclass
-        # leaves a __hash__ alone that the class itself has.
-        if "__hash__" not in cls.__dict__:
-            cls.__hash__ = Definition.__hash__  # type: ignore[method-assign]
-        _respell(cls)
+        for base in cls.__mro__[1:]:
+            # A decorator @dataclass has declared them once more, without what `task_field` says.
+            if (as_said := vars(base).get("_declared")) is not None:
+                type.__setattr__(base, "__dataclass_fields__", as_said)
+        respell(cls)
         _redeclare(cls)
         own: Any = cls.__init__  # its own, or that of the nearest base
         if "__init__" in cls.__dict__:
             del cls.__init__
         docstring = cls.__doc__
-        dataclass(frozen=True, kw_only=True, repr=False)(cls)
-        declared = fields(cls)  # type: ignore[arg-type]
+        # What a class has in itself a decorator @dataclass leaves as it is.
+        written: Any = cls  # for type checkers, what is assigned here is no declaration
+        for name, method in _METHODS.items():
+            if name not in cls.__dict__:
+                setattr(written, name, method or getattr(cls, name))
+        dataclass(kw_only=True, repr=False, eq=False)(cls)
+        declared = fields(written)
+        cls._declared = {field.name: field for field in declared}
         if docstring is not None:
             cls.__doc__ = documented(docstring, declared)
         cls.field_names = frozenset(field.name for field in declared)
@@ -102,6 +117,10 @@ class Definition:
         cls._positional = tuple(
             field.name for field in declared if field.init and not field.kw_only
         )
+        cls._defaults = {f.name: f.default for f in declared if f.default is not MISSING}
+        cls._factories = {
+            f.name: f.default_factory for f in declared if f.default_factory is not MISSING
+        }
         said = {field.name: declaration(field) for field in declared}
         cls._checks = {name: each.check for name, each in said.items() if each.check}
         cls._derived = {name: each.derived for name, each in said.items() if each.derived}
@@ -111,13 +130,14 @@ class Definition:
             if field.init and said[field.name].overridable is not False
         )
         cls.fixed_fields = cls.field_names - cls._overridable
-        cls._fill = cls.__init__
-        cls._fill.__annotations__.update(
+        of_fields: Callable[..., None] = cls.__init__
+        of_fields.__annotations__.update(
             {field.name: given_type(field) for field in declared if field.init}
         )
-        is_written = own is not object.__init__ and not hasattr(own, "is_of_fields")
-        written: Any = cls  # for type checkers, what is assigned here is no declaration
-        written.__init__ = own if is_written else _explaining(cls.__init__)
+        if own is object.__init__ or hasattr(own, "is_of_fields"):
+            written.__init__ = _explaining(cls._required, of_fields)
+        else:
+            written.__init__ = own if hasattr(own, "is_finishing") else _finishing(own)
 
     def __post_init__(self) -> None:
         values, checks = self.__dict__, self._checks
@@ -134,7 +154,13 @@ class Definition:
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r})"
 
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return _compared(self) == _compared(other)
+
     def __hash__(self) -> int:
+        # Of the name alone: fields hold dictionaries and functions.
         return hash((type(self), self.name))
 
     if not TYPE_CHECKING:
@@ -143,9 +169,20 @@ class Definition:
             # Asked only for what is no attribute.
             current = FIRST_SPELLINGS.get(name)
             if current in self.field_names:
-                _warn_of(name, current, stacklevel=2)
+                warn_of_spelling(name, current, stacklevel=2)
                 return getattr(self, current)
             raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+        def __setattr__(self, name: str, value: Any) -> None:
+            if _ASSIGNED not in self.__dict__:
+                raise FrozenInstanceError(
+                    f"{self!r} is made and does not change, so {name!r} cannot be set; "
+                    f"override({name}=...) gives a copy of a task with another value"
+                )
+            _assign(self, name, value)
+
+        def __delattr__(self, name: str) -> None:
+            raise FrozenInstanceError(f"{self!r} does not change, so {name!r} cannot be deleted")
 
     def _settle(self, **values: Any) -> None:
         """Set fields of this frozen object."""
@@ -160,34 +197,34 @@ class Definition:
     def _rebuilt(self, changes: Mapping[str, Any]) -> Any:
         """A copy with `changes`, checked as a new definition is."""
         copy = object.__new__(type(self))
+        mine, values = self.__dict__, copy.__dict__
         # Only the fields: what else an object has may be computed from the values that change.
-        values = {name: getattr(self, name) for name in self.field_names}
-        copy.__dict__.update(values, **changes)
-        copy.__dict__[_GIVEN] = self._given | changes.keys()
-        copy.__dict__[_TO_CHECK] = changes
-        try:
-            copy.__post_init__()
-        except FieldError as error:
-            raise _named(self._error, self.name, error) from None
+        values.update({name: mine[name] for name in self.field_names if name in mine})
+        values.update({name: mine[name] for name in _OF_ONE_OBJECT if name in mine}, **changes)
+        values[_GIVEN] = mine[_GIVEN] | changes.keys()
+        values[_TO_CHECK] = changes
+        values[_ASSIGNED] = set()
+        _check_all(copy)
+        del values[_ASSIGNED]
         return copy
 
 
-def _respell(cls: type[Definition]) -> None:
-    """Let a class declare fields by their first spellings, each with a DeprecationWarning."""
-    annotations = inspect.get_annotations(cls)
-    for first, current in FIRST_SPELLINGS.items():
-        value = cls.__dict__.get(first, MISSING)
-        is_declared = value is not MISSING or first in annotations
-        if current not in cls.field_names or not is_declared or hasattr(value, "__get__"):
-            continue
-        if current in cls.__dict__ or current in annotations:
-            raise TypeError(f"{cls.__name__} declares {first!r} and {current!r}, one field")
-        _warn_of(first, current, stacklevel=4)
-        if first in annotations:
-            cls.__annotations__[current] = cls.__annotations__.pop(first)
-        if value is not MISSING:
-            delattr(cls, first)
-            setattr(cls, current, value)
+# What a class has of these that it does not write itself; None is as its nearest base has it.
+_METHODS: Final[Mapping[str, Callable[..., Any] | None]] = {
+    "__eq__": Definition.__eq__,
+    "__hash__": Definition.__hash__,
+    "__repr__": None,
+}
+
+
+def declared_fields(cls: type[Definition]) -> tuple[Field[Any], ...]:
+    """The fields of a class with all that is declared of them, in their order."""
+    return tuple(cls._declared.values())
+
+
+def has_own_constructor(cls: type[Definition]) -> bool:
+    """Whether a class, or a base of it, has written the constructor of its objects."""
+    return hasattr(cls.__init__, "is_finishing")
 
 
 def _redeclare(cls: type[Definition]) -> None:
@@ -199,31 +236,123 @@ def _redeclare(cls: type[Definition]) -> None:
         setattr(cls, name, redeclared(inherited[name], getattr(cls, name, MISSING)))
 
 
-def _explaining(fill: Callable[..., None]) -> Callable[..., None]:
-    """The constructor that dataclass made, with errors for the person who wrote the call.
+def _compared(task: Definition) -> dict[str, Any]:
+    cls = type(task)
+    declared = cls._declared
+    return {
+        name: getattr(task, name, UNSET)
+        for name in task.field_names
+        if name not in declared or declared[name].compare
+    }
+
+
+def _assign(task: Definition, name: str, value: Any) -> None:
+    """What an assignment does while a constructor, or `__post_init__`, runs."""
+    cls, values = type(task), task.__dict__
+    owner = values.get("name", "?")
+    current = FIRST_SPELLINGS.get(name)
+    if current in cls.field_names and name not in cls.field_names:
+        warn_of_spelling(name, current, stacklevel=3)
+        name = current
+    if name in cls.field_names:
+        if _GIVEN not in values:
+            allowed = "what is assigned after super().__init__(...), which sets every field"
+            raise cls._error(owner, name, value, allowed)
+        try:
+            values[name] = cls._checks[name](name, value) if name in cls._checks else value
+        except FieldError as error:
+            raise _named(cls._error, owner, error) from None
+        values[_ASSIGNED].add(name)
+        return
+    hidden = inspect.getattr_static(cls, name, None)
+    if isinstance(hidden, FunctionType) or name in vars(Definition):
+        allowed = f"another name: it would hide {name!r} of {cls.__name__}"
+        raise cls._error(owner, name, value, allowed)
+    object.__setattr__(task, name, value)
+    if name in values:  # and not where a property has put it
+        values["field_names"] = task.field_names | {name}
+        values["fixed_fields"] = task.fixed_fields | {name}
+
+
+def _finish(task: Definition) -> None:
+    """End the making of an object whose class has a constructor of its own."""
+    cls, values = type(task), task.__dict__
+    if _GIVEN not in values:
+        raise TypeError(
+            f"{cls.__name__}.__init__ does not call super().__init__(name=..., ...), which "
+            "sets the fields"
+        )
+    _demand(cls, cls._required, values)
+    if assigned := values[_ASSIGNED]:
+        # Each is checked; what takes several of them, and what is derived, is not.
+        values[_GIVEN] |= assigned
+        values[_TO_CHECK] = ()
+        _check_all(task)
+    del values[_ASSIGNED]
+
+
+def _check_all(task: Definition) -> None:
+    """Call `__post_init__`, with errors that name this object."""
+    cls = type(task)
+    try:
+        task.__post_init__()
+    except FieldError as error:
+        raise _named(cls._error, task.name, error) from None
+    # What it assigns is computed, and neither given nor to be looked at once more.
+    task.__dict__[_ASSIGNED].clear()
+
+
+def _explaining(required: Set[str], of_fields: Callable[..., None]) -> Callable[..., None]:
+    """The constructor of the fields, with errors for the person who wrote the call.
 
     Where a class has a constructor of its own and calls this one of its base, the fields and their
-    defaults are those of the class.
+    defaults are those of the class; what the class itself requires, its constructor may assign.
+
+    Args:
+        required: the fields that the class that has it requires.
+        of_fields: the constructor that dataclass made, for the signature.
     """
 
-    @functools.wraps(fill)
+    @functools.wraps(of_fields)
     def __init__(self: Definition, *args: Any, **given: Any) -> None:  # noqa: N807
-        cls, names = type(self), given.keys()
+        cls, names, values = type(self), given.keys(), self.__dict__
+        is_within = _ASSIGNED in values
         if args or not (names <= cls._accepted and names >= cls._required):
-            given = _as_accepted(cls, args, given)
-        self.__dict__[_GIVEN] = frozenset(given)
-        self.__dict__[_TO_CHECK] = cls._checks
-        try:
-            cls._fill(self, **given)
-        except FieldError as error:
-            raise _named(self._error, given["name"], error) from None
-        if _TO_CHECK in self.__dict__:
+            given = _as_accepted(cls, args, given, required if is_within else cls._required)
+        values.update(cls._defaults)
+        values.update({n: make() for n, make in cls._factories.items() if n not in given})
+        values.update(given)
+        values[_GIVEN] = frozenset(given)
+        values[_TO_CHECK] = cls._checks
+        if not is_within:
+            values[_ASSIGNED] = set()
+        _check_all(self)
+        if _TO_CHECK in values:
             raise TypeError(
                 f"{cls.__name__}.__post_init__ does not call super().__post_init__(), which "
                 "checks the other fields"
             )
+        if not is_within:
+            del values[_ASSIGNED]
 
     vars(__init__)["is_of_fields"] = True
+    return __init__
+
+
+def _finishing(own: Callable[..., None]) -> Callable[..., None]:
+    """A constructor that a class has of its own, with what comes after it."""
+
+    @functools.wraps(own)
+    def __init__(self: Definition, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        kind: Any = type(self)
+        if kind.__init__ is not __init__:  # called by that of a class that builds on this one
+            own(self, *args, **kwargs)
+            return
+        self.__dict__[_ASSIGNED] = set()
+        own(self, *args, **kwargs)
+        _finish(self)
+
+    vars(__init__)["is_finishing"] = True
     return __init__
 
 
@@ -231,8 +360,9 @@ def _as_accepted(
     cls: type[Definition],
     args: tuple[Any, ...],
     given: dict[str, Any],
+    required: Set[str],
 ) -> dict[str, Any]:
-    accepted, required = cls._accepted, cls._required
+    accepted = cls._accepted
     owner = str(given.get("name", args[0] if args else "?"))
     if len(args) > len(cls._positional):
         first = f"{', '.join(cls._positional)}, and " if cls._positional else ""
@@ -243,50 +373,23 @@ def _as_accepted(
             raise cls._error(owner, name, given[name], "it once: it is the first argument, too")
         given = {name: value, **given}
     given = current_spellings(cls._error, owner, given, accepted, stacklevel=4)
-    for name in given:
-        if name not in accepted:
-            allowed = f"a field of {cls.__name__}{near_misses(name, accepted)}"
-            raise cls._error(owner, name, given[name], allowed)
-    for name in sorted(required - given.keys()):
-        raise cls._error(owner, name, NotGiven, f"one: {cls.__name__} has no default for it")
+    refuse_unknown(cls, owner, given)
+    _demand(cls, required, given)
     return given
 
 
-def current_spellings(
-    error: type[DefinitionError],
-    owner: str,
-    given: Mapping[str, Any],
-    accepted: Set[str],
-    *,
-    stacklevel: int,
-) -> dict[str, Any]:
-    """`given` with the first public spellings replaced, each with a DeprecationWarning.
-
-    Args:
-        error: what to raise.
-        owner: name of the task or environment, for the error.
-        given: the fields as they are given.
-        accepted: the names of the fields that there are; one of these is no other's spelling.
-        stacklevel: how far above this function the code is that is to be warned.
-
-    Raises:
-        DefinitionError: a field is given in both spellings.
-    """
-    renamed = {}
-    for name, value in given.items():
-        current = FIRST_SPELLINGS.get(name, name)
-        if current != name and name not in accepted and current in accepted:
-            if current in given:
-                raise error(owner, name, value, f"{current!r} alone: it is the same field")
-            _warn_of(name, current, stacklevel=stacklevel)
-            name = current
-        renamed[name] = value
-    return renamed
+def refuse_unknown(cls: type[Definition], owner: str, given: Mapping[str, Any]) -> None:
+    """Refuse what is no field of the class that a constructor takes."""
+    for name in given:
+        if name not in cls._accepted:
+            allowed = f"a field of {cls.__name__}{near_misses(name, cls._accepted)}"
+            raise cls._error(owner, name, given[name], allowed)
 
 
-def _warn_of(first: str, current: str, *, stacklevel: int) -> None:
-    problem = f"{first!r} is the first spelling of {current!r}: write {current!r}"
-    warnings.warn(problem, DeprecationWarning, stacklevel=stacklevel + 1)
+def _demand(cls: type[Definition], required: Set[str], given: Mapping[str, Any]) -> None:
+    for name in sorted(required - given.keys()):
+        owner = str(given.get("name", "?"))
+        raise cls._error(owner, name, NotGiven, f"one: {cls.__name__} has no default for it")
 
 
 def _named(error: type[DefinitionError], owner: object, cause: FieldError) -> DefinitionError:

@@ -25,9 +25,10 @@ from tasksmithy import checks
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy._texts import shorten
 from tasksmithy.errors import EnvironmentDefinitionError, FieldError, TaskDefinitionError
-from tasksmithy.task._declaration import current_spellings
+from tasksmithy.task._declaration import refuse_unknown
 from tasksmithy.task._field import task_field
 from tasksmithy.task._interface import NativeInterface
+from tasksmithy.task._spellings import current_spellings
 from tasksmithy.task._task_fields import HELD_BY_REUSE, SharedFields, TaskFields
 from tasksmithy.task._template import TaskTemplate
 
@@ -178,10 +179,10 @@ class TaskEnvironment(SharedFields):
         Raises:
             EnvironmentDefinitionError: a field is unknown, or its value is not allowed.
         """
-        given = {name: getattr(self, name) for name in self._given}
         changes = current_spellings(self._error, name, changes, self.field_names, stacklevel=3)
-        fields: dict[str, Any] = {**given, **changes, "name": name}
-        return type(self)(**fields)
+        refuse_unknown(type(self), name, changes)
+        clone: TaskEnvironment = self._rebuilt({**changes, "name": name, "_tasks": {}})
+        return clone
 
     def add_dependency(self, *environments: TaskEnvironment) -> None:
         """Declare that tasks of `environments` are called from here; a repeated one is ignored.

@@ -28,10 +28,11 @@ from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError, TaskDefinitionError
 from tasksmithy.task._attempt import outside_runs
 from tasksmithy.task._context import current, run_of_call
-from tasksmithy.task._declaration import UNSET, Unset, current_spellings
+from tasksmithy.task._declaration import UNSET, Unset
 from tasksmithy.task._field import given_type, task_field
 from tasksmithy.task._hooks import hooks_for, is_answering
 from tasksmithy.task._interface import NativeInterface
+from tasksmithy.task._spellings import current_spellings
 from tasksmithy.task._task_fields import HELD_BY_REUSE, TaskFields
 
 if TYPE_CHECKING:
