@@ -5,9 +5,6 @@ from __future__ import annotations
 import collections
 import functools
 import inspect
-import json
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import datetime
 from typing import Annotated, Any, Literal, NamedTuple, NewType, Optional
@@ -371,55 +368,6 @@ def test_a_type_has_a_name_as_one_writes_it(kind: Any, name: str) -> None:
 @pytest.mark.parametrize("kind", [Pair, list[Pair], UserId])
 def test_the_name_of_a_type_says_its_module(kind: Any) -> None:
     assert __name__.rpartition(".")[2] in type_name(kind)
-
-
-def test_the_dict_says_type_whether_required_and_default() -> None:
-    assert MONTHLY.to_dict() == {
-        "inputs": {
-            "month": {"type": "int", "required": True},
-            "carrier": {"type": "str", "required": False, "default": "AA"},
-            "top": {"type": "int", "required": False, "default": 3},
-        },
-        "outputs": {"o0": "float"},
-    }
-
-
-def test_a_default_of_none_is_in_the_dict() -> None:
-    interface = NativeInterface.from_types({"top": int | None}, defaults={"top": None})
-    assert interface.to_dict()["inputs"]["top"]["default"] is None
-
-
-@pytest.mark.parametrize("default", [object(), float("nan"), {1: 2}, b"x", {1, 2}])
-def test_a_default_that_json_cannot_hold_is_left_out(default: Any) -> None:
-    interface = NativeInterface.from_types({"top": Any}, defaults={"top": default})
-    assert interface.to_dict()["inputs"]["top"] == {"type": "Any", "required": False}
-
-
-def test_the_dict_is_the_same_bytes_in_processes_with_different_hash_seeds() -> None:
-    program = """
-import json
-from typing import Annotated, Literal
-from tasksmithy import NativeInterface
-def func(a: Literal["x", "y"], b: dict[str, set[int]], c: "Annotated[int, object()]" = 1,
-         d: set[str] = {"x", "y", "z"}) -> tuple[int, str]: ...
-print(json.dumps(NativeInterface.from_callable(func).to_dict()))
-"""
-    outputs = {
-        subprocess.run(
-            [sys.executable, "-c", program],
-            check=True,
-            capture_output=True,
-            text=True,
-            env={"PYTHONHASHSEED": seed, "PYTHONPATH": ":".join(sys.path)},
-        ).stdout
-        for seed in ("0", "1", "2")
-    }
-    assert len(outputs) == 1
-    assert json.loads(outputs.pop())["inputs"]["c"] == {
-        "type": "int",
-        "required": False,
-        "default": 1,
-    }
 
 
 def test_an_interface_cannot_be_hashed_as_its_defaults_may_not_be() -> None:

@@ -49,11 +49,16 @@ def test_idle_times_are_in_seconds() -> None:
 
 
 def test_the_dict_has_a_range_and_seconds() -> None:
-    assert ReusePolicy().to_dict() == {"replicas": [2, 2], "concurrency": 1}
+    assert ReusePolicy().to_dict() == {
+        "replicas": [2, 2],
+        "concurrency": 1,
+        "scope": "global",
+    }
     policy = ReusePolicy((1, 5), 60, concurrency=3, scaledown_ttl=30)
     assert policy.to_dict() == {
         "replicas": [1, 5],
         "idle_ttl": 60.0,
         "concurrency": 3,
         "scaledown_ttl": 30.0,
+        "scope": "global",
     }

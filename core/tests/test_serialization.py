@@ -93,11 +93,11 @@ def test_a_spec_says_what_the_task_is_and_who_answered_for_it() -> None:
     assert (found.name, found.task_type, found.image) == ("etl.t", "demo", "auto")
     assert found.provenance == Provenance(__name__)
     assert found.interface == {
-        "inputs": {
-            "n": {"type": "int", "required": True},
-            "s": {"type": "str", "required": False, "default": "x"},
-        },
-        "outputs": {"o0": "list[str]"},
+        "inputs": [
+            {"name": "n", "type": {"kind": "integer"}, "required": True},
+            {"name": "s", "type": {"kind": "string"}, "required": False, "default": "x"},
+        ],
+        "outputs": [{"name": "o0", "type": {"kind": "list", "item": {"kind": "string"}}}],
     }
 
 
@@ -125,7 +125,7 @@ def test_the_version_of_the_format_is_the_task_types_unless_the_task_says_anothe
 
 def test_a_task_that_says_nothing_has_no_definition() -> None:
     assert definition() == {}
-    assert definition(short_name="etl.t", retries=0, env_vars=None, image="busybox:1") == {}
+    assert definition(short_name="etl.t", retries=0, env_vars=None, image=None) == {}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,6 @@ def test_a_task_that_says_nothing_has_no_definition() -> None:
         ("entrypoint", True, True),
         ("ref", True, True),
         ("max_inline_io_bytes", 0, 0),
-        ("parent_env_name", "etl", "etl"),
         ("env_vars", {"B": "2", "A": "1"}, {"A": "1", "B": "2"}),
         ("pod_template", "gpu-pods", "gpu-pods"),
     ],
@@ -417,5 +416,6 @@ def test_a_task_has_the_same_bytes_in_the_main_script_and_where_that_is_imported
         for words in (started, ["-c", imported if in_package else load])
     ]
     assert printed[0] == printed[1]
-    assert f"{module}.Point" in printed[0]
+    assert f"{module}:Point" in printed[0]
+    assert "__main__:" not in printed[0].replace(f"{module}:", "")
     assert "__main__." not in printed[0].replace(f"{module}.", "")

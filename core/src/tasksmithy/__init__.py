@@ -39,6 +39,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.errors import SecretNotFoundError as SecretNotFoundError
     from tasksmithy.errors import SettingsError as SettingsError
     from tasksmithy.errors import SourceError as SourceError
+    from tasksmithy.errors import SpecError as SpecError
     from tasksmithy.errors import StoreError as StoreError
     from tasksmithy.errors import TaskCancelledError as TaskCancelledError
     from tasksmithy.errors import TaskDefinitionError as TaskDefinitionError
@@ -175,6 +176,7 @@ _HOMES = {
     "ResumeError": "errors",
     "UnknownRunError": "errors",
     "RunInProgressError": "errors",
+    "SpecError": "errors",
     "StoreError": "errors",
     "Dir": "values._files",
     "File": "values._files",

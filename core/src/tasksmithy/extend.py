@@ -36,6 +36,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.task._template import TaskTemplate as TaskTemplate
     from tasksmithy.values._annotations import alternatives as alternatives
     from tasksmithy.values._annotations import importable_module as importable_module
+    from tasksmithy.values._annotations import module_of as module_of
     from tasksmithy.values._annotations import type_name as type_name
     from tasksmithy.values._conversion import from_json as from_json
     from tasksmithy.values._conversion import from_text as from_text
@@ -66,6 +67,7 @@ _HOMES = {
     "TaskTemplate": "task._template",
     "alternatives": "values._annotations",
     "importable_module": "values._annotations",
+    "module_of": "values._annotations",
     "type_name": "values._annotations",
     "digest": "values._identity",
     "from_json": "values._conversion",

@@ -161,26 +161,28 @@ def test_container_args_are_the_command_and_the_arguments_with_their_templates()
 
 
 def test_data_loading_config_says_where_inputs_and_outputs_are() -> None:
-    spec = serialize(task(input_data_dir="/in", output_data_dir="/out", metadata_format="YAML"))
+    paths = {"input_data_dir": "/in", "output_data_dir": "/out"}
+    spec = serialize(task(**paths, metadata_format="YAML", file_input_layout="NAMED_DIR"))
     assert spec.data_loading_config == DataLoadingConfig(
-        input_path="/in", output_path="/out", format="YAML"
+        input_path="/in", output_path="/out", format="YAML", file_input_layout="NAMED_DIR"
     )
 
 
-def test_custom_config_is_the_container_as_declared() -> None:
-    spec = serialize(task(image=Image.from_base("busybox:2"), arguments=["a"]))
-    assert spec.custom_config == {
-        "image": "busybox:2",
-        "command": ["true"],
-        "arguments": ["a"],
-        "image_pull_policy": "IfNotPresent",
-        "file_input_layout": "DIRECT",
-    }
+def test_a_container_has_no_custom_config_as_no_cluster_reads_one() -> None:
+    assert serialize(task(user="1000:7")).custom_config == {}
 
 
-def test_custom_config_has_what_the_task_says_instead_of_the_image() -> None:
+def test_a_spec_has_the_container_as_declared() -> None:
     said = {"image_entrypoint": ["sh", "-x"], "user": "1000:7", "workdir": "/work"}
-    assert said.items() <= serialize(task(**said)).custom_config.items()
+    found = serialize(task(image=Image.from_base("busybox:2"), arguments=["a"], **said))
+    assert found.own_fields == {
+        "command": {"$tuple": ["true"]},
+        "arguments": {"$tuple": ["a"]},
+        "image_entrypoint": {"$tuple": ["sh", "-x"]},
+        "user": "1000:7",
+        "workdir": "/work",
+    }
+    assert (found.image, found.definition["image"]) == ("busybox:2", {"base": "busybox:2"})
 
 
 @pytest.mark.parametrize(
@@ -221,8 +223,8 @@ def test_a_pod_template_keeps_the_side_loading_the_container_and_the_primary_con
         primary_container_name="main",
     )
     plain, spec = serialize(task()), serialize(task(pod_template=template))
-    assert spec.config == {"primary_container_name": "main"}
     assert spec.definition["pod_template"] == template.to_dict()
+    assert (spec.config, plain.config) == ({}, {})
     assert spec.data_loading_config == plain.data_loading_config
     assert spec.custom_config == plain.custom_config
     assert (spec.image, spec.container_args) == (plain.image, plain.container_args)

@@ -379,8 +379,10 @@ def test_a_query_is_serialized_with_its_text_and_its_provenance() -> None:
     spec = serialize(query("select $x", inputs={"x": int}, cache="auto"), SCTX)
     assert (spec.task_type, spec.sql) == ("sql", Sql("select $x", dialect="duckdb"))
     assert spec.provenance.distribution == "tasksmithy-sql"
-    assert spec.interface["inputs"] == {"x": {"type": "int", "required": True}}
-    assert spec.interface["outputs"] == {"o0": "pyarrow.lib.Table"}
+    assert spec.interface == {
+        "inputs": [{"name": "x", "type": {"kind": "integer"}, "required": True}],
+        "outputs": [{"name": "o0", "type": {"kind": "frame", "class": "pyarrow.lib:Table"}}],
+    }
     assert spec.cache_version == version(query("select $x", inputs={"x": int}))
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from tasksmithy.plugins._registry import Registry
-    from tasksmithy.task._spec import TaskSpec
+    from tasksmithy.task._spec import SerializationContext, TaskSpec
 
 
 def describe(parser: argparse.ArgumentParser) -> None:
@@ -56,13 +56,15 @@ def _render(args: argparse.Namespace, answer: TextIO) -> int:
         print(to_json([spec.to_dict() for spec in specs]), file=answer)
         return 0
     for spec in specs:
-        rendered = renderer(spec)
+        rendered = renderer(spec, sctx)
         answer.flush()
         answer.buffer.write(rendered if isinstance(rendered, bytes) else rendered.encode())
     return 0
 
 
-def _renderer(registry: Registry, name: str) -> Callable[[TaskSpec], bytes | str]:
+def _renderer(
+    registry: Registry, name: str
+) -> Callable[[TaskSpec, SerializationContext], bytes | str]:
     """An installed renderer.
 
     Raises:
@@ -78,5 +80,7 @@ def _renderer(registry: Registry, name: str) -> Callable[[TaskSpec], bytes | str
             f"there is no format {name!r}{near_misses(name, known)} "
             f"(installed formats: {', '.join(known)})"
         )
-    renderer: Callable[[TaskSpec], bytes | str] = registry.load(RENDERERS, name)
+    renderer: Callable[[TaskSpec, SerializationContext], bytes | str] = registry.load(
+        RENDERERS, name
+    )
     return renderer

@@ -14,6 +14,7 @@ from tasksmithy.errors._definition import (
     NotGiven,
     OutputError,
     SourceError,
+    SpecError,
     TaskDefinitionError,
 )
 from tasksmithy.errors._plugin import (
@@ -81,6 +82,7 @@ __all__ = [
     "SecretNotFoundError",
     "SettingsError",
     "SourceError",
+    "SpecError",
     "StoreError",
     "TaskCancelledError",
     "TaskDefinitionError",

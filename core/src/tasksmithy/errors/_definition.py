@@ -92,5 +92,22 @@ class NotATaskError(TasksmithyError, TypeError):
         return f"{self.args[0]} is no task; {self.args[1]}"
 
 
+class SpecError(TasksmithyError, ValueError):
+    """A spec that cannot be read, or from which no task can be made.
+
+    Attributes:
+        task: name of the task; None where the spec does not say it.
+        problem: what is wrong.
+    """
+
+    def __init__(self, task: str | None, problem: str) -> None:
+        super().__init__(task, problem)
+        self.task = task
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"spec{f' of task {self.task!r}' if self.task else ''}: {self.problem}"
+
+
 class SourceError(TasksmithyError):
     """A file of tasks that cannot be read or imported, or lacks the task asked for."""

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import KW_ONLY, dataclass
+from typing import Literal, get_args
 
-from tasksmithy.checks import Duration, integer, seconds
+from tasksmithy.checks import Duration, integer, one_of, seconds
 from tasksmithy.errors import FieldError
+
+ReuseScope = Literal["global", "run"]
 
 SHORTEST_TTL = 30.0
 """Seconds: the shortest idle time, as Flyte has it."""
@@ -22,6 +25,7 @@ class ReusePolicy:
         concurrency: tasks that one container runs at a time.
         scaledown_ttl: seconds or a timedelta, at least 30 s: one container ends after so long
             without a task. None: the cluster's default.
+        scope: "global": one pool for all runs; "run": each run has a pool of its own.
     """
 
     replicas: int | tuple[int, int] = 2
@@ -29,6 +33,7 @@ class ReusePolicy:
     _: KW_ONLY
     concurrency: int = 1
     scaledown_ttl: Duration | None = None
+    scope: ReuseScope = "global"
 
     def check(self) -> None:
         """Raise `FieldError` for the first field that is not allowed."""
@@ -42,6 +47,7 @@ class ReusePolicy:
         else:
             integer("replicas", self.replicas, 1)
         integer("concurrency", self.concurrency, 1)
+        one_of("scope", self.scope, get_args(ReuseScope))
         for field, ttl in (("idle_ttl", self.idle_ttl), ("scaledown_ttl", self.scaledown_ttl)):
             if ttl is not None:
                 seconds(field, ttl, SHORTEST_TTL)
@@ -73,5 +79,6 @@ class ReusePolicy:
             "idle_ttl": self.idle_ttl_seconds,
             "concurrency": self.concurrency,
             "scaledown_ttl": self.scaledown_ttl_seconds,
+            "scope": self.scope,
         }
         return {name: value for name, value in fields.items() if value is not None}

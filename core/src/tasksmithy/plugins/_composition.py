@@ -73,7 +73,8 @@ def hooks_of(
             },
         )
 
-    defaults, itself = CoreDefaults(), types[0]
+    itself = types[0]
+    defaults = CoreDefaults(itself.task_type.template or TaskTemplate)
     hooks = TaskHooks(
         name,
         itself.provenance,

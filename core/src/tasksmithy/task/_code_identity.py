@@ -24,9 +24,10 @@ from tasksmithy.task._environment import TaskEnvironment
 from tasksmithy.task._hooks import hooks_for
 from tasksmithy.task._interface import NO_DEFAULT, NativeInterface
 from tasksmithy.task._template import TaskTemplate
-from tasksmithy.values._annotations import importable_module
+from tasksmithy.values._annotations import importable_module, type_name
 from tasksmithy.values._bytecode import Import, described
 from tasksmithy.values._installed_code import is_installed, version_of
+from tasksmithy.values._json import not_json
 from tasksmithy.values._object_walk import ObjectWalk, qualified, short
 
 Task = TaskTemplate[..., Any]
@@ -252,9 +253,7 @@ class CodeWalk(ObjectWalk):
         about = {
             "version": version,
             "task type": plugin,
-            "interface": str(task.interface.to_dict())
-            if by_hand
-            else self._interface(task.interface),
+            "interface": _by_names(task.interface) if by_hand else self._interface(task.interface),
             "env_vars": self.reference(dict(task.env_vars or {})),
             "secrets": self.reference(task.secrets),
             "class": "" if by_hand or is_plugins else self.reference(type(task)),
@@ -287,6 +286,15 @@ class CodeWalk(ObjectWalk):
         TaskTemplate: _task,
         TaskEnvironment: _environment,
     }
+
+
+def _by_names(interface: NativeInterface) -> str:
+    """An interface by the names of its types alone, and the defaults that are JSON values."""
+    inputs = [
+        (name, type_name(kind), None if not_json(default) is not None else default)
+        for name, (kind, default) in interface.inputs.items()
+    ]
+    return str([inputs, {name: type_name(kind) for name, kind in interface.outputs.items()}])
 
 
 def _is_foreign(func: FunctionType) -> bool:

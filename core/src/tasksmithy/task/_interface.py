@@ -11,7 +11,6 @@ from typing import Any, ClassVar
 from tasksmithy._texts import near_misses
 from tasksmithy.errors import FieldError, InputError
 from tasksmithy.values._annotations import is_named_tuple, member_types, type_name
-from tasksmithy.values._json import not_json
 
 NO_DEFAULT: Any = inspect.Parameter.empty
 """Stands where an input has no default, as in the standard library's `inspect`."""
@@ -196,22 +195,6 @@ class NativeInterface:
                 f"{name}: {type_name(kind)}" + ("" if default is NO_DEFAULT else f" = {default!r}")
             )
         return f"inputs: {', '.join(parts)}" if parts else "it takes no inputs"
-
-    def to_dict(self) -> dict[str, Any]:
-        """The interface as JSON values; a default that JSON cannot hold is left out."""
-        inputs = {}
-        for name, (kind, default) in self.inputs.items():
-            described: dict[str, Any] = {
-                "type": type_name(kind),
-                "required": default is NO_DEFAULT,
-            }
-            if default is not NO_DEFAULT and not_json(default) is None:
-                described["default"] = default
-            inputs[name] = described
-        return {
-            "inputs": inputs,
-            "outputs": {name: type_name(kind) for name, kind in self.outputs.items()},
-        }
 
 
 def _outputs(returned: Any) -> dict[str, Any]:

@@ -39,6 +39,7 @@ def serialize(task: TaskTemplate[..., Any], sctx: SerializationContext | None = 
     Raises:
         UnknownTaskTypeError: no plugin provides the task's type.
         HookError: a hook raised, or returned what it must not; the message names the plugin.
+        TaskDefinitionError: JSON cannot hold the default of an input.
         PolicyVetoError: a policy refuses the task.
     """
     if not isinstance(task, TaskTemplate):

@@ -6,41 +6,62 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
+from tasksmithy.errors import FieldError
 from tasksmithy.task._provenance import Provenance
 from tasksmithy.values._json import to_json
 
 MetadataFormat = Literal["JSON", "YAML", "PROTO"]
 
 
+FileInputLayout = Literal["DIRECT", "NAMED_DIR"]
+
+FORM: Final = 1
+"""The version of the form of a spec."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CodeBundle:
-    """The user's code as it is shipped to a cluster.
+    """The user's code as it is shipped to a cluster, in an archive or pickled.
 
     Attributes:
-        tgz: where the archive of the source files is.
+        tgz: where the archive of the source files is, or None.
+        pkl: where the pickled task is, or None.
         destination: the folder that the archive is unpacked into.
+        computed_version: a version that follows from the content; empty where it is not known.
+
+    Raises:
+        FieldError: neither `tgz` nor `pkl` is given.
     """
 
-    tgz: str
+    tgz: str | None = None
+    pkl: str | None = None
     destination: str = "."
+    computed_version: str = ""
+
+    def __post_init__(self) -> None:
+        if self.tgz is None and self.pkl is None:
+            raise FieldError("tgz", None, "where the archive is, or pkl with the pickled task")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SerializationContext:
     """What a task type may know of the deployment it is serialized for.
 
-    `input_path` and `output_path` are placeholders that the cluster fills in for each execution.
+    `input_path` and what follows are placeholders that the cluster fills in for each execution.
 
     Attributes:
-        version: version of the deployment.
+        version: version of the deployment; where it is empty, a spec has that of the code.
         project, domain, org: where the deployment goes, or None.
         image_cache: image name to the URI it was built as.
         code_bundle: the shipped code, or None where the image has the code.
         root_dir: folder that module names are relative to, or None.
         input_path: where an execution finds its inputs.
         output_path: prefix under which an execution leaves its outputs.
+        raw_data_path: prefix under which it leaves files, folders and tables.
+        checkpoint_path: prefix of the checkpoints that an attempt writes.
+        prev_checkpoint_path: prefix of those that the attempt before has written.
         interpreter_path: the Python interpreter inside the image.
     """
 
@@ -53,6 +74,9 @@ class SerializationContext:
     root_dir: Path | None = None
     input_path: str = "{{.input}}"
     output_path: str = "{{.outputPrefix}}"
+    raw_data_path: str = "{{.rawOutputDataPrefix}}"
+    checkpoint_path: str = "{{.checkpointOutputPrefix}}"
+    prev_checkpoint_path: str = "{{.prevCheckpointPrefix}}"
     interpreter_path: str = "python"
 
 
@@ -64,12 +88,15 @@ class DataLoadingConfig:
         input_path: folder in the container where the inputs are placed.
         output_path: folder in the container from which the outputs are taken.
         format: format of the file that holds all inputs.
+        file_input_layout: `"DIRECT"`: a file is `<input_path>/<input>`; `"NAMED_DIR"`: it is
+            `<input_path>/<input>/<name of the file>`.
         enabled: whether side-loading is on.
     """
 
     input_path: str
     output_path: str
     format: MetadataFormat = "JSON"
+    file_input_layout: FileInputLayout = "DIRECT"
     enabled: bool = True
 
 
@@ -90,22 +117,43 @@ class Sql:
 class TaskSpec:
     """A task as a cluster needs it: what its task type's hooks answered, and its own fields.
 
+    It is plain data: to read it, nothing has to be imported.
+
     Attributes:
+        form: version of the form of the spec.
+        project, domain, org: where the task goes, or None.
         name: name of the task.
+        version: version of the deployment, or that of the code where the deployment has none.
         task_type: its task type.
         task_type_version: version of the task type's wire format.
         provenance: the distribution that answered for the task type.
-        interface: `{"inputs": {name: {"type", "required", "default"}}, "outputs": {name: type}}`.
+        template: the class of the task, `module:name`; None where it is its task type's own.
+        interface: `{"inputs": [{"name", "type", "required", "default"}], "outputs": [{"name",
+            "type"}]}`, in their order; the types as structures, the defaults as JSON values.
         image: URI of the container image, `"auto"` for the default one, or None for no container.
-        config, custom_config, container_args, sql, data_loading_config: the hooks' answers.
-        cache_version: what identifies the code, or None where the task is not cached.
-        definition: the task's other fields that differ from their defaults, as JSON values.
+        config: hook `config`: the configuration of the container.
+        custom_config: hook `custom_config`: what the cluster's side of the task type reads.
+        container_args, sql, data_loading_config: the other hooks' answers.
+        code_version: what identifies the code, the query or the command, whether the task is cached
+            or not; None where nothing can.
+        cache_version: what a cache has to compare: the task's `version_override`, or else
+            `code_version`, and its salt; None where the task is not cached.
+        code_bundle: where the code is, or None where the image has it.
+        environment: `{"name", "description", "depends_on"}` of the task's environment, or None.
+        definition: the other fields that every task has, where they differ from their defaults.
+        own_fields: the fields that the task's class adds, where they were given.
     """
 
+    form: int = FORM
+    project: str | None = None
+    domain: str | None = None
+    org: str | None = None
     name: str
+    version: str = ""
     task_type: str
     task_type_version: int
     provenance: Provenance
+    template: str | None = None
     interface: Mapping[str, Any]
     image: str | None
     config: Mapping[str, str] = field(default_factory=dict)
@@ -113,8 +161,12 @@ class TaskSpec:
     container_args: Sequence[str] = ()
     sql: Sql | None = None
     data_loading_config: DataLoadingConfig | None = None
+    code_version: str | None = None
     cache_version: str | None = None
+    code_bundle: CodeBundle | None = None
+    environment: Mapping[str, Any] | None = None
     definition: Mapping[str, Any] = field(default_factory=dict)
+    own_fields: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """The spec as JSON values."""
@@ -123,6 +175,17 @@ class TaskSpec:
     def to_json(self) -> str:
         """The spec as JSON text with sorted keys: the same bytes for the same task, anywhere."""
         return to_json(self.to_dict())
+
+    @classmethod
+    def from_json(cls, text: str | bytes) -> TaskSpec:
+        """The spec that `to_json` wrote.
+
+        Raises:
+            SpecError: it is no JSON, another version of the form, or not what a spec has.
+        """
+        from tasksmithy.task._spec_json import spec_from_json  # which only a reader needs
+
+        return spec_from_json(text)
 
 
 def _plain(value: Any) -> Any:

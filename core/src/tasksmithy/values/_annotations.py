@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 import types
@@ -76,3 +77,21 @@ def reference_to(cls: type) -> str:
     # A spawned process runs the main module under a name of its own.
     module = "__main__" if cls.__module__ == "__mp_main__" else cls.__module__
     return f"{module}:{cls.__qualname__}"
+
+
+def module_of(function: Any, root: Path | None = None) -> str:
+    """The module that defines a function, as another process imports it.
+
+    Args:
+        function: the function.
+        root: the folder that the name is relative to, where the file is in it.
+    """
+    name = importable_module(function.__module__)
+    code = getattr(inspect.unwrap(function), "__code__", None)
+    if root is None or code is None:
+        return name
+    file, root = Path(code.co_filename).resolve(), root.resolve()
+    if not file.is_relative_to(root):
+        return name
+    parts = file.relative_to(root).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and parts[1:] else parts)

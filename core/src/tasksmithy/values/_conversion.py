@@ -231,6 +231,31 @@ def _with_known_typed_dicts(kind: Any, around: tuple[Any, ...] = ()) -> Any:
 _kept_adapter = functools.lru_cache(maxsize=1024)(_new_adapter)
 
 
+def json_schema(kind: Any) -> dict[str, Any] | None:
+    """The JSON schema of a type, the same in every process; None where pydantic has none."""
+    from pydantic import PydanticUserError  # see the module's docstring
+
+    try:
+        schema = _adapter(kind).json_schema()
+    except (PydanticUserError, ValueError):
+        return None
+    found: dict[str, Any] = _in_order(schema)
+    return found
+
+
+def _in_order(schema: Any) -> Any:
+    """A schema in which a default that is a set is sorted."""
+    if isinstance(schema, list):
+        return [_in_order(each) for each in schema]
+    if not isinstance(schema, dict):
+        return schema
+    found = {name: _in_order(each) for name, each in schema.items()}
+    of_a_set = any(each.get("uniqueItems") for each in (schema, *schema.get("anyOf", ())))
+    if of_a_set and isinstance(found.get("default"), list):
+        found["default"] = sorted(found["default"], key=json.dumps)
+    return found
+
+
 def from_json(task: str, name: str, kind: Any, value: Any) -> Any:
     """The value of the input `name` that a JSON value stands for.
 

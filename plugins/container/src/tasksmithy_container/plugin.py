@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from tasksmithy import Cache, DataLoadingConfig, PodTemplate, RunContext, TaskType, hookimpl
+from tasksmithy import Cache, DataLoadingConfig, RunContext, TaskType, hookimpl
 from tasksmithy_container.images import note_image, noted_image
 from tasksmithy_container.run import run_container
 from tasksmithy_container.task import ContainerTask
@@ -37,34 +37,8 @@ class ContainerTaskType(TaskType):
             input_path=str(task.input_data_dir),
             output_path=str(task.output_data_dir),
             format=task.metadata_format,
+            file_input_layout=task.file_input_layout,
         )
-
-    @hookimpl
-    def config(self, task: ContainerTask) -> dict[str, str]:
-        """With a pod template, which of its containers is this one."""
-        template = task.pod_template
-        if not isinstance(template, PodTemplate):
-            return {}
-        return {"primary_container_name": template.primary_container_name}
-
-    @hookimpl
-    def custom_config(self, task: ContainerTask) -> dict[str, Any]:
-        """The container, as its task has it."""
-        entrypoint = task.image_entrypoint
-        declared = {
-            "image_entrypoint": None if entrypoint is None else list(entrypoint),
-            "user": task.user,
-            "workdir": task.workdir,
-        }
-        return {
-            "image": task.image_uri,
-            "command": list(task.command),
-            "arguments": list(task.arguments or ()),
-            "image_pull_policy": task.image_pull_policy,
-            "file_input_layout": task.file_input_layout,
-            # Without a value, they are the image's.
-            **{name: value for name, value in declared.items() if value is not None},
-        }
 
     @hookimpl
     async def admit(self, task: ContainerTask, ctx: RunContext) -> None:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tasksmithy import TaskTemplate, TaskType, hookimpl, in_thread
 from tasksmithy.errors import TaskDefinitionError
-from tasksmithy.extend import code_identity, importable_module
+from tasksmithy.extend import code_identity, module_of
 from tasksmithy_function.task import AsyncFunctionTaskTemplate
 
 if TYPE_CHECKING:
@@ -42,9 +41,11 @@ class FunctionTaskType(TaskType):
             *("--outputs-path", sctx.output_path),
             *("--version", sctx.version),
         ]
-        if sctx.code_bundle is not None:
-            args += ["--tgz", sctx.code_bundle.tgz, "--dest", sctx.code_bundle.destination]
-        return [*args, "--module", _module(task, sctx.root_dir), "--task", task.name]
+        if (bundle := sctx.code_bundle) is not None:
+            # The program refuses a pickled one: it imports the module that has the task.
+            args += ["--tgz", bundle.tgz] if bundle.tgz else ["--pkl", bundle.pkl or ""]
+            args += ["--dest", bundle.destination]
+        return [*args, "--module", module_of(_function(task), sctx.root_dir), "--task", task.name]
 
     @hookimpl
     def cache_version(self, task: Task) -> str:
@@ -66,15 +67,3 @@ def _function(task: TaskTemplate[..., Any]) -> Callable[..., Any]:
 
 # A configuration, and what else a task type that builds on this one adds, may decide on the result.
 _OF_EVERY_FUNCTION = TaskTemplate.field_names | {"func"}
-
-
-def _module(task: Task, root: Path | None) -> str:
-    """The function's module as a container imports it: relative to `root`, where there is one."""
-    name = importable_module(_function(task).__module__)
-    if task.source_file is None:
-        return name
-    file = Path(task.source_file).resolve()
-    if root is not None and file.is_relative_to(root.resolve()):
-        parts = file.relative_to(root.resolve()).with_suffix("").parts
-        return ".".join(parts[:-1] if parts[-1] == "__init__" and parts[1:] else parts)
-    return name
