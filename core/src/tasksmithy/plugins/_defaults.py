@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from tasksmithy.errors import NotExecutableError, ValueEncodingError
 from tasksmithy.task._hook import hookimpl
@@ -15,9 +15,6 @@ if TYPE_CHECKING:
     from tasksmithy.task._spec import SerializationContext, TaskSpec
 
 Task = TaskTemplate[..., Any]
-
-NO_IDENTITY: Final = "none-"
-"""How the version of code begins that has no identity, and another version each time."""
 
 
 class CoreDefaults:
@@ -43,11 +40,14 @@ class CoreDefaults:
         version is another each time, so that the task runs again.
         """
         # Which a run without a cache needs not.
-        from tasksmithy.task._spec import SerializationContext
+        from tasksmithy.task._spec import NO_IDENTITY, SerializationContext
         from tasksmithy.values._identity import digest
 
         sctx, hooks = SerializationContext(), self.hooks
-        own = {name: getattr(task, name) for name in own_fields(task)}
+        own = {
+            name: getattr(task, name)
+            for name in sorted(task.field_names - TaskTemplate.field_names)
+        }
         answers = {
             "provenance": str(hooks.provenance),
             "fields": own,
@@ -79,11 +79,6 @@ class CoreDefaults:
         from tasksmithy.plugins._spec_of import spec_of  # a run makes none
 
         return spec_of(task, sctx, self.hooks, self._template)
-
-
-def own_fields(task: Task) -> list[str]:
-    """The names of the fields that the class of a task adds to those of every task."""
-    return sorted(task.field_names - TaskTemplate.field_names)
 
 
 def _holds_code(value: Any) -> bool:

@@ -10,11 +10,10 @@ from typing import Any, Final
 
 from tasksmithy.fields._cache import Cache
 from tasksmithy.fields._image import Image
-from tasksmithy.plugins._defaults import NO_IDENTITY, own_fields
 from tasksmithy.task._hooks import TaskHooks
 from tasksmithy.task._interface import NativeInterface
 from tasksmithy.task._interface_spec import interface_spec
-from tasksmithy.task._spec import SerializationContext, Sql, TaskSpec
+from tasksmithy.task._spec import NO_IDENTITY, SerializationContext, Sql, TaskSpec
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._field_form import field_form
 from tasksmithy.values._stable_json import stable_json
@@ -152,6 +151,6 @@ def _own_fields(task: Task, sctx: SerializationContext) -> dict[str, Any]:
     """The fields that the task's class adds, where they were given."""
     return {
         name: field_form(getattr(task, name), sctx.root_dir)
-        for name in own_fields(task)
+        for name in sorted(task.field_names - TaskTemplate.field_names)
         if name in task._given  # noqa: SLF001 - of the task, for the core
     }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from tasksmithy.errors import FieldError
+from tasksmithy._texts import near_misses, shorten
+from tasksmithy.errors import FieldError, InputError, SpecError
 from tasksmithy.task._provenance import Provenance
 from tasksmithy.values._json import to_json
 
@@ -19,6 +21,9 @@ FileInputLayout = Literal["DIRECT", "NAMED_DIR"]
 
 FORM: Final = 1
 """The version of the form of a spec."""
+
+NO_IDENTITY: Final = "none-"
+"""How the version of code begins that has no identity, and another version each time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -183,9 +188,27 @@ class TaskSpec:
         Raises:
             SpecError: it is no JSON, another version of the form, or not what a spec has.
         """
-        from tasksmithy.task._spec_json import spec_from_json  # which only a reader needs
+        try:
+            value: Any = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise SpecError(None, f"it is no JSON: {error}") from None
+        if not isinstance(value, dict):
+            raise SpecError(None, f"it is {shorten(value)}, and no JSON object")
+        name = value["name"] if isinstance(value.get("name"), str) else None
+        if (form := value.get("form")) != FORM:
+            problem = f"its form is {form!r}, and this tasksmithy reads {FORM}"
+            raise SpecError(name, f"{problem}: use the tasksmithy that wrote it, or write it anew")
+        known = {field.name for field in fields(cls)}
+        for key in value:
+            if key not in known:
+                raise SpecError(name, f"there is no {key!r}{near_misses(key, known)}")
+        from tasksmithy.values._conversion import from_json  # which only a reader needs
 
-        return spec_from_json(text)
+        try:
+            spec: TaskSpec = from_json(name or "", "spec", cls, value)
+        except InputError as error:
+            raise SpecError(name, error.problem) from None
+        return spec
 
 
 def _plain(value: Any) -> Any:
