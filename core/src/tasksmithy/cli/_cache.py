@@ -47,6 +47,9 @@ def describe(parser: argparse.ArgumentParser) -> None:
         "Nothing is run, but the file is imported.",
     )
     explain.add_argument("--json", action="store_true", help="print JSON instead of text")
+    explain.add_argument(
+        "--inputs-file", metavar="FILE", help="a file of inputs, .json, .toml or .yaml"
+    )
     explain.add_argument("file", metavar="FILE", help="Python file that defines the task")
     explain.add_argument("task", metavar="TASK", help="its name, or its function's")
     explain.add_argument(
@@ -106,7 +109,7 @@ def tell(args: argparse.Namespace) -> int:
 
     with answer_alone() as answer:
         task = find_task(load(args.file), args.task)
-        given = _inputs.given(task, args.inputs)
+        given = _inputs.given(task, args.inputs, args.inputs_file)
         inputs = task.interface.bind(task.name, (), given)
         check_inputs(task, inputs)
         with closing(_store(args.cache_dir)) as store:

@@ -13,13 +13,14 @@ from enum import EnumType
 from types import ModuleType
 from typing import Any
 
+from tasksmithy.cli._inputs_file import read
 from tasksmithy.cli._table import aligned
 from tasksmithy.errors import InputError
 from tasksmithy.task._interface import NO_DEFAULT
 from tasksmithy.task._source import tasks_in
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._annotations import alternatives, type_name
-from tasksmithy.values._conversion import from_text, has_text
+from tasksmithy.values._conversion import from_json, from_text, has_text
 from tasksmithy.values._files import Dir, File
 from tasksmithy.values._places import parts_of
 
@@ -41,19 +42,29 @@ def split(task: Task, words: Sequence[str]) -> tuple[list[str], list[str]]:
     return ours, others
 
 
-def given(task: Task, words: Sequence[str]) -> dict[str, Any]:
+def given(task: Task, words: Sequence[str], file: str | None = None) -> dict[str, Any]:
     """The inputs that words as `--month 3`, `--month=3` and `--dry-run` stand for.
 
+    Args:
+        task: what they are for.
+        words: the words.
+        file: a file that gives the inputs that the words do not give.
+
     Raises:
-        InputError: they are not the task's, some are missing, or text stands for no value.
+        InputError: they are not the task's, some are missing, text stands for no value, or the
+            file cannot be read.
+        MissingDependencyError: the file needs a package that is not installed.
     """
     texts: dict[str, str | None] = {}
     for name, text in _pairs(task, words):
         if name in texts:
             raise InputError(task.name, f"input {name!r} is given twice")
         texts[name] = text
+    filed = {} if file is None else read(task.name, file)
     # Names first: a missing or unknown input is reported before a wrong value.
-    bound = task.interface.bind(task.name, (), dict(texts))
+    bound = task.interface.bind(task.name, (), {**filed, **texts})
+    for name, value in filed.items():
+        bound[name] = from_json(task.name, name, task.interface.inputs[name][0], value)
     return bound | {name: _value(task, name, text) for name, text in texts.items()}
 
 

@@ -56,6 +56,12 @@ def _add_options(parser: argparse.ArgumentParser) -> None:
         help="go on with a recorded run: what has a result there is not run again",
     )
     parser.add_argument(
+        "--inputs-file",
+        metavar="FILE",
+        help="a file of inputs, .json, .toml or .yaml; - is JSON on standard input. An input that "
+        "is given by --name goes before it",
+    )
+    parser.add_argument(
         "--executor",
         metavar="NAME",
         help="who makes the attempts, an installed executor; this machine by default",
@@ -136,7 +142,7 @@ def _execute(args: argparse.Namespace, stop: Stop, answer: TextIO) -> int:
     args.inputs, others = inputs.split(task, args.inputs)
     if others:
         _take_options(args, others)
-    given = inputs.given(task, args.inputs)
+    given = inputs.given(task, args.inputs, args.inputs_file)
     if args.resume is None:  # what has used a file that is gone has its result
         inputs.refuse_missing(task, given)
     progress = _progress(quiet=args.quiet, as_json=args.for_machines)
@@ -224,7 +230,7 @@ def _recall(args: argparse.Namespace) -> None:
     from tasksmithy.errors import SourceError
     from tasksmithy.runtime.stores._run_store import RunStore, default_runs_directory
 
-    if args.file is not None:
+    if args.file is not None or args.inputs_file is not None:
         raise SourceError(_RESUME_STANDS_ALONE)
     with closing(RunStore(args.runs_dir or default_runs_directory())) as store:
         run = store.find(args.resume)
@@ -237,8 +243,13 @@ def _recall(args: argparse.Namespace) -> None:
 
 
 def _runner(args: argparse.Namespace, progress: Progress) -> Runner:
+    from tasksmithy.cli._inputs_file import STANDARD_INPUT
     from tasksmithy.runtime._run import with_runcontext
 
+    inputs = args.inputs
+    if (file := args.inputs_file) is not None:  # which a resumed run reads again
+        place = file if file == STANDARD_INPUT else str(Path(file).resolve())
+        inputs = [*inputs, "--inputs-file", place]
     return with_runcontext(
         executor=args.executor,
         executor_options=_executor_options(args.executor_options),
@@ -249,7 +260,7 @@ def _runner(args: argparse.Namespace, progress: Progress) -> Runner:
         record=True,
         resume=args.resume,
         file=str(Path(args.file).resolve()),
-        inputs=shlex.join(args.inputs),
+        inputs=shlex.join(inputs),
         progress=progress,
     )
 

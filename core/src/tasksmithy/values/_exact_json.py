@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import typing
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -30,15 +30,30 @@ def json_of(text: str) -> Any:
     """The JSON value of a text; its numbers keep their digits for `exact`.
 
     Raises:
-        ValueError: it is no JSON.
+        ValueError: it is no JSON, or an object has a key twice.
     """
+    return json.loads(text, parse_float=with_digits, object_pairs_hook=without_twins)
 
-    def number(digits: str) -> float:
-        value = _Digits(digits)
-        value.text = digits
-        return value
 
-    return json.loads(text, parse_float=number)
+def with_digits(text: str) -> float:
+    """The float that a text stands for, which keeps the text for `exact`."""
+    value = _Digits(text)
+    value.text = text
+    return value
+
+
+def without_twins(pairs: Iterable[tuple[Any, Any]]) -> dict[Any, Any]:
+    """The dict of pairs.
+
+    Raises:
+        ValueError: a key is there twice.
+    """
+    found: dict[Any, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise ValueError(f"the key {shorten(key)} is there twice")
+        found[key] = value
+    return found
 
 
 def exact(kind: Any, value: Any, where: str = "") -> Any:
