@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import fsspec
@@ -212,9 +213,9 @@ def test_a_number_in_json_is_no_file() -> None:
 
 def test_a_string_given_to_a_task_is_no_file() -> None:
     interface = NativeInterface.from_types({"files": list[File]})
-    check_inputs("t", interface, {"files": [File("a")]})
+    check_inputs(SimpleNamespace(name="t", interface=interface), {"files": [File("a")]})
     with pytest.raises(InputError, match="files"):
-        check_inputs("t", interface, {"files": ["a"]})
+        check_inputs(SimpleNamespace(name="t", interface=interface), {"files": ["a"]})
 
 
 def test_a_model_takes_a_path_for_a_file() -> None:
@@ -364,4 +365,7 @@ def test_a_directory_may_be_deeper_than_a_stack(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", [File, Dir])
 def test_a_file_may_say_what_is_in_it(kind: Any) -> None:
     assert kind[list[int]] is kind
-    check_inputs("t", NativeInterface.from_types({"f": kind[str]}), {"f": kind("a.csv")})
+    check_inputs(
+        SimpleNamespace(name="t", interface=NativeInterface.from_types({"f": kind[str]})),
+        {"f": kind("a.csv")},
+    )

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
 from pathlib import Path
-from types import MappingProxyType
+from types import MappingProxyType, SimpleNamespace
 from typing import (
     Annotated,
     Any,
@@ -173,7 +173,10 @@ Price = NewType("Price", Decimal)
 
 
 def checked(kind: Any, value: Any) -> None:
-    check_inputs("t.main", NativeInterface.from_types({"x": kind}), {"x": value})
+    check_inputs(
+        SimpleNamespace(name="t.main", interface=NativeInterface.from_types({"x": kind})),
+        {"x": value},
+    )
 
 
 def fits(kind: Any, value: Any) -> bool:
@@ -391,7 +394,9 @@ def test_a_value_of_a_recursive_type_may_hold_itself() -> None:
 def test_a_value_is_checked_and_never_changed() -> None:
     value = [1, 2]
     inputs = {"x": value}
-    check_inputs("t", NativeInterface.from_types({"x": list[float]}), inputs)
+    check_inputs(
+        SimpleNamespace(name="t", interface=NativeInterface.from_types({"x": list[float]})), inputs
+    )
     assert inputs["x"] is value
     assert [type(item) for item in value] == [int, int]
 
@@ -399,6 +404,7 @@ def test_a_value_is_checked_and_never_changed() -> None:
 def test_a_check_and_builtin_scalars_need_no_pydantic() -> None:
     program = """
 import sys
+from types import SimpleNamespace
 from tasksmithy import File, NativeInterface
 from tasksmithy.task._call_checks import check_inputs
 from tasksmithy.values._conversion import from_text
@@ -406,7 +412,7 @@ class Plain: ...
 for kind, value in (
     (int, 1), (float, 1), (list[int | None], [1]), (list[Plain | File], [Plain(), File("a")])
 ):
-    check_inputs("t", NativeInterface.from_types({"x": kind}), {"x": value})
+    check_inputs(SimpleNamespace(name="t", interface=NativeInterface.from_types({"x": kind})), {"x": value})
 for kind, text in ((int, "1"), (float, "1"), (str, "a"), (bool, "yes")):
     from_text("t", "x", kind, text)
 print("pydantic" in sys.modules)
