@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -67,6 +69,49 @@ def test_what_a_child_has_lost_makes_its_parent_no_second_time(tmp_path: Path) -
     with pytest.raises(WorkerDiedError):
         run(parent, tmp_path / "file")
     assert (tmp_path / "file").read_text().count("parent") == 1
+
+
+@pytest.fixture
+def small() -> Iterator[Path]:
+    """A group of processes that has 100 MB of memory."""
+    name = f"tasksmithy-test-{os.getpid()}"
+    for root, limit in (
+        ("/sys/fs/cgroup", "memory.max"),
+        ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+    ):
+        group = Path(root, name)
+        if not Path(root, "cgroup.procs").exists():  # groups are mounted elsewhere
+            continue
+        with suppress(OSError):
+            group.mkdir()
+            try:
+                (group / limit).write_text("100000000")
+                yield group / "cgroup.procs"
+            finally:
+                group.rmdir()
+            return
+    pytest.skip("this user can make no control group with a limit of memory")
+
+
+@env.task
+def devour(file: Path, group: Path) -> int:
+    with file.open("a") as lines:
+        lines.write("attempt\n")
+    group.write_text(str(os.getpid()))
+    return len([b"x" * 10_000_000 for _ in range(100)])
+
+
+def test_an_attempt_that_is_out_of_memory_is_made_again_by_retries_alone(
+    small: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(WorkerDiedError) as raised:
+        run(devour.override(retries=1), tmp_path / "file", small)
+    assert (tmp_path / "file").read_text().count("attempt") == 2
+    assert raised.value.is_out_of_memory
+    assert str(raised.value) == (
+        "task 'l.devour': its process was killed, as memory was short, before it had a result. The "
+        "task needs less data at once, or more memory."
+    )
 
 
 def test_a_loss_without_an_exit_code_says_so() -> None:

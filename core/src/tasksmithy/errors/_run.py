@@ -151,30 +151,39 @@ class WorkerDiedError(TasksmithyError):
     """The process of an attempt that ended before the attempt did.
 
     One that was ended from outside is lost by no fault of the task, and the run makes the attempt
-    again, up to three times for a call and apart from the task's `retries`.
+    again, up to three times for a call and apart from the task's `retries`. One that was out of
+    memory would be that again: it counts as any failure of the task.
 
     Attributes:
         task: name of the task.
         returncode: the exit code; for a process that a signal ended, the signal's number, negated;
             None where that is not known, as of a machine that is gone.
+        is_out_of_memory: whether Linux has killed it as memory was short, of the machine or of its
+            cgroup.
         losses: how many attempts were lost before the run gave the call up; 0 until then.
     """
 
-    def __init__(self, task: str, returncode: int | None) -> None:
+    def __init__(
+        self, task: str, returncode: int | None, *, is_out_of_memory: bool = False
+    ) -> None:
         super().__init__(task, returncode)
         self.task = task
         self.returncode = returncode
+        self.is_out_of_memory = is_out_of_memory
         self.losses = 0
 
     @property
     def is_loss(self) -> bool:
         """Whether something outside of the task has ended it: SIGKILL, SIGTERM, a lost machine."""
-        return self.returncode in (None, -9, -15)
+        return self.returncode in (None, -9, -15) and not self.is_out_of_memory
 
     def __str__(self) -> str:
         import signal  # only on the way to an error
 
-        if self.returncode is None:
+        if self.is_out_of_memory:
+            how = "was killed, as memory was short,"
+            advice = "The task needs less data at once, or more memory."
+        elif self.returncode is None:
             how = "was lost"
             advice = "The machine that it was on, or the connection to it, is gone."
         elif self.returncode >= 0:
@@ -188,8 +197,7 @@ class WorkerDiedError(TasksmithyError):
             known = {known.value for known in signal.Signals}
             how = f"was ended by {signal.Signals(number).name if number in known else number}"
             advice = {
-                "SIGKILL": "Something killed it. Linux does when memory is short (`dmesg` tells): "
-                "then the task needs less data at once, or more memory.",
+                "SIGKILL": "Something killed it. systemd-oomd does when memory is short.",
                 "SIGTERM": "Something outside the run told it to end.",
             }.get(how.rpartition(" ")[2], "Native code that the task uses has crashed.")
         return f"task {self.task!r}: its process {how} before it had a result. {advice}"

@@ -19,6 +19,7 @@ import sys
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from pathlib import Path
 from typing import Any, Final
 
 from tasksmithy.concurrency._descendants import ProcessTree
@@ -93,6 +94,7 @@ class ProcessExecutor:
             Frame(Message.SURROUNDINGS, 0, pickle.dumps(surroundings)),
             Frame(Message.ATTEMPT, 0, packed),
         )
+        memory_kills = _memory_kills()
         async with _started(task, attempt) as (process, channel):
             self._watch.begin(process.pid)
             host.placed(f"process {process.pid}")
@@ -109,12 +111,27 @@ class ProcessExecutor:
                 await _end(process, conversation)
                 self._watch.end(process.pid)
         if answer is None:
-            raise WorkerDiedError(task, process.returncode or 0)
+            code = process.returncode or 0
+            is_out = code == -signal.SIGKILL and _memory_kills() != memory_kills
+            raise WorkerDiedError(task, code, is_out_of_memory=is_out)
         return conversation.result(answer)
 
     async def close(self) -> None:
         """End the watch; each process has ended with its attempt."""
         self._watch.close()
+
+
+def _memory_kills() -> int | None:
+    """How many processes Linux has killed so far as memory was short; None elsewhere.
+
+    It tells of no single one: where something else kills a process while another one is out of
+    memory, that counts as a failure of its task, too.
+    """
+    try:
+        _, _, found = Path("/proc/vmstat").read_bytes().partition(b"\noom_kill ")
+    except OSError:
+        return None
+    return int(found.split(maxsplit=1)[0]) if found else None
 
 
 @asynccontextmanager
