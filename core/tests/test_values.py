@@ -412,7 +412,8 @@ class Plain: ...
 for kind, value in (
     (int, 1), (float, 1), (list[int | None], [1]), (list[Plain | File], [Plain(), File("a")])
 ):
-    check_inputs(SimpleNamespace(name="t", interface=NativeInterface.from_types({"x": kind})), {"x": value})
+    interface = NativeInterface.from_types({"x": kind})
+    check_inputs(SimpleNamespace(name="t", interface=interface), {"x": value})
 for kind, text in ((int, "1"), (float, "1"), (str, "a"), (bool, "yes")):
     from_text("t", "x", kind, text)
 print("pydantic" in sys.modules)
