@@ -1,5 +1,7 @@
 """What all tests share: they leave the person's cache and records alone, and heed signals."""
 
+import gc
+import os
 import signal
 import sys
 import tempfile
@@ -9,9 +11,21 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# A test starts many processes, each of which would compile all of tasksmithy again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
+pytest_plugins = ["tests.containers"]
+
 # How long an example takes says how busy the machine is.
 hypothesis.settings.register_profile("tests", hypothesis.settings.default, deadline=None)
 hypothesis.settings.load_profile("tests")
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay to the end: the garbage collector need not look at them each time."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -2,17 +2,14 @@
 # ruff: noqa: RUF012 - `inputs` is declared as a class attribute where it comes from
 
 import asyncio
-import io
 import os
-import shutil
-import subprocess
-import tarfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.containers import image_name
 
 from tasksmithy import NativeInterface, TaskEnvironment, TaskTemplate
 from tasksmithy.testing import TaskTypeConformance
@@ -106,28 +103,6 @@ class TestSQL(TaskTypeConformance):
         return SQLTask(name="query", query=text, inputs={"n": int}, output=int)
 
 
-# The same in the processes that the checks start, and another for tests that run beside these.
-IMAGE = os.environ.setdefault(
-    "TASKSMITHY_CONFORMANCE_IMAGE", f"localhost/tasksmithy-conformance-{os.getpid()}:1"
-)
-
-
-@pytest.fixture(scope="module")
-def image() -> Iterator[None]:
-    """An image with busybox, on podman; where that is not there, tests are skipped, in CI fail."""
-    busybox = shutil.which("busybox")
-    if busybox is None or shutil.which("podman") is None:
-        message = "podman or busybox is not on PATH; .ci/podman installs them"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.add(str(busybox), "bin/sh")
-    made = ["podman", "import", "--quiet", "-", IMAGE]
-    subprocess.run(made, input=archive.getvalue(), check=True, capture_output=True)
-    yield
-    subprocess.run(["podman", "rmi", "--force", IMAGE], check=True, capture_output=True)
-
-
 @pytest.mark.slow
 class TestContainer(TaskTypeConformance):
     task_type = "raw-container"
@@ -135,7 +110,7 @@ class TestContainer(TaskTypeConformance):
     capabilities = frozenset({"container", "cancellable", "secrets"})
 
     @pytest.fixture(autouse=True)
-    def _engine(self, image: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    def _engine(self, image: str, beside_others: None, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("TASKSMITHY_CONTAINER_ENGINE", "podman")
 
     def make_task(self) -> Task:
@@ -152,7 +127,7 @@ class TestContainer(TaskTypeConformance):
     def script(self, text: str) -> Task:
         return ContainerTask(
             name="container",
-            image=IMAGE,
+            image=image_name(),
             image_pull_policy="Never",
             command=["sh", "-c", text],
             inputs={"n": int},

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import io
-import os
-import shutil
-import subprocess
-import tarfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.containers import image_name
 from tests.executors import EXECUTORS
 
 from tasksmithy import (
@@ -29,10 +25,6 @@ from tasksmithy_sql import SQLTask
 Task = TaskTemplate[..., Any]
 
 env = TaskEnvironment(name="m")
-# The same in the processes that attempts are made in, and another for tests that run beside these.
-IMAGE = os.environ.setdefault(
-    "TASKSMITHY_MATRIX_IMAGE", f"localhost/tasksmithy-matrix-{os.getpid()}:1"
-)
 
 
 @env.task
@@ -66,7 +58,7 @@ def container() -> Task:
     script = "test {{.inputs.n}} -ge 0 && echo -n $(({{.inputs.n}} * 2)) > /var/outputs/m"
     return ContainerTask(
         name="container",
-        image=IMAGE,
+        image=image_name(),
         image_pull_policy="Never",
         command=["sh", "-c", script],
         inputs={"n": int},
@@ -125,25 +117,10 @@ def installed(fake_distribution: Callable[..., Path]) -> None:
     )
 
 
-@pytest.fixture(scope="module")
-def image() -> Iterator[None]:
-    """An image with busybox, on podman; where that is not there, tests are skipped, in CI fail."""
-    busybox = shutil.which("busybox")
-    if busybox is None or shutil.which("podman") is None:
-        message = "podman or busybox is not on PATH; .ci/podman installs them"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(message)
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.add(str(busybox), "bin/sh")
-    made = ["podman", "import", "--quiet", "-", IMAGE]
-    subprocess.run(made, input=archive.getvalue(), check=True, capture_output=True)
-    yield
-    subprocess.run(["podman", "rmi", "--force", IMAGE], check=True, capture_output=True)
-
-
 @pytest.fixture(scope="module", autouse=True)
 def podman() -> Iterator[None]:
     # Before a Ray is there, whose workers have the environment that it was started in.
+    image_name()
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TASKSMITHY_CONTAINER_ENGINE", "podman")
         yield
@@ -153,6 +130,7 @@ def podman() -> Iterator[None]:
 def needs(request: pytest.FixtureRequest, kind: str) -> None:
     if kind == "container":
         request.getfixturevalue("image")
+        request.getfixturevalue("beside_others")
 
 
 KINDS = [

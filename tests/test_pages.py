@@ -58,6 +58,8 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
 
 IN_A_CLEAN_ENVIRONMENT = ("docs/write-a-task-type.md",)
 """The pages that install a project of their own."""
+LONG = {"docs/ray.md", "docs/testing.md", "docs/write-an-executor.md", "plugins/ray/README.md"}
+"""The pages that start a cluster or run a whole conformance kit: they are read by a slow test."""
 
 SHOWN = ("text", "json")
 """The languages of what is shown and not run."""
@@ -260,7 +262,14 @@ def check_installation(words: list[str]) -> None:
         assert requirement.extras <= extras.keys(), word
 
 
-@pytest.mark.parametrize("page", sorted({*PAGES} - {*IN_A_CLEAN_ENVIRONMENT}))
+@pytest.mark.parametrize(
+    "page",
+    [
+        pytest.param(page, marks=pytest.mark.slow if page in LONG else ())
+        for page in PAGES
+        if page not in IN_A_CLEAN_ENVIRONMENT
+    ],
+)
 def test_what_a_page_shows_runs_and_prints_what_is_shown(page: str, reader: Reader) -> None:
     reader.read(page)
 

@@ -6,8 +6,6 @@ runs again shows in the result, whatever the kind.
 
 from __future__ import annotations
 
-import fcntl
-import io
 import json
 import os
 import random
@@ -15,8 +13,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import tarfile
-import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -263,37 +259,14 @@ def _lines(*command: str) -> list[str]:
     return subprocess.run(command, capture_output=True, text=True).stdout.splitlines()
 
 
-@pytest.fixture
-def image() -> Iterator[str]:
-    """An image with a shell, while no test runs that wants the engine for itself."""
-    busybox = shutil.which("busybox")
-    if busybox is None or shutil.which("podman") is None:
-        if os.environ.get("CI"):
-            pytest.fail("podman or busybox is not on PATH")
-        pytest.skip("podman or busybox is not on PATH")
-    name = f"localhost/tasksmithy-kills-{os.getpid()}:1"
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.add(busybox, "bin/busybox")
-        for applet in ("sh", "sleep", "tr", "printf"):
-            link = tarfile.TarInfo(f"bin/{applet}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)
-    lock = Path(tempfile.gettempdir(), f"tasksmithy-test-containers-{os.getuid()}")
-    with lock.open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_SH)
-        subprocess.run(
-            ["podman", "import", "--quiet", "-", name], input=archive.getvalue(), check=True
-        )
-        yield name
-        subprocess.run(["podman", "rmi", "--force", name], check=True, capture_output=True)
-
-
 @pytest.mark.parametrize("kind", STEP)
 def test_runs_that_are_killed_give_right_results_run_nothing_again_and_leave_nothing(
     kind: str, request: pytest.FixtureRequest, tmp_path: Path
 ) -> None:
-    image = request.getfixturevalue("image") if kind == "container" else ""
+    image = ""
+    if kind == "container":
+        image = request.getfixturevalue("image")
+        request.getfixturevalue("beside_others")
     pipeline = Pipeline(kind, image, tmp_path, random.Random(f"{SEED} {kind}"))
     kills = KILLS // len(STEP)
     killed = 0

@@ -13,14 +13,13 @@ import sys
 import tarfile
 import tomllib
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from plugins.container.tests.conftest import image  # noqa: F401 - a fixture
 from tests.conftest import PACKAGES, ROOT, Venv, Wheels
 from tests.test_pages import blocks, matches
 
@@ -357,20 +356,7 @@ def test_the_hook_refuses_all_that_breaks_a_rule_and_leaves_nothing(tmp_path: Pa
 # As a wheel, in an environment where nothing else is
 
 
-SHOWN = "docker.io/library/busybox:1"
 USED = {"function": "tasksmithy-function", "container": "tasksmithy-container"}
-
-
-@pytest.fixture
-def shown(request: pytest.FixtureRequest) -> Iterator[None]:
-    """The image that container tasks have by default: the tests' own where it is not here."""
-    own = request.getfixturevalue("image")
-    is_here = subprocess.run(["podman", "image", "exists", SHOWN], check=False).returncode == 0
-    if not is_here:
-        subprocess.run(["podman", "tag", own, SHOWN], check=True)
-    yield
-    if not is_here:
-        subprocess.run(["podman", "untag", own, SHOWN], check=True)
 
 
 @pytest.fixture(scope="module")
@@ -392,7 +378,7 @@ def test_the_wheel_of_a_project_is_found_and_passes_its_own_tests(
     kind: str,
 ) -> None:
     if kind == "container":
-        request.getfixturevalue("shown")
+        request.getfixturevalue("shown_image")
     project = projects[kind]
     needed = [wheels[name] for name in ("tasksmithy", *([USED[kind]] if kind in USED else []))]
     venv = Venv(tmp_path)
@@ -426,7 +412,7 @@ def test_a_project_is_told_by_tasksmithy_check_that_it_keeps_the_contract(
     request: pytest.FixtureRequest, projects: dict[str, Path], kind: str
 ) -> None:
     if kind == "container":
-        request.getfixturevalue("shown")
+        request.getfixturevalue("shown_image")
     command = [sys.executable, "-m", "tasksmithy", "check", projects[kind]]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout + done.stderr

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,16 +35,61 @@ class Done:
         return self.err
 
 
+class WarmStart:
+    """A process whose forks run `tasksmithy`: see `warm_start.py`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._variables = _read_at_start(os.environ)
+        self._files = folder / "out", folder / "err"
+        self.process = subprocess.Popen(
+            [sys.executable, Path(__file__).with_name("warm_start.py")],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            cwd=folder,
+            env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
+            start_new_session=True,
+        )
+
+    def fits(self, environ: Mapping[str, str]) -> bool:
+        """Whether a new interpreter would be like this one."""
+        return _read_at_start(environ) == self._variables
+
+    def run(self, words: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Done:
+        """Run a command to its end."""
+        out, err = self._files
+        out.write_bytes(b"")
+        err.write_bytes(b"")
+        command = {"words": words, "folder": str(folder), "environ": {**environ}}
+        assert self.process.stdin is not None
+        assert self.process.stdout is not None
+        json.dump({**command, "out": str(out), "err": str(err)}, self.process.stdin)
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
+        assert select.select([self.process.stdout], [], [], 300)[0], "it does not end"
+        return Done(int(self.process.stdout.readline()), out.read_text(), err.read_text())
+
+
+def _read_at_start(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that an interpreter reads when it starts, except for the path."""
+    kinds = ("PYTHON", "LC_", "LANG")
+    return {k: v for k, v in environ.items() if k.startswith(kinds) and k != "PYTHONPATH"}
+
+
 class CommandLine:
     """`tasksmithy` in a folder, which also holds the records of its runs, in `state`."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, warm_start: WarmStart) -> None:
         self.folder = folder
+        self._warm_start = warm_start
 
     def __call__(self, *words: object, **environ: str) -> Done:
         """Run a command to its end."""
+        variables = self._environ(environ)
+        if self._warm_start.fits(variables):
+            return self._warm_start.run([*map(str, words)], self.folder, variables)
         process = self.start(*words, **environ)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=300)
         return Done(process.returncode, out, err)
 
     def start(self, *words: object, **environ: str) -> subprocess.Popen[str]:
@@ -52,12 +100,23 @@ class CommandLine:
             stderr=subprocess.PIPE,
             text=True,
             cwd=self.folder,
-            env=os.environ | {"XDG_STATE_HOME": str(self.folder / "state")} | environ,
+            env=self._environ(environ),
             start_new_session=True,
         )
 
+    def _environ(self, more: Mapping[str, str]) -> dict[str, str]:
+        return os.environ | {"XDG_STATE_HOME": str(self.folder / "state"), **more}
+
+
+@pytest.fixture(scope="session")
+def warm_start(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmStart]:
+    """What runs commands without the time that a start takes."""
+    started = WarmStart(tmp_path_factory.mktemp("warm-start"))
+    with started.process:
+        yield started
+
 
 @pytest.fixture
-def tasksmithy(tmp_path: Path) -> CommandLine:
+def tasksmithy(tmp_path: Path, warm_start: WarmStart) -> CommandLine:
     """The command line, in the folder of the test."""
-    return CommandLine(tmp_path)
+    return CommandLine(tmp_path, warm_start)

@@ -20,7 +20,6 @@ PLUGINS = {
                 "its_entry_point_has_anothername": "its_entry_point_has_another_name:BrokenTaskType"
             }
         },
-        everyday=True,
     ),
     "its_entry_point_is_in_another_group": Plugin(
         "test_the_entry_point_is_installed",
@@ -105,7 +104,6 @@ PLUGINS = {
         ),
         module="import json",
         entry_points={GROUP: {"its_object_is_no_task_type": "its_object_is_no_task_type:json"}},
-        everyday=True,
     ),
     "it_says_another_task_type": Plugin(
         "test_the_entry_point_names_the_task_type",
@@ -153,7 +151,6 @@ PLUGINS = {
         "test_the_package_has_its_types",
         ("it_has_no_types has no file py.typed", "add an empty file py.typed"),
         files={"it_has_no_types/py.typed": None},
-        everyday=True,
     ),
     "its_test_makes_another_task": Plugin(
         "test_make_task_gives_a_task_of_this_type",
@@ -202,7 +199,6 @@ PLUGINS = {
         "test_importing_the_plugin_leaves_the_process_alone",
         ("prints to standard output ('NOISE')",),
         module="print('NOISE')",
-        everyday=True,
     ),
     "it_changes_signals_when_it_is_imported": Plugin(
         "test_importing_the_plugin_leaves_the_process_alone",

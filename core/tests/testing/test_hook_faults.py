@@ -18,7 +18,6 @@ PLUGINS = {
         @hookimpl(wrapper=True, tryfirst=True)
         def custom_config(self): return {**(yield), "mine": 1}
         """,
-        everyday=True,
     ),
     "it_forgets_the_decorator": Plugin(
         SPEC,
@@ -70,7 +69,6 @@ PLUGINS = {
         @hookimpl
         def config(self, task, *, sctx=None): return {}
         """,
-        everyday=True,
     ),
     "it_takes_an_argument_that_no_hook_has": Plugin(
         SPEC,
@@ -129,7 +127,6 @@ PLUGINS = {
         @hookimpl
         def custom_config(self): return {"ports": (80, 443)}
         """,
-        everyday=True,
     ),
     "its_custom_config_raises": Plugin(
         "test_custom_config_gives_json",
@@ -209,7 +206,6 @@ PLUGINS = {
         @hookimpl
         def container_args(self): return ["{{.inputs.n}}", "{{ .inputs.number }}"]
         """,
-        everyday=True,
     ),
     # Purity
     "its_spec_is_random": Plugin(
@@ -270,7 +266,6 @@ PLUGINS = {
         @hookimpl
         def custom_config(self): return {"tags": [*{f"tag-{n}" for n in range(20)}]}
         """,
-        everyday=True,
     ),
     "it_reads_the_clock": Plugin(
         "test_the_spec_does_not_depend_on_the_clock",
@@ -345,7 +340,6 @@ PLUGINS = {
                 provenance=Provenance("broken"), interface=task.interface.to_dict(), image="auto",
             )
         """,
-        everyday=True,
     ),
     "its_answer_is_shared": Plugin(
         "test_a_policy_of_one_registry_leaves_another_unaffected",
@@ -355,7 +349,6 @@ PLUGINS = {
         @hookimpl
         def custom_config(self): return CONFIG
         """,
-        everyday=True,
     ),
     "its_cache_version_is_constant": Plugin(
         "test_the_cache_version_tells_tasks_apart",

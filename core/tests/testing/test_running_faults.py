@@ -241,7 +241,6 @@ PLUGINS = {
             return {"token": token} if token.startswith("conformance") else {}
         """,
         test=SECRET,
-        everyday=True,
     ),
     "it_writes_its_secret": Plugin(
         "test_secrets_are_not_shown",
@@ -271,7 +270,6 @@ PLUGINS = {
             threading.Thread(target=time.sleep, args=[20], daemon=True).start()
             return 42
         """,
-        everyday=True,
     ),
     "it_leaves_a_thread_that_is_waited_for": Plugin(
         "test_running_leaves_nothing_behind",

@@ -91,7 +91,6 @@ PLUGINS = {
         ("task 'answer' cannot be pickled: TypeError: cannot pickle", "make them in the execute"),
         module="import threading; LOCK = threading.Lock()",
         task="lock: object = LOCK",
-        everyday=True,
     ),
     "it_holds_what_equals_nothing": Plugin(
         "test_a_task_is_equal_after_pickling",
@@ -156,7 +155,6 @@ PLUGINS = {
         module=CONFIG + "    model_config = ConfigDict(extra='ignore')\n    workers: int = 2",
         task=HELD,
         hooks=CHOSEN,
-        everyday=True,
     ),
     "its_config_does_not_say_what_is_wrong": Plugin(
         "test_an_unknown_key_of_the_config_is_refused",
@@ -177,7 +175,6 @@ PLUGINS = {
         module=CONFIG + "    image: str = None",
         task=HELD,
         hooks=CHOSEN,
-        everyday=True,
     ),
     "its_config_is_another_package_s": Plugin(
         "test_the_config_chooses_the_task_type",

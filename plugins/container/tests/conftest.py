@@ -1,18 +1,12 @@
-"""A container engine for the tests: podman by itself, and a Docker API socket that it serves.
-
-Where there is none, the tests that need one are skipped; where CI is set they fail instead.
-"""
+"""A container engine for the tests: podman by itself, and a Docker API socket that it serves."""
 
 from __future__ import annotations
 
-import fcntl
 import functools
-import io
 import json
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 import threading
 import time
@@ -22,48 +16,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.containers import image_name, podman, unusable
 
 from tasksmithy_container.places import run_folder
 
-IMAGE = f"localhost/tasksmithy-test-busybox-{os.getpid()}:1"  # other tests may run beside these
 ENGINES = ("podman", "docker")
-
-
-def _unusable(reason: str) -> None:
-    message = f"{reason}; .ci/podman installs what these tests need"
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
-
-
-def podman(*arguments: str, **options: Any) -> str:
-    """What podman prints, which must succeed."""
-    done = subprocess.run(["podman", *arguments], capture_output=True, check=False, **options)
-    assert done.returncode == 0, done.stderr.decode()
-    return done.stdout.decode().strip()
-
-
-@pytest.fixture(scope="session")
-def image() -> Iterator[str]:
-    """An image with busybox, made from the program on this machine."""
-    busybox = shutil.which("busybox")
-    if busybox is None or shutil.which("podman") is None:
-        _unusable("podman or busybox is not on PATH")
-        raise AssertionError
-    archive = io.BytesIO()
-    with tarfile.open(fileobj=archive, mode="w") as tar:
-        tar.add(busybox, "bin/busybox")
-        applets = subprocess.run([busybox, "--list"], capture_output=True, check=True, text=True)
-        for applet in set(applets.stdout.split()) - {"busybox"}:
-            link = tarfile.TarInfo(f"bin/{applet}")
-            link.type, link.linkname = tarfile.SYMTYPE, "busybox"
-            tar.addfile(link)
-    podman("import", "--quiet", "-", IMAGE, input=archive.getvalue())
-    works = subprocess.run(["podman", "run", "--rm", IMAGE, "true"], capture_output=True)
-    if works.returncode:
-        _unusable(f"podman cannot run a container: {works.stderr.decode()}")
-    yield IMAGE
-    podman("rmi", "--force", IMAGE)
+every_engine = pytest.mark.parametrize("engine", ENGINES, indirect=True)
+"""For a test that is made with both each time; with Docker the others are slow tests."""
 
 
 @pytest.fixture(scope="session")
@@ -119,7 +78,7 @@ def docker_socket(
 ) -> Iterator[str]:
     """A Docker API socket that podman serves; its value is for DOCKER_HOST."""
     if shutil.which("docker") is None:
-        _unusable("the docker client is not on PATH")
+        unusable("the docker client is not on PATH")
     folder = tmp_path_factory.mktemp("docker")
     host = f"unix://{folder}/api.sock"
     # A daemon is no child of the tests, and of none of the processes that a test has ended.
@@ -129,7 +88,7 @@ def docker_socket(
         cwd=folder,  # for the files that say that a container was out of memory
         check=True,
     )
-    patience = time.monotonic() + 30
+    patience = time.monotonic() + 120
     while subprocess.run(["docker", "--host", host, "info"], capture_output=True).returncode:
         assert time.monotonic() < patience, "podman serves no Docker API"
         time.sleep(0.1)
@@ -137,26 +96,7 @@ def docker_socket(
     subprocess.run(["pkill", "--full", "--", f"service --time=0 {host}"], check=True)
 
 
-@pytest.fixture
-def beside_others(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Tests that use `alone` run while no other process tests containers.
-
-    Every container task removes what killed processes have left, also those of another test.
-    """
-    how = fcntl.LOCK_EX if "alone" in request.fixturenames else fcntl.LOCK_SH
-    with (Path(tempfile.gettempdir()) / f"tasksmithy-test-containers-{os.getuid()}").open(
-        "w"
-    ) as lock:
-        fcntl.flock(lock, how)
-        yield
-
-
-@pytest.fixture
-def alone() -> None:
-    """For a test of what the next container task, and nobody else, finds."""
-
-
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(params=["podman", pytest.param("docker", marks=pytest.mark.slow)])
 def engine(
     request: pytest.FixtureRequest,
     beside_others: None,
@@ -192,7 +132,7 @@ def leftovers() -> set[str]:
     The engine's own processes for a container end a moment after it, so what counts is what is
     there all the time.
     """
-    patience = time.monotonic() + 5
+    patience = time.monotonic() + 30
     found = _found()
     while found and time.monotonic() < patience:
         time.sleep(0.05)
@@ -202,7 +142,7 @@ def leftovers() -> set[str]:
 
 @functools.cache
 def _image_id() -> str:
-    return podman("image", "inspect", "--format={{.Id}}", IMAGE)
+    return podman("image", "inspect", "--format={{.Id}}", image_name())
 
 
 def _content(file: Path) -> bytes:

@@ -5,7 +5,6 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,28 +14,16 @@ from tasksmithy_container import ContainerTask
 ROOT = Path(__file__).parents[3]
 README = Path(__file__).parents[1] / "README.md"
 BLOCKS = re.findall(r"```python\n(.*?)```", README.read_text("utf-8"), re.DOTALL)
-SHOWN = "docker.io/library/busybox:1"
 
 
-@pytest.fixture
-def shown(image: str, engine: str) -> Iterator[None]:
-    """The image that the README names, which is the tests' own where there is none of the name."""
-    is_here = subprocess.run(["podman", "image", "exists", SHOWN], check=False).returncode == 0
-    if not is_here:
-        subprocess.run(["podman", "tag", image, SHOWN], check=True)
-    yield
-    if not is_here:
-        subprocess.run(["podman", "untag", image, SHOWN], check=True)
-
-
-@pytest.mark.usefixtures("shown")
+@pytest.mark.usefixtures("engine", "shown_image")
 @pytest.mark.parametrize("block", BLOCKS)
 def test_the_programs_of_the_readme_run(block: str, tmp_path: Path) -> None:
     program = [sys.executable, "-W", "error", "-c", block]
     assert subprocess.run(program, cwd=tmp_path).returncode == 0
 
 
-@pytest.mark.usefixtures("shown")
+@pytest.mark.usefixtures("engine", "shown_image")
 def test_the_example_of_the_task_type_has_the_result_that_is_shown() -> None:
     [example] = doctest.DocTestFinder(recurse=False).find(ContainerTask, globs={})
     report: list[str] = []

@@ -19,10 +19,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plugins.container.tests.conftest import every_engine
 
 from tasksmithy import Resources, run
 from tasksmithy_container import ContainerError, ContainerTask, EngineError
-from tasksmithy_container.engine import STOP_SECONDS
 
 # As the first process of a container, a shell hears the signal to stop only with a trap.
 POLITE = "trap 'exit 0' TERM; sleep 100 & wait"
@@ -55,7 +55,7 @@ async def until_it_runs(image: str) -> None:
 # By itself
 
 
-@pytest.mark.parametrize("code", [1, 3, 125, 126, 127, 255])
+@pytest.mark.parametrize("code", [3, 125, 126, 127])  # podman and docker have the last three, too
 def test_an_exit_code_is_an_error_with_everything_that_is_known(
     image: str, engine: str, code: int
 ) -> None:
@@ -86,6 +86,7 @@ def test_a_failed_container_is_run_again_as_declared(
     assert len(attempts) >= 2
 
 
+@every_engine
 def test_a_command_that_is_not_in_the_image_is_said_to_be(image: str, engine: str) -> None:
     with pytest.raises(ContainerError, match="the container could not be started") as e:
         run(ContainerTask(name="t", image=image, command=["no-such-program"]))
@@ -227,6 +228,7 @@ def test_directories_that_nobody_may_enter_are_removed_too(
     assert left() == set()
 
 
+@every_engine
 def test_the_volumes_of_an_image_are_removed_too(
     image: str, engine: str, left: Callable[[], set[str]]
 ) -> None:
@@ -253,6 +255,7 @@ class Output(io.StringIO):
             await asyncio.sleep(0.02)
 
 
+@every_engine
 def test_a_cancelled_container_is_told_to_stop(
     image: str, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -276,9 +279,10 @@ def test_a_container_that_does_not_stop_is_killed(
 ) -> None:
     output = Output()
     monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr("tasksmithy_container.engine.STOP_SECONDS", 1)
 
     async def main() -> float:
-        script = f"echo ready; exec sleep {10 * STOP_SECONDS}"
+        script = "echo ready; exec sleep 600"
         run_it = asyncio.create_task(script_task(image, script).aio())
         await output.has("ready")
         start = time.monotonic()
@@ -287,15 +291,19 @@ def test_a_container_that_does_not_stop_is_killed(
             await run_it
         return time.monotonic() - start
 
-    assert STOP_SECONDS <= asyncio.run(main()) < 10 * STOP_SECONDS
+    assert 1 <= asyncio.run(main()) < 300
 
 
+@every_engine
 def test_a_timeout_ends_the_container(image: str, engine: str) -> None:
     with pytest.raises(TimeoutError):
         run(script_task(image, POLITE, timeout=2))
 
 
-@pytest.mark.parametrize("moment", [0, 0.01, 0.03, 0.08, 0.15, 0.2, 0.25, 0.3, 0.35, 0.4, 0.5])
+@pytest.mark.parametrize(
+    "moment",
+    [0, 0.15, 0.3, *(pytest.param(n / 100, marks=pytest.mark.slow) for n in (1, 3, 8, 20, 40))],
+)
 def test_a_cancellation_at_any_moment_leaves_nothing(
     image: str, engine: str, moment: float
 ) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plugins.container.tests.conftest import every_engine
 
 from tasksmithy import Dir, Image, Secret, run, with_runcontext
 from tasksmithy_container import ContainerError, ContainerTask, EngineError
@@ -25,6 +26,7 @@ def is_here(image: str) -> bool:
     return subprocess.run(["podman", "image", "exists", image], check=False).returncode == 0
 
 
+@every_engine
 def test_a_missing_image_is_pulled_and_the_progress_shown(
     remote: str, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -89,7 +89,7 @@ class Jobs:
 
     def left(self) -> set[str]:
         """Containers and their processes, folders, lock files, and files with secrets that stay."""
-        patience = time.monotonic() + 5  # what the engine has for a container ends after it
+        patience = time.monotonic() + 60  # what the engine has for a container ends after it
         found = set(self._left())
         while found and time.monotonic() < patience:
             time.sleep(0.1)

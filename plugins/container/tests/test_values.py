@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 from flyteidl2.core.literals_pb2 import LiteralMap
+from plugins.container.tests.conftest import every_engine
 
 from tasksmithy import Dir, File, InputError, OutputError, run
 from tasksmithy_container import ContainerTask
@@ -69,6 +70,7 @@ VALUES = [
 ]
 
 
+@every_engine
 def test_every_type_goes_in_as_argument_and_file_and_comes_out_again(
     image: str, engine: str
 ) -> None:

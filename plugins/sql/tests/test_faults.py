@@ -221,7 +221,7 @@ def running(server: Any, text: str) -> list[Any]:
 
 
 def until(condition: Any) -> Any:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 120
     while not (answer := condition()):
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
@@ -260,8 +260,8 @@ def test_a_timeout_ends_the_statement_on_the_server(pay, served, ask):
     url, server = served
     begun = time.monotonic()
     with pytest.raises(TimeoutError):
-        run(slow(url, 30, timeout=1))
-    assert time.monotonic() - begun < 10  # a busy machine; the statement would take 30
+        run(slow(url, 600, timeout=1))
+    assert time.monotonic() - begun < 300
     until(lambda: not running(server, "insert into pay select 1"))
     assert paid(ask, pay) == []
 
