@@ -15,8 +15,8 @@ import pytest
 from tasksmithy import File, TaskEnvironment, run
 from tasksmithy_sql import ResultError, SQLTask
 
+OUTPUTS = [pa.Table, pa.RecordBatchReader, File, pd.DataFrame, pl.DataFrame, list[dict]]
 SAMPLE = [pa.Table, list[dict]]
-OUTPUTS = [*SAMPLE, pa.RecordBatchReader, File, pd.DataFrame, pl.DataFrame]
 
 
 @pytest.fixture(params=["sample", pytest.param("all", marks=pytest.mark.slow)])
