@@ -478,3 +478,41 @@ def test_a_timeout_is_seen_as_the_error_that_it_is() -> None:
     with policies(ours=Notifies()), pytest.raises(TaskTimeoutError) as raised:
         run(too_long)
     assert caught == [raised.value]
+
+
+class OneAtATime:
+    """A policy: no two attempts of `holder` at once."""
+
+    def __init__(self) -> None:
+        self.free = asyncio.Semaphore(1)
+
+    @hookimpl
+    @asynccontextmanager
+    async def around_execute(self, task: Any) -> AsyncIterator[None]:
+        if task.name != "p.holder":
+            yield
+            return
+        async with self.free:
+            yield
+
+
+@env.task
+async def slow_leaf(n: int) -> int:
+    await asyncio.sleep(0.01)
+    return n
+
+
+@env.task
+async def holder(n: int) -> int:
+    await asyncio.sleep(0.01)
+    return await slow_leaf(n)
+
+
+@env.task
+async def three_holders() -> list[int]:
+    return await asyncio.gather(*(holder(n) for n in range(3)))
+
+
+def test_an_attempt_that_waits_in_a_policy_holds_no_place() -> None:
+    with policies(one=OneAtATime()):
+        assert with_runcontext(max_concurrency=1).run(three_holders) == [0, 1, 2]

@@ -84,6 +84,21 @@ def retried(then: Step) -> Step:
     return step
 
 
+def surrounded(then: Step) -> Step:
+    """Enter what policies give around an attempt, outside of its place and its `max_runtime`.
+
+    A policy may let one attempt wait until another has ended. If that held its place meanwhile, the
+    other one's children could have none.
+    """
+
+    def step(call: Call) -> Awaitable[Any]:
+        if "around_execute" not in hooks_for(call.task).of_policies.answered:
+            return then(call)
+        return inside_policies(call.task, call.inputs, call.context(), lambda: then(call))
+
+    return step
+
+
 def placed(capacity: Capacity) -> Stage:
     """Wait until there is room for an attempt among those that run at once.
 
@@ -128,17 +143,6 @@ def attempt_told(then: Step) -> Step:
         except BaseException as error:
             events.attempt_failed(call.number, error)
             raise
-
-    return step
-
-
-def surrounded(then: Step) -> Step:
-    """Enter what policies give around an attempt, outside of its `max_runtime`."""
-
-    def step(call: Call) -> Awaitable[Any]:
-        if "around_execute" not in hooks_for(call.task).of_policies.answered:
-            return then(call)
-        return inside_policies(call.task, call.inputs, call.context(), lambda: then(call))
 
     return step
 

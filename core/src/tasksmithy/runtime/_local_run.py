@@ -73,9 +73,9 @@ class LocalRun:
             checked,
             # From here on once for each attempt.
             retried,
+            surrounded,
             placed(Capacity(options)),
             attempt_told,
-            surrounded,
             in_time,
             last=made(self),
         )
