@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
 import pytest
+from core.tests.conftest import CommandLine, Done
 
 PLUGIN = '''
 from dataclasses import dataclass, field
@@ -112,8 +110,8 @@ ENTRIES = {
 
 
 class Result:
-    def __init__(self, done: subprocess.CompletedProcess[str]) -> None:
-        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+    def __init__(self, done: Done) -> None:
+        self.code, self.out, self.err = done.code, done.out, done.err
 
     @property
     def words(self) -> str:
@@ -125,17 +123,13 @@ Plugins = Callable[..., Result]
 
 
 @pytest.fixture
-def plugins(tmp_path: Path) -> Plugins:
+def plugins(tasksmithy: CommandLine, tmp_path: Path) -> Plugins:
     """Runs `tasksmithy plugins ...` where the plugins of this file are installed."""
     write_distribution(tmp_path, ENTRIES)
 
     def run(*words: str, **environ: str) -> Result:
-        command = [sys.executable, "-m", "tasksmithy", "plugins", *words]
-        environ = {**os.environ, "PYTHONPATH": str(tmp_path), "COLUMNS": "200", **environ}
-        done = subprocess.run(
-            command, capture_output=True, text=True, check=False, env=environ, timeout=60
-        )
-        return Result(done)
+        variables = {"PYTHONPATH": str(tmp_path), "COLUMNS": "200", **environ}
+        return Result(tasksmithy("plugins", *words, **variables))
 
     return run
 

@@ -100,6 +100,7 @@ def test_the_type_checker_says_nothing_else(reports: dict[int, set[str]]) -> Non
     assert {number: said for number, said in reports.items() if number not in EXPECTED} == {}
 
 
+@pytest.mark.slow
 def test_pyright_reveals_the_types_that_mypy_does(pyright_reports: Any) -> None:
     expected = {number: EXPECTED[number] for number in EXPECTED if "  # R: " in LINES[number - 1]}
     found = {
@@ -111,6 +112,7 @@ def test_pyright_reveals_the_types_that_mypy_does(pyright_reports: Any) -> None:
     assert found == {number: _plain(kind) for number, kind in expected.items()}
 
 
+@pytest.mark.slow
 def test_pyright_finds_the_errors_that_mypy_does(pyright_reports: Any) -> None:
     expected = {number for number in EXPECTED if "  # E: " in LINES[number - 1]}
     found = {
