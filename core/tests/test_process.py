@@ -41,7 +41,7 @@ from tasksmithy import (
     hookimpl,
     run,
 )
-from tasksmithy.concurrency._descendants import descendants
+from tasksmithy.concurrency._process_tree import descendants
 from tasksmithy.runtime._task_run import TaskRun
 from tasksmithy.runtime.executors.process._executor import ProcessExecutor
 from tasksmithy.task._source import load_file

@@ -15,7 +15,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, Final, NoReturn, TypeVar
 
-from tasksmithy.concurrency._descendants import descendants
+from tasksmithy.concurrency._process_tree import descendants
 from tasksmithy.concurrency._threads import cancel_what_blocks
 
 T = TypeVar("T")

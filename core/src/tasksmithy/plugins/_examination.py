@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from tasksmithy._texts import shorten
-from tasksmithy.concurrency._descendants import descendants
 from tasksmithy.concurrency._interpreter import interpreter
+from tasksmithy.concurrency._process_tree import descendants
 from tasksmithy.errors import PluginLoadError
 from tasksmithy.plugins._discovery import PluginRecord
 from tasksmithy.plugins._listing import PluginStatus

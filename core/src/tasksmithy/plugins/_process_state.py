@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tasksmithy._texts import shorten
-from tasksmithy.concurrency._descendants import descendants
+from tasksmithy.concurrency._process_tree import descendants
 
 State = Mapping[str, Any]
 

@@ -1,4 +1,4 @@
-"""How a task asks its task type: the typed façade before the hooks, and `hooks_for(task)`.
+"""How a task asks its task type: the typed façade before the hooks, `hooks_for`, `hook_call`.
 
 A task knows the registry only through `hooks_for`. The registry that answers is the one that is
 active where the question is asked.
@@ -6,16 +6,25 @@ active where the question is asked.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import inspect
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cached_property
-from typing import Protocol
+from functools import cached_property, wraps
+from typing import TYPE_CHECKING, Concatenate, ParamSpec, Protocol, TypeVar, cast
 
 from tasksmithy._registry_in_use import registry_in_use
+from tasksmithy.task._context import current
 from tasksmithy.task._hook import Provider
 from tasksmithy.task._hookspecs import HOOKS, Task, TaskTemplateSpec
 from tasksmithy.task._provenance import Provenance
+
+if TYPE_CHECKING:
+    from tasksmithy.task._interface import NativeInterface
+
+T = TypeVar("T")
+P = ParamSpec("P")
+C = TypeVar("C", bound="CallableTask")
 
 
 class TaskHooks(TaskTemplateSpec):
@@ -111,7 +120,31 @@ def answering(task: object, hook: str) -> Iterator[None]:
         _answering.reset(token)
 
 
-def is_answering(task: object, hook: str) -> bool:
-    """Whether a hook call in progress asks for the task's method `hook` as written."""
-    now = _answering.get()
-    return now is not None and now[0] is task and now[1] == hook
+class CallableTask(Task, Protocol):
+    """A task with the interface that a call of it has to fit."""
+
+    @property
+    def interface(self) -> NativeInterface:
+        """Its typed inputs and outputs."""
+        ...
+
+
+def hook_call(method: Callable[Concatenate[C, P], T]) -> Callable[Concatenate[C, P], T]:
+    """Make a call of `method` the call of the hook of its name, which may come back to it."""
+    hook = method.__name__
+
+    @wraps(method)
+    def call(self: C, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        now = _answering.get()
+        if now is not None and now[0] is self and now[1] == hook:
+            return method(self, *args, **kwargs)
+        ask = getattr(hooks_for(self), hook)
+        if hook == "execute":
+            answer = ask(self, self.interface.bind(self.name, args, kwargs), current())
+        else:
+            given = inspect.signature(method).bind(self, *args, **kwargs)
+            answer = ask(*given.args, *given.kwargs.values())
+        return cast("T", answer)
+
+    vars(call)["is_hook_call"] = True
+    return call

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 import weakref
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import fields
 from types import FunctionType
 from typing import (
     TYPE_CHECKING,
     Any,
     ClassVar,
-    Concatenate,
     Final,
     Generic,
     Literal,
@@ -30,7 +28,7 @@ from tasksmithy.task._attempt import outside_runs
 from tasksmithy.task._context import current, run_of_call
 from tasksmithy.task._declaration import UNSET, Unset
 from tasksmithy.task._field import given_type, task_field
-from tasksmithy.task._hooks import hooks_for, is_answering
+from tasksmithy.task._hooks import hook_call, hooks_for
 from tasksmithy.task._interface import NativeInterface
 from tasksmithy.task._spellings import current_spellings
 from tasksmithy.task._task_fields import HELD_BY_REUSE, TaskFields
@@ -53,8 +51,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R_co = TypeVar("R_co", covariant=True)
 T = TypeVar("T")
-Q = ParamSpec("Q")
-S = TypeVar("S", bound="TaskTemplate[..., Any]")
 
 
 def _interface(name: str, value: object) -> NativeInterface:
@@ -71,26 +67,6 @@ def _reference(name: str, value: object) -> object:
 
 def _optional_name(name: str, value: object) -> str | None:
     return None if value is None else checks.non_empty(name, value)
-
-
-def hook_call(method: Callable[Concatenate[S, Q], T]) -> Callable[Concatenate[S, Q], T]:
-    """Make a call of `method` the call of the hook of its name, which may come back to it."""
-    hook = method.__name__
-
-    @functools.wraps(method)
-    def call(self: S, /, *args: Q.args, **kwargs: Q.kwargs) -> T:
-        if is_answering(self, hook):
-            return method(self, *args, **kwargs)
-        ask = getattr(hooks_for(self), hook)
-        if hook == "execute":
-            answer = ask(self, self.interface.bind(self.name, args, kwargs), current())
-        else:
-            given = inspect.signature(method).bind(self, *args, **kwargs)
-            answer = ask(*given.args, *given.kwargs.values())
-        return cast("T", answer)
-
-    vars(call)["is_hook_call"] = True
-    return call
 
 
 class TaskTemplate(TaskFields, Generic[P, R_co]):

@@ -22,8 +22,8 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from tasksmithy.concurrency._descendants import ProcessTree
 from tasksmithy.concurrency._interpreter import interpreter
+from tasksmithy.concurrency._process_tree import ProcessTree
 from tasksmithy.errors import WorkerDiedError, WorkerStartError
 from tasksmithy.plugins._attempt import Attempt, Host
 from tasksmithy.runtime.executors._conversation import Conversation

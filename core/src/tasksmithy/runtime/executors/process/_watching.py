@@ -25,7 +25,7 @@ def end(leaders: Leaders, grace: float) -> None:
     import signal
     import time
 
-    from tasksmithy.concurrency._descendants import ProcessTree
+    from tasksmithy.concurrency._process_tree import ProcessTree
 
     trees = [ProcessTree(leader) for leader in leaders]
     until = time.monotonic() + grace  # for those that can end themselves

@@ -15,7 +15,7 @@ from contextlib import suppress
 from typing import Any, Final
 
 from tasksmithy._registry_in_use import registry_in_use
-from tasksmithy.concurrency._descendants import ProcessTree
+from tasksmithy.concurrency._process_tree import ProcessTree
 from tasksmithy.plugins._attempt import Attempt
 from tasksmithy.runtime._task_run import Site, make_attempt_at
 from tasksmithy.runtime.executors import _shipping as shipping
