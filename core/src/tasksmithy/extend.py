@@ -27,6 +27,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.runtime.executors._far_attempt import Shipment as Shipment
     from tasksmithy.runtime.executors._frames import Frame as Frame
     from tasksmithy.runtime.executors._frames import Message as Message
+    from tasksmithy.runtime.secrets._exits import masked as masked
     from tasksmithy.runtime.stores._private import state_folder as state_folder
     from tasksmithy.task._code_identity import code_identity as code_identity
     from tasksmithy.task._declaration import UNSET as UNSET
@@ -58,6 +59,7 @@ _HOMES = {
     "Shipment": "runtime.executors._far_attempt",
     "Frame": "runtime.executors._frames",
     "Message": "runtime.executors._frames",
+    "masked": "runtime.secrets._exits",
     "state_folder": "runtime.stores._private",
     "code_identity": "task._code_identity",
     "UNSET": "task._declaration",
