@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import socketserver
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -45,9 +47,46 @@ def test_an_address_that_does_not_answer_is_told_with_the_time_and_what_to_check
     assert "6379" in told
 
 
+@pytest.mark.parametrize(
+    "says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["nothing", "http"]
+)
+def test_what_listens_and_is_no_ray_is_told(says: bytes) -> None:
+    class Other(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(says)
+            self.request.recv(1024)
+            while self.request.recv(1024):
+                pass
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        with pytest.raises(ClusterError, match="no Ray cluster answers at 127") as raised:
+            run_on(f"127.0.0.1:{server.server_address[1]}")
+        server.shutdown()
+    assert ("what listens there is no Ray" in str(raised.value)) == bool(says)
+
+
 def test_a_host_that_nobody_knows_is_told() -> None:
     with pytest.raises(ClusterError, match=r"no Ray cluster answers at nowhere\.invalid:6379"):
         run_on("nowhere.invalid:6379")
+
+
+@pytest.mark.parametrize("how", ["option", "RAY_ADDRESS"])
+def test_an_address_of_ray_client_is_refused_with_what_to_do(
+    how: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if how == "RAY_ADDRESS":
+        monkeypatch.setenv("RAY_ADDRESS", "ray://10.0.0.1:10001")
+        runner = with_runcontext(executor="ray")
+    else:
+        runner = with_runcontext(
+            executor="ray", executor_options={"address": "ray://10.0.0.1:10001"}
+        )
+    with pytest.raises(ClusterError) as raised:
+        runner.run(one)
+    told = str(raised.value)
+    assert told.startswith("the address ray://10.0.0.1:10001 is one of Ray Client")
+    assert "ray job submit" in told
 
 
 def test_an_option_names_the_folder_that_is_not_there(tmp_path: Path) -> None:

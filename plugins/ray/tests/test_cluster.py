@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from tasksmithy import Resources, TaskEnvironment, with_runcontext
+from tasksmithy import NotExecutableError, Resources, TaskEnvironment, with_runcontext
 
 pytestmark = pytest.mark.slow
 
@@ -48,9 +48,8 @@ def node(cluster: Any, **has: Any) -> Any:
 
 def on(cluster: Any, **options: Any) -> Any:
     queues = {"head": {"head": 1}, "red": {"red": 1}, "blue": {"blue": 1}}
-    return with_runcontext(
-        executor="ray", executor_options={"address": cluster.address, "queues": queues}, **options
-    )
+    given = {"address": cluster.address, "queues": queues, "interruptible": {"spot": 1}}
+    return with_runcontext(executor="ray", executor_options=given, **options)
 
 
 @env.task
@@ -66,6 +65,15 @@ def test_tasks_go_to_the_node_that_has_what_their_queue_stands_for(cluster: Any)
     for _ in range(2):
         assert on(cluster).run(node_id.override(queue="red")) == red.node_id
         assert on(cluster).run(node_id.override(queue="blue")) == blue.node_id
+
+
+def test_interruptible_tasks_go_to_nodes_that_are(cluster: Any) -> None:
+    node(cluster)
+    spot = node(cluster, resources={"spot": 1})
+    assert on(cluster).run(node_id.override(interruptible=True)) == spot.node_id
+    on_no_node = node_id.override(interruptible=True, queue="head")
+    with pytest.raises(NotExecutableError, match=r"CPU 1, head 1, spot 1, which no node"):
+        on(cluster).run(on_no_node)
 
 
 def test_gpus_are_those_of_a_node_that_declares_them(cluster: Any) -> None:

@@ -16,8 +16,11 @@ from typing import Any
 import pytest
 
 from tasksmithy import (
+    AttemptPlaced,
+    Event,
     NotExecutableError,
     NotShippableError,
+    Observer,
     PluginRecord,
     Registry,
     Resources,
@@ -220,6 +223,7 @@ def test_a_run_that_is_cancelled_cancels_on_the_cluster(on_ray: Any, tmp_path: P
 @env.task(secrets=Secret("token", as_env_var="TOKEN"))
 def told() -> tuple[str, str]:
     current().logger.warning("the token is %s", os.environ["TOKEN"])
+    print("token:", os.environ["TOKEN"])  # noqa: T201 - what it is about
     [value] = current().secrets.values()
     return value, os.environ["TOKEN"]
 
@@ -234,7 +238,7 @@ def test_a_secret_is_there_for_its_task_alone_and_masked_in_the_log(
 ) -> None:
     monkeypatch.setenv("TOKEN", "open-sesame")
     assert on_ray().run(told) == ("open-sesame", "open-sesame")
-    assert caplog.messages == ["the token is ***"]
+    assert caplog.messages == ["the token is ***", "token: ***"]
 
 
 def test_a_secret_is_in_no_task_of_ray(on_ray: Any, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,6 +280,44 @@ def test_what_a_task_logs_and_prints_is_in_the_log_under_its_name(on_ray: Any, c
         ("tasksmithy.task.r.talks", "printed 1"),
         ("tasksmithy.task.r.talks", "logged"),
     ]
+
+
+# Places
+
+
+def test_the_node_of_each_attempt_is_in_the_record(
+    on_ray: Any, tmp_path: Path, capsys: Any
+) -> None:
+    import ray
+
+    on_ray(record=True, runs_dir=tmp_path).run(sum_of_squares, n=2)
+    main(["runs", "list", "--json", "--runs-dir", str(tmp_path)])
+    [run] = json.loads(capsys.readouterr().out)
+    main(["runs", "show", run["id"], "--json", "--runs-dir", str(tmp_path)])
+    tasks = json.loads(capsys.readouterr().out)["tasks"]
+    [node] = ray.nodes()
+    place = f"node {node['NodeManagerAddress']} ({node['NodeID'][:8]}), process "
+    assert [task["attempts"][0]["place"].startswith(place) for task in tasks] == [True] * 3
+
+
+@env.task
+def waits_for(file: Path) -> None:
+    while not file.exists():
+        time.sleep(0.05)
+
+
+class Releases(Observer):
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def observe(self, event: Event) -> None:
+        if isinstance(event, AttemptPlaced):
+            self.file.touch()
+
+
+def test_the_node_of_an_attempt_is_told_while_it_runs(on_ray: Any, tmp_path: Path) -> None:
+    file = tmp_path / "placed"
+    on_ray(observers=[Releases(file)]).run(waits_for, file=file)
 
 
 # Cache, resume, records

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import os
 import socket
 import threading
 import time
@@ -16,12 +17,16 @@ from tasksmithy_ray.options import RayOptions
 
 _CLIENT: Final = "ray://"
 
+_HELLO: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+"""How a client of HTTP/2, which Ray speaks, begins: RFC 9113, section 3.4."""
+
 UNTHROTTLED: Final = {"worker_cap_enabled": False}
 """Where more tasks wait for others than there are CPUs, Ray starts a process in 10 s, otherwise."""
 
 _logger = logging.getLogger("tasksmithy.ray")
 _lock = threading.Lock()
 _users = 0
+_options = RayOptions()
 _end = threading.Event()
 
 
@@ -42,9 +47,10 @@ def connect(options: RayOptions) -> None:
 
     Raises:
         MissingDependencyError: Ray is not installed.
-        ClusterError: the cluster does not answer, or cannot be used.
+        ClusterError: the cluster does not answer, or cannot be used; or another run of this process
+            is connected with other options.
     """
-    global _users
+    global _users, _options
     require_ray()
     import ray
 
@@ -56,8 +62,16 @@ def connect(options: RayOptions) -> None:
                 target=_hold, args=(options, begun), name="tasksmithy-ray", daemon=True
             ).start()
             begun.result()
-            _users = 1
-        elif _users:
+            _users, _options = 1, options.connection
+        elif not _users:
+            _warn_of_unused(options)
+        elif options.connection != _options:
+            raise ClusterError(
+                f"this process has a run on {_place(_options)} with other options, and Ray "
+                f"connects a process once: wait for its end, or start the run on {_place(options)} "
+                "in a process of its own"
+            )
+        else:
             _users += 1
 
 
@@ -85,6 +99,21 @@ def nodes() -> dict[str, dict[str, float]]:
     }
 
 
+def _warn_of_unused(options: RayOptions) -> None:
+    given = options.model_fields_set - {"address", "queues", "interruptible", "adds_nodes"}
+    if given:
+        _logger.warning(
+            "the program has connected to Ray by itself: %s of the options of executor 'ray' make "
+            "no difference, give them to ray.init()",
+            ", ".join(sorted(given)),
+        )
+
+
+def _place(options: RayOptions) -> str:
+    address = options.cluster
+    return f"the Ray cluster at {address}" if address else "a Ray on this machine"
+
+
 def _hold(options: RayOptions, begun: Future[None]) -> None:
     """In a thread: connect, and live as long as the connection.
 
@@ -107,6 +136,12 @@ def _begin(options: RayOptions) -> None:
     if (runtime_env := _runtime_env(options)) is not None:
         named["runtime_env"] = runtime_env
     if address:
+        if address.startswith(_CLIENT):
+            raise ClusterError(
+                f"the address {address} is one of Ray Client, which runs nothing here. Start the "
+                "run on a machine of the cluster, with address=auto: log in there, or use `ray "
+                "job submit --address http://HOST:8265 --working-dir . -- tasksmithy run ...`"
+            )
         _await_answer(address, options.connect_timeout)
         named["address"] = address
     else:
@@ -128,10 +163,11 @@ def _begin(options: RayOptions) -> None:
         ray.init(**named)
         _keep_from_stdout()
     except Exception as error:
-        where = f"the Ray cluster at {address}" if address else "a Ray on this machine"
+        ray.shutdown()  # it may be connected by half
         raise ClusterError(
-            f"{where} cannot be used: {error}. This process has Ray {ray.__version__}; the "
-            "machines of a cluster have to have the same, and the same Python"
+            f"{_place(options)} cannot be used: {error}. This process has Ray {ray.__version__}; "
+            "the machines of a cluster have to have the same, and the same Python. Where they ask "
+            "for a token, this process needs RAY_AUTH_MODE=token and RAY_AUTH_TOKEN"
         ) from error
     finally:
         logger.setLevel(before)
@@ -158,27 +194,40 @@ def _runtime_env(options: RayOptions) -> dict[str, Any] | None:
 
 
 def _await_answer(address: str, timeout: float) -> None:
-    """Wait until something answers at an address, as Ray itself would for minutes.
+    """Wait until something answers at an address as Ray does; Ray itself would wait for minutes.
 
     Raises:
         ClusterError: nothing has in this time.
     """
-    host, _, port = address.removeprefix(_CLIENT).partition("?")[0].rpartition(":")
-    if not port.isdigit():  # "auto", "local", "ray://HOST": Ray knows where to look
+    host, _, port = address.rpartition(":")
+    if not port.isdigit():  # "auto", "local": Ray knows where to look
         return
     begun = time.monotonic()
     while True:
         left = begun + timeout - time.monotonic()
         try:
-            socket.create_connection((host.strip("[]"), int(port)), max(left, 0.1)).close()
+            _greet(host.strip("[]"), int(port), max(left, 0.1))
         except OSError as error:
             if left > 1:
                 time.sleep(0.5)
                 continue
-            kind = "10001, for ray://" if address.startswith(_CLIENT) else "6379"
             raise ClusterError(
                 f"no Ray cluster answers at {address}: tried for {timeout:g} s ({error}). Is it "
                 "running there (`ray status` on its head node), is the port right (the usual one "
-                f"is {kind}), and do a firewall or a VPN let this machine through?"
+                "is 6379), and do a firewall or a VPN let this machine through?"
             ) from None
         return
+
+
+def _greet(host: str, port: int, timeout: float) -> None:
+    """Check that what listens there speaks HTTP/2.
+
+    Raises:
+        OSError: nothing listens, or something else does.
+    """
+    with socket.create_connection((host, port), timeout) as connection:
+        if os.environ.get("RAY_USE_TLS", "0") in ("0", "false"):
+            connection.sendall(_HELLO)
+            settings = connection.recv(9)  # the head of a frame: length, type, flags, stream
+            if settings[3:4] != b"\4":
+                raise ConnectionError(f"what listens there is no Ray, it says {settings!r}")

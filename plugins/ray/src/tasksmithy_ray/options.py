@@ -32,8 +32,8 @@ class RayOptions(BaseModel):
     """Which cluster makes the attempts, and how its resources are called.
 
     Attributes:
-        address: the cluster: `ray://HOST:10001` from outside of it, `HOST:6379` or `auto` on one of
-            its machines. None: `RAY_ADDRESS`, or a Ray on this machine that ends with the run.
+        address: the cluster: `HOST:6379`, or `auto` on one of its machines. None: `RAY_ADDRESS`, or
+            a Ray on this machine that ends with the run.
         connect_timeout: seconds after which an address that does not answer is given up.
         num_cpus: cores of a Ray on this machine; None: all.
         num_gpus: GPUs of it; None: all.
@@ -65,6 +65,12 @@ class RayOptions(BaseModel):
     queues: dict[str, dict[str, Positive]] = Field(default_factory=dict)
     interruptible: dict[str, Positive] = Field(default_factory=dict)
     adds_nodes: bool = False
+
+    @property
+    def connection(self) -> RayOptions:
+        """The options that a connection to Ray is made with, which those of tasks do not change."""
+        of_tasks: dict[str, Any] = {"queues": {}, "interruptible": {}, "adds_nodes": False}
+        return self.model_copy(update={"address": self.cluster, **of_tasks})
 
     @property
     def cluster(self) -> str | None:
