@@ -262,3 +262,18 @@ def test_a_preference_decides_between_two_of_one_name(broken: House, tmp_path: P
     done = broken.venv.tasksmithy("plugins", "list", "--load", "--json", cwd=tmp_path)
     found = {row["distribution"]: row["status"] for row in json.loads(done.out)}
     assert (found["demo-one"], found["demo-two"]) == ("not preferred", "ok")
+
+
+def test_the_executor_ray_is_listed_and_without_ray_says_what_to_install(
+    house: House, pipelines: Path
+) -> None:
+    with house.having(house.wheels["tasksmithy-ray"]):
+        listed = house.venv.tasksmithy("executors", "list")
+        shown = house.venv.tasksmithy("executors", "show", "ray")
+        words = ["run", "--executor", "ray", pipelines / "function.py", "--n", "21"]
+        done = house.venv.tasksmithy(*words)
+    assert "tasksmithy-ray" in listed.out
+    assert "connect_timeout" in shown.out
+    assert (done.code, done.out) == (2, "")
+    assert "pip install 'tasksmithy[ray]'" in done.err
+    assert "Traceback" not in done.err
