@@ -6,6 +6,7 @@ import socket
 import socketserver
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -47,23 +48,34 @@ def test_an_address_that_does_not_answer_is_told_with_the_time_and_what_to_check
     assert "6379" in told
 
 
-@pytest.mark.parametrize(
-    "says", [b"", b"HTTP/1.1 400 Bad Request\r\n\r\n"], ids=["nothing", "http"]
-)
-def test_what_listens_and_is_no_ray_is_told(says: bytes) -> None:
+@contextmanager
+def listening(says: bytes) -> Iterator[str]:
+    """The address of a server that says this to whoever comes, and nothing else."""
+
     class Other(socketserver.BaseRequestHandler):
         def handle(self) -> None:
             self.request.sendall(says)
-            self.request.recv(1024)
             while self.request.recv(1024):
                 pass
 
     with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Other) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        with pytest.raises(ClusterError, match="no Ray cluster answers at 127") as raised:
-            run_on(f"127.0.0.1:{server.server_address[1]}")
+        yield f"127.0.0.1:{server.server_address[1]}"
         server.shutdown()
-    assert ("what listens there is no Ray" in str(raised.value)) == bool(says)
+
+
+def test_what_listens_and_says_nothing_is_told_as_what_does_not_answer() -> None:
+    with listening(b"") as address, pytest.raises(ClusterError) as raised:
+        run_on(address)
+    assert str(raised.value).startswith(f"no Ray cluster answers at {address}: tried for 1 s (")
+
+
+def test_what_listens_and_is_no_ray_is_told_with_the_usual_port() -> None:
+    with listening(b"HTTP/1.1 400 Bad Request") as address, pytest.raises(ClusterError) as raised:
+        run_on(address, connect_timeout=120)
+    told = str(raised.value)
+    assert told.startswith(f"what listens at {address} is no Ray cluster: it says b'HTTP/1.1 '")
+    assert "6379" in told
 
 
 def test_a_host_that_nobody_knows_is_told() -> None:

@@ -20,6 +20,9 @@ _CLIENT: Final = "ray://"
 _HELLO: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
 """How a client of HTTP/2, which Ray speaks, begins: RFC 9113, section 3.4."""
 
+_SETTINGS: Final = b"\4"
+"""The type of the frame that both sides of HTTP/2 send first."""
+
 UNTHROTTLED: Final = {"worker_cap_enabled": False}
 """Where more tasks wait for others than there are CPUs, Ray starts a process in 10 s, otherwise."""
 
@@ -197,7 +200,7 @@ def _await_answer(address: str, timeout: float) -> None:
     """Wait until something answers at an address as Ray does; Ray itself would wait for minutes.
 
     Raises:
-        ClusterError: nothing has in this time.
+        ClusterError: nothing has in this time, or what answers is no Ray.
     """
     host, _, port = address.rpartition(":")
     if not port.isdigit():  # "auto", "local": Ray knows where to look
@@ -206,7 +209,7 @@ def _await_answer(address: str, timeout: float) -> None:
     while True:
         left = begun + timeout - time.monotonic()
         try:
-            _greet(host.strip("[]"), int(port), max(left, 0.1))
+            answer = _greeted(host.strip("[]"), int(port), max(left, 0.1))
         except OSError as error:
             if left > 1:
                 time.sleep(0.5)
@@ -216,18 +219,22 @@ def _await_answer(address: str, timeout: float) -> None:
                 "running there (`ray status` on its head node), is the port right (the usual one "
                 "is 6379), and do a firewall or a VPN let this machine through?"
             ) from None
+        if answer[3:4] != _SETTINGS:
+            raise ClusterError(
+                f"what listens at {address} is no Ray cluster: it says {answer!r}. Is the port "
+                "right? The usual one is 6379; 8265 is that of Ray's dashboard"
+            )
         return
 
 
-def _greet(host: str, port: int, timeout: float) -> None:
-    """Check that what listens there speaks HTTP/2.
+def _greeted(host: str, port: int, timeout: float) -> bytes:
+    """What answers the beginning of HTTP/2: the head of a frame (length, type, flags, stream).
 
     Raises:
-        OSError: nothing listens, or something else does.
+        OSError: nothing does.
     """
     with socket.create_connection((host, port), timeout) as connection:
-        if os.environ.get("RAY_USE_TLS", "0") in ("0", "false"):
-            connection.sendall(_HELLO)
-            settings = connection.recv(9)  # the head of a frame: length, type, flags, stream
-            if settings[3:4] != b"\4":
-                raise ConnectionError(f"what listens there is no Ray, it says {settings!r}")
+        if os.environ.get("RAY_USE_TLS", "0") not in ("0", "false"):
+            return b"\0\0\0" + _SETTINGS  # it would have to be greeted in TLS
+        connection.sendall(_HELLO)
+        return connection.recv(9)
