@@ -38,8 +38,9 @@ bench: $(VENV)/.installed  ## measure what things cost, beside a floor or a peer
 	$(BIN)/python benchmarks/bench_core.py
 	$(PYTHON) -m venv $(VENV)-peers  # what they need is not to meet what the tests need
 	$(VENV)-peers/bin/python -m pip install --quiet --upgrade pip
-	$(VENV)-peers/bin/python -m pip install --quiet --group peers ./core ./plugins/function
+	$(VENV)-peers/bin/python -m pip install --quiet --group peers ./core ./plugins/function ./plugins/flyte
 	$(VENV)-peers/bin/python benchmarks/bench_peers.py
+	$(VENV)-peers/bin/python benchmarks/bench_flyte.py
 	$(BIN)/python benchmarks/bench_children.py
 	$(BIN)/python benchmarks/bench_values.py
 	$(BIN)/python benchmarks/bench_stores.py

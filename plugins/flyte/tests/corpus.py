@@ -1,7 +1,4 @@
-"""The definitions, as tasks of tasksmithy and as text for flyte.
-
-Imports and class lines differ, as the page on migrating says, and nothing else.
-"""
+"""The definitions, as tasks of tasksmithy and as text for flyte: only the imports differ."""
 
 import importlib.util
 import sys
@@ -19,13 +16,6 @@ LINES = {
     "from tasksmithy.extend import AsyncFunctionTaskTemplate, TaskPluginRegistry": (
         "from flyte.extend import AsyncFunctionTaskTemplate, TaskPluginRegistry"
     ),
-    **{
-        f'class {name}Task(AsyncFunctionTaskTemplate, task_type="{kind}"):': (
-            f"@dataclass(kw_only=True)\nclass {name}Task(AsyncFunctionTaskTemplate):\n"
-            f'    task_type: str = "{kind}"'
-        )
-        for name, kind in (("Grid", "grid"), ("Query", "query"))
-    },
     # Two values that flyte has no class for, or a protocol alone.
     "from tasksmithy import Sql": (
         "def Sql(statement, dialect):\n"

@@ -211,7 +211,12 @@ class TaskSpec:
         return spec
 
 
+_SCALARS: Final = frozenset({str, int, float, bool, type(None)})
+
+
 def _plain(value: Any) -> Any:
+    if type(value) in _SCALARS:  # which most are
+        return value
     # dataclasses.asdict copies each container as the class that it is, which not all allow.
     if isinstance(value, Mapping):
         return {key: _plain(item) for key, item in value.items()}

@@ -14,8 +14,10 @@ class Grid:
     queue: str = "default"
 
 
-class GridTask(AsyncFunctionTaskTemplate, task_type="grid"):
+@dataclass(kw_only=True)
+class GridTask(AsyncFunctionTaskTemplate):
     plugin_config: Grid
+    task_type: str = "grid"
     task_type_version: int = 3
 
     def custom_config(self, sctx: Any) -> dict[str, Any]:
@@ -31,8 +33,10 @@ class Query:
     dialect: str = "ansi"
 
 
-class QueryTask(AsyncFunctionTaskTemplate, task_type="query"):
+@dataclass(kw_only=True)
+class QueryTask(AsyncFunctionTaskTemplate):
     plugin_config: Query
+    task_type: str = "query"
 
     def sql(self, sctx: Any) -> Sql:
         return Sql(self.plugin_config.statement, self.plugin_config.dialect)
