@@ -821,6 +821,31 @@ def test_a_worker_that_is_killed_while_it_waits_for_a_child_leaves_no_child(tmp_
     assert number_in(child) == 0
 
 
+def test_a_worker_that_is_killed_leaves_nothing_that_has_left_its_group(tmp_path: Path) -> None:
+    file, apart = tmp_path / "pid", tmp_path / "apart"
+
+    @env.task
+    def parent() -> None:
+        code = "import sys, subprocess; subprocess.Popen(sys.argv[1:], start_new_session=True)"
+        daemon = "echo $$ > $0; trap '' TERM; while :; do sleep 0.1; done"
+        subprocess.run(
+            [sys.executable, "-c", code, "sh", "-c", daemon, str(apart)], start_new_session=True
+        )
+        number_in(apart)
+        say(file, os.getpid())
+        time.sleep(900)
+
+    async def main() -> None:
+        performing = asyncio.create_task(made(parent))
+        await soon(file.exists)
+        os.kill(number_in(file), signal.SIGKILL)
+        with pytest.raises(WorkerDiedError):
+            await performing
+
+    asyncio.run(main())
+    eventually(lambda: not members(number_in(apart)))
+
+
 @pytest.mark.parametrize("body", ["time.sleep(900)", "while True: pass"])
 def test_a_worker_ends_when_the_process_of_the_run_is_killed(body: str, tmp_path: Path) -> None:
     file = tmp_path / "pid"

@@ -10,24 +10,32 @@ import select
 import signal
 from contextlib import suppress
 from pathlib import Path
+from typing import Final
+
+MARK: Final = "TASKSMITHY_ATTEMPT"
+"""The variable by which a process is known whose ancestors have ended."""
 
 
 class ProcessTree:
     """A process that leads a group, the group, and what it has started outside of that.
 
-    The latter is known of a process that is still there; it is held by handles (Linux), as a number
-    may soon be that of another process.
+    The latter is known of a process that is still there, and of one that was started with a mark;
+    it is held by handles (Linux), as a number may soon be that of another process.
 
     Args:
         leader: the id of the process.
         is_there: whether it has not ended.
+        mark: what it has in the variable `MARK` of its environment.
     """
 
-    def __init__(self, leader: int, *, is_there: bool = True) -> None:
+    def __init__(self, leader: int, *, is_there: bool = True, mark: str = "") -> None:
         self._group = leader
         self._handles: list[int] = []
         self._ended = select.poll()
-        for each in descendants(leader) if is_there else ():
+        found = descendants(leader) if is_there else []
+        if mark:
+            found += [each for each in marked(mark) if each not in found]
+        for each in found:
             with suppress(OSError):  # it has ended, or the machine has no handles left
                 self._handles.append(os.pidfd_open(each))
                 self._ended.register(self._handles[-1], select.POLLIN)
@@ -56,6 +64,17 @@ class ProcessTree:
         except (ProcessLookupError, PermissionError):  # the latter where there are only zombies
             return False
         return True
+
+
+def marked(mark: str) -> list[int]:
+    """The ids of the processes that were started with a mark in their environment."""
+    variable = b"\0%s=%s\0" % (MARK.encode(), mark.encode())
+    found = []
+    for file in Path("/proc").glob("[0-9]*/environ"):
+        with suppress(OSError):  # it has ended meanwhile, or is another user's
+            if variable in b"\0" + file.read_bytes():
+                found.append(int(file.parent.name))
+    return found
 
 
 def descendants(ancestor: int) -> list[int]:

@@ -21,9 +21,10 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
+from uuid import uuid4
 
 from tasksmithy.concurrency._interpreter import interpreter
-from tasksmithy.concurrency._process_tree import ProcessTree
+from tasksmithy.concurrency._process_tree import MARK, ProcessTree
 from tasksmithy.errors import WorkerDiedError, WorkerStartError
 from tasksmithy.plugins._attempt import Attempt, Host
 from tasksmithy.runtime.executors._conversation import Conversation
@@ -94,9 +95,9 @@ class ProcessExecutor:
             Frame(Message.SURROUNDINGS, 0, pickle.dumps(surroundings)),
             Frame(Message.ATTEMPT, 0, packed),
         )
-        memory_kills = _memory_kills()
-        async with _started(task, attempt) as (process, channel):
-            self._watch.begin(process.pid)
+        memory_kills, mark = _memory_kills(), uuid4().hex
+        async with _started(task, attempt, mark) as (process, channel):
+            self._watch.begin(process.pid, mark)
             host.placed(f"process {process.pid}")
             for frame in frames:
                 channel.send(frame)
@@ -108,7 +109,7 @@ class ProcessExecutor:
                     async with asyncio.timeout(GRACE):
                         await process.wait()
             finally:
-                await _end(process, conversation)
+                await _end(process, conversation, mark)
                 self._watch.end(process.pid)
         if answer is None:
             code = process.returncode or 0
@@ -135,10 +136,12 @@ def _memory_kills() -> int | None:
 
 
 @asynccontextmanager
-async def _started(task: str, attempt: Attempt) -> AsyncIterator[tuple[Process, StreamChannel]]:
-    """A process with the environment of the attempt, and the channel to it."""
+async def _started(
+    task: str, attempt: Attempt, mark: str
+) -> AsyncIterator[tuple[Process, StreamChannel]]:
+    """A process with the environment of the attempt and a mark, and the channel to it."""
     context = attempt.context
-    env_vars = {**environment(context.secrets), **context.env_vars}
+    env_vars = {**environment(context.secrets), **context.env_vars, MARK: mark}
     try:
         ours, theirs = socket.socketpair()
     except OSError as error:
@@ -168,9 +171,12 @@ def _command(descriptor: int) -> list[str]:
     return [interpreter(), *flags, "-c", _PROGRAM, str(descriptor), str(GRACE), *path]
 
 
-async def _end(process: Process, conversation: Conversation) -> None:
+async def _end(process: Process, conversation: Conversation, mark: str) -> None:
     """End what is left: all that the process has started, and the children that it waits for."""
-    left = ProcessTree(process.pid, is_there=process.returncode is None)
+    is_killed = process.returncode is not None and process.returncode < 0
+    left = ProcessTree(
+        process.pid, is_there=process.returncode is None, mark=mark if is_killed else ""
+    )
     try:
         left.send(signal.SIGTERM)
         await conversation.end()

@@ -35,8 +35,8 @@ class Watch:
         self._process: subprocess.Popen[bytes] | None = None
         _watches.add(self)
 
-    def begin(self, leader: int) -> None:
-        """Watch over a process, which leads a group."""
+    def begin(self, leader: int, mark: str) -> None:
+        """Watch over a process, which leads a group and was started with a mark."""
         with self._lock:
             if self._process is None:
                 # None of its streams is the run's, whose reader waits until all of them are closed.
@@ -49,11 +49,11 @@ class Watch:
                         cwd="/",
                         start_new_session=True,
                     )
-        self._say(leader)
+        self._say(f"{leader} {mark}")
 
     def end(self, leader: int) -> None:
         """The process has ended, with all that it has started."""
-        self._say(-leader)
+        self._say(f"{leader}")
 
     def close(self) -> None:
         """The run has ended."""
@@ -70,11 +70,11 @@ class Watch:
             with suppress(OSError):
                 process.stdin.close()
 
-    def _say(self, number: int) -> None:
+    def _say(self, line: str) -> None:
         process = self._process
         if process is not None and process.stdin is not None:
             with suppress(OSError):  # somebody has ended it
-                os.write(process.stdin.fileno(), f"{number}\n".encode())
+                os.write(process.stdin.fileno(), f"{line}\n".encode())
 
 
 _watches: WeakSet[Watch] = WeakSet()

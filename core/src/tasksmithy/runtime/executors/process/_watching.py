@@ -5,18 +5,18 @@ It imports nothing until the run is dead: it starts beside the first worker of e
 
 import sys
 
-Leaders = set[int]
+Leaders = dict[int, str]
 
 
 def left_behind() -> Leaders:
-    """The leaders of groups that had begun and not ended when the run died."""
-    leaders: Leaders = set()
+    """The leaders of groups that had begun and not ended when the run died, with their marks."""
+    leaders: Leaders = {}
     for line in sys.stdin:
-        number = int(line)
-        if number > 0:
-            leaders.add(number)
+        leader, *mark = line.split()
+        if mark:
+            leaders[int(leader)] = mark[0]
         else:
-            leaders.discard(-number)
+            leaders.pop(int(leader), None)
     return leaders
 
 
@@ -27,7 +27,7 @@ def end(leaders: Leaders, grace: float) -> None:
 
     from tasksmithy.concurrency._process_tree import ProcessTree
 
-    trees = [ProcessTree(leader) for leader in leaders]
+    trees = [ProcessTree(leader, mark=mark) for leader, mark in leaders.items()]
     until = time.monotonic() + grace  # for those that can end themselves
     while time.monotonic() < until and any(tree.is_alive for tree in trees):
         time.sleep(0.05)
