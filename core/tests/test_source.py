@@ -249,6 +249,22 @@ def test_a_file_beside_the_tasks_may_be_named_as_a_module_that_a_run_needs(
     assert (done.out, done.err) == ("2\n", "")
 
 
+@pytest.mark.parametrize("task", ["in_a_thread", "in_a_process"])
+@pytest.mark.parametrize("later", ["import pyarrow.compute", "from pandas import DataFrame"])
+def test_a_file_that_takes_the_place_of_what_a_library_imports_later_is_told(
+    tasksmithy: CommandLine, later: str, task: str
+) -> None:
+    name = later.split()[1].partition(".")[0]
+    flow = BESIDE.replace("    return", f"    {later}\n    return")
+    (tasksmithy.folder / "flow.py").write_text(flow)
+    (tasksmithy.folder / f"{name}.py").write_text("")
+    done = tasksmithy("run", "--quiet", "--cache-dir", "cache", "flow.py", task)
+    assert (done.code, done.out) == (1, "")
+    last = done.err.splitlines()[-1]
+    assert last.startswith(f"{tasksmithy.folder}/{name}.py takes the place of ")
+    assert last.endswith(f"/site-packages/{name}/__init__.py: give it another name")
+
+
 @pytest.mark.parametrize(
     "how", ["from .conf import K", "from app.conf import K", "from conf import K"]
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import sys
 import traceback
+from importlib.machinery import PathFinder
 from importlib.util import find_spec
 
 from tasksmithy._registry_in_use import registry_in_use
@@ -30,6 +31,26 @@ def report(error: Exception, *, verbose: bool, for_machines: bool) -> None:
         say("\n".join([f"error: {error}", *_first_notes(error)]))
     else:
         say(own_code(trace))
+    if not for_machines and (hint := _of_another_file(error)):
+        say(hint)
+
+
+def _of_another_file(error: BaseException) -> str:
+    """Which file has been imported in place of a module of its name; empty where none has.
+
+    What a library or a plugin imports is looked for beside the file of the tasks first.
+    """
+    found: dict[str, None] = {}
+    if isinstance(error, ImportError):
+        name = (error.name or "").partition(".")[0]
+        for entry in sys.path if name else ():
+            spec = PathFinder.find_spec(name, [entry])
+            if spec is not None and spec.origin is not None:
+                found[spec.origin] = None
+    if len(found) < 2:
+        return _of_another_file(error.__cause__) if error.__cause__ is not None else ""
+    taken, meant, *_ = found
+    return f"{taken} takes the place of {meant}: give it another name"
 
 
 def _first_notes(error: Exception) -> list[str]:
