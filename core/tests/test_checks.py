@@ -90,13 +90,11 @@ def test_a_pattern_matches_the_whole_text(value: object) -> None:
         checks.matching("name", value, "[a-z]+", "letters")
 
 
-def test_a_choice_says_what_there_is_and_what_may_have_been_meant() -> None:
+def test_a_choice_says_what_there_is_and_nothing_of_what_was_meant() -> None:
     assert checks.one_of("cache", "auto", ("auto", "disable")) == "auto"
     with pytest.raises(FieldError) as caught:
-        checks.one_of("cache", "disabled", ("auto", "disable"))
-    assert str(caught.value) == (
-        "cache='disabled' is not allowed: give one of 'auto', 'disable'; did you mean 'disable'?"
-    )
+        checks.one_of("cache", "enable", ("auto", "disable"))
+    assert str(caught.value) == ("cache='enable' is not allowed: give one of 'auto', 'disable'")
 
 
 @pytest.mark.parametrize("value", [None, 1, ["auto"]])

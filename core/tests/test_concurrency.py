@@ -399,6 +399,17 @@ def test_map_says_which_of_several_inputs_has_ended_early(inputs: Any, which: st
         list(tasksmithy.map(add, *inputs))
 
 
+def test_an_input_that_map_is_given_by_its_name_is_told_how_to_give_it() -> None:
+    said = r"'t.add': map: 'b' is an input, .* as in add\(a, b=1\), and map that"
+    with pytest.raises(InputError, match=said):
+        tasksmithy.map(add, [1, 2], b=1)  # type: ignore[call-overload]
+
+
+def test_a_misspelt_option_of_map_is_told_with_the_near_one() -> None:
+    with pytest.raises(InputError, match=r"it takes no 'concurency'; did you mean 'concurrency'"):
+        tasksmithy.map(add, [1], [2], concurency=3)  # type: ignore[call-overload]
+
+
 def test_map_refuses_inputs_that_are_no_iterable() -> None:
     with pytest.raises(InputError, match=r"map: 5, given as inputs 2, is no iterable"):
         tasksmithy.map(add, [1], 5)  # type: ignore[arg-type]

@@ -17,6 +17,7 @@ import pytest
 from tasksmithy import (
     Cache,
     Converted,
+    Cron,
     DefinitionError,
     EnvironmentDefinitionError,
     FieldError,
@@ -27,6 +28,7 @@ from tasksmithy import (
     TaskDefinitionError,
     TaskEnvironment,
     TaskTemplate,
+    Trigger,
     checks,
     task_field,
 )
@@ -441,6 +443,22 @@ def test_the_fields_that_are_repeated_for_mypy_are_as_they_are_declared() -> Non
     assert repeated
     for name, kind in repeated.items():
         assert kind == ast.unparse(ast.parse(declared[name], mode="eval").body), name
+
+
+# Names
+
+
+@pytest.mark.parametrize("name", ["a" * 256, " a", "a\n", "a\x1b[31m", "a\x00b"])
+def test_a_name_that_a_cluster_would_not_take_is_refused(name: str) -> None:
+    for define in (TaskTemplate, lambda **fields: TaskTemplate(triggers=daily(name), **fields)):
+        given = name if define is TaskTemplate else "t"
+        with pytest.raises(TaskDefinitionError, match=r"255 characters|printable"):
+            define(name=given, interface=INTERFACE)
+    assert TaskTemplate(name="Grüße an 10 %: a/b", interface=INTERFACE)
+
+
+def daily(name: str) -> Trigger:
+    return Trigger(name, Cron("@daily"), inputs={"n": 1})
 
 
 # A constructor of its own

@@ -107,6 +107,21 @@ def test_the_distribution_name_is_normalised(tmp_path: Path, name: str) -> None:
     assert [record.distribution for record in found(tmp_path)] == ["demo-sql"]
 
 
+def test_of_two_versions_in_one_folder_both_are_told(tmp_path: Path) -> None:
+    install(tmp_path, "demo_sql-1.0.dist-info")
+    install(tmp_path, "Demo.SQL-2.0.dist-info")
+    assert {(each.distribution, each.version) for each in found(tmp_path)} == {
+        ("demo-sql", "1.0"),
+        ("demo-sql", "2.0"),
+    }
+
+
+def test_a_version_that_is_there_twice_is_told_once(tmp_path: Path) -> None:
+    install(tmp_path, "demo_sql-1.0.dist-info")
+    install(tmp_path, "demo_sql-1.0.egg-info", metadata_file="PKG-INFO")
+    assert [each.version for each in found(tmp_path, tmp_path)] == ["1.0"]
+
+
 def test_every_group_of_tasksmithy_is_read_and_no_other(tmp_path: Path) -> None:
     groups = [TASK_TYPES, POLICIES, EXECUTORS, RENDERERS]
     text = "".join(f"[{group}]\nx = a:b\n" for group in [*groups, "console_scripts", "tasksmithyx"])

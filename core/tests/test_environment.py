@@ -196,6 +196,22 @@ HELD = {
 }
 
 
+def test_containers_that_run_several_tasks_at_once_take_async_functions_alone() -> None:
+    reusable = TaskEnvironment("pool", reusable=ReusePolicy(concurrency=2))
+
+    @reusable.task
+    async def waits() -> None: ...
+
+    def blocks() -> None: ...
+
+    with pytest.raises(TaskDefinitionError, match=r"task 'pool.blocks': reusable.concurrency=2"):
+        reusable.task(blocks)
+    alone = TaskEnvironment("alone").task(blocks)
+    with pytest.raises(TaskDefinitionError, match=r"give 1 for a sync function"):
+        alone.override(reusable=ReusePolicy(concurrency=2))
+    assert waits.override(reusable=ReusePolicy(concurrency=3)).reusable is not None
+
+
 @pytest.mark.parametrize("field", HELD)
 def test_a_task_of_a_reusable_environment_has_what_its_containers_have(field: str) -> None:
     shared = {name: value for name, value in HELD.items() if name == field}

@@ -293,6 +293,8 @@ def test_what_a_local_run_does_not_heed_is_said_once(caplog: pytest.LogCaptureFi
 class Debuggable(AsyncFunctionTaskTemplate[..., Any], task_type="debuggable"):
     debuggable: bool = True
     resources: Resources | None = Resources(cpu=1)
+    image: Any = "spark:3"
+    reusable: Any = None
 
 
 @dataclass

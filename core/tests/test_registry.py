@@ -817,6 +817,16 @@ def test_one_distribution_that_lists_a_name_twice_is_told_as_its_authors_fault(
     )
 
 
+def test_one_distribution_that_is_installed_twice_is_told_with_what_to_do() -> None:
+    left = record("demo_a:Good", dist="dist-a")._replace(version="1.0")
+    twice = [left, left._replace(version="2.0")]
+    with pytest.raises(PluginConflictError) as caught:
+        registry(*twice).hooks("demo")
+    said = str(caught.value)
+    assert "dist-a, which is installed as 1.0 and as 2.0 in one folder" in said
+    assert "pip install --force-reinstall dist-a" in said
+
+
 def test_one_line_that_is_listed_twice_is_one_plugin(module: Write) -> None:
     module("demo_good")
     assert config(registry(*[record("demo_good:Good")] * 2)) == {"from": "demo_good"}

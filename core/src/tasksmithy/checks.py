@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol, TypeVar
 
-from tasksmithy._texts import near_misses, shorten
+from tasksmithy._texts import shorten
 from tasksmithy.errors import FieldError
 
 __all__ = [
@@ -135,6 +135,16 @@ def non_empty(field: str, value: object) -> str:
     return value
 
 
+def name_of_at_most(length: int, field: str, value: object) -> str:
+    """`value` if it is a name that clusters take: not empty, printable, not too long."""
+    name = non_empty(field, value)
+    if not name.isprintable() or name != name.strip():
+        raise FieldError(field, value, "printable characters, and none of space around them")
+    if len(name) > length:
+        raise FieldError(field, value, f"at most {length} characters, as clusters have it")
+    return name
+
+
 def matching(field: str, value: object, pattern: str, allowed: str) -> str:
     """`value` if it is a str that `pattern` matches as a whole; `allowed` ends the error."""
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
@@ -143,10 +153,10 @@ def matching(field: str, value: object, pattern: str, allowed: str) -> str:
 
 
 def one_of(field: str, value: object, allowed: Sequence[str]) -> str:
-    """`value` if it is one of the strings in `allowed`; the error suggests a near one."""
+    """`value` if it is one of the strings in `allowed`; the error names them all."""
     if not isinstance(value, str) or value not in allowed:
-        close = near_misses(value, allowed) if isinstance(value, str) else ""
-        raise FieldError(field, value, f"one of {', '.join(map(repr, allowed))}{close}")
+        # And none as what may have been meant: "enable" is nearest to "disable".
+        raise FieldError(field, value, f"one of {', '.join(map(repr, allowed))}")
     return value
 
 

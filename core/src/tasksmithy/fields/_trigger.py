@@ -181,7 +181,7 @@ class Trigger:
 
     def check(self) -> None:
         """Raise `FieldError` for the first field that is not allowed."""
-        checks.non_empty("name", self.name)
+        checks.name_of_at_most(255, "name", self.name)
         if not isinstance(self.automation, Cron | FixedRate):
             raise FieldError("automation", self.automation, "a Cron or a FixedRate")
         checks.checked("automation", self.automation)

@@ -73,8 +73,10 @@ def discover(path: Iterable[str] | None = None) -> list[PluginRecord]:
 
     Of several distributions with one normalised name the first counts, also where it has no entry
     points; one without a metadata file (what an interrupted uninstall leaves) gives way to one
-    that has it. A folder that no distribution can be named after is none: a name begins with a
-    letter or a digit. Names are not made unique: two distributions may offer the same one.
+    that has it. Of two in one folder (what a failed upgrade leaves) both count, so that their
+    plugins are in conflict: nothing says which of them the code beside them is of. A folder that no
+    distribution can be named after is none: a name begins with a letter or a digit. Names are not
+    made unique: two distributions may offer the same one.
 
     A directory or file that cannot be read is passed over. An error raised by a foreign finder on
     `sys.meta_path` is not caught, because it leaves open what is installed.
@@ -82,25 +84,33 @@ def discover(path: Iterable[str] | None = None) -> list[PluginRecord]:
     Args:
         path: directories and archives to search, in order; `sys.path` if not given.
     """
-    found: dict[str, _Installed | _Foreign] = {}
+    found: dict[str, list[_Installed | _Foreign]] = {}
     for candidate in _distributions([*map(os.fsdecode, sys.path if path is None else path)]):
-        held = found.setdefault(candidate.name, candidate)
-        if held is not candidate and not held.has_metadata() and candidate.has_metadata():
-            found[candidate.name] = candidate
-    records = []
-    for distribution in found.values():
-        entries = distribution.entries()
-        version = distribution.version() if entries else ""
-        records += [PluginRecord(*entry, distribution.name, version) for entry in entries]
+        held = found.setdefault(candidate.name, [])
+        if not held or (candidate.has_metadata() and not held[0].has_metadata()):
+            found[candidate.name] = [candidate]
+        elif candidate.folder and candidate.folder == held[0].folder and candidate.has_metadata():
+            held.append(candidate)
+    records: list[PluginRecord] = []
+    for same in found.values():
+        told: list[PluginRecord] = []
+        for distribution in same:
+            entries = distribution.entries()
+            version = distribution.version() if entries else ""
+            each = [PluginRecord(*entry, distribution.name, version) for entry in entries]
+            # A folder may stand on the path twice, and a distribution in it in two formats.
+            told += [record for record in each if record not in told] if told else each
+        records += told
     return records
 
 
 class _Installed:
     """A distribution whose metadata is a directory: `{name}-{version}.dist-info` or `.egg-info`."""
 
-    __slots__ = ("directory", "name", "stem")
+    __slots__ = ("directory", "folder", "name", "stem")
 
     def __init__(self, parent: str, child: str) -> None:
+        self.folder = parent
         self.directory = f"{parent}{os.sep}{child}"
         self.stem = child.rpartition(".")[0]
         self.name = normalised(self.stem.partition("-")[0])
@@ -146,6 +156,8 @@ class _Foreign:
 
     Damaged archives and other people's classes fail in any way: what fails counts as not there.
     """
+
+    folder = ""  # not known
 
     def __init__(self, distribution: Distribution) -> None:
         self.distribution = distribution

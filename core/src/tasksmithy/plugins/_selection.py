@@ -113,6 +113,15 @@ class Installed:
         chosen = [record for record in usable if record.distribution == preferred] or usable
         if len(chosen) == 1:
             return chosen[0]
+        if len(versions := dict.fromkeys(record.version for record in chosen)) > 1 and (
+            len({record.distribution for record in chosen}) == 1
+        ):
+            of = chosen[0].distribution
+            raise PluginConflictError(
+                f"{name!r} is provided by {of}, which is installed as {' and as '.join(versions)} "
+                "in one folder, as a failed upgrade leaves it; which of them its code is of cannot "
+                f"be told: pip install --force-reinstall {of}, or delete the older .dist-info"
+            )
         if len({record.distribution for record in chosen}) == 1:
             first, values = chosen[0], " and ".join(repr(record.value) for record in chosen)
             raise PluginConflictError(

@@ -6,6 +6,7 @@ import logging
 from dataclasses import fields
 from typing import Any
 
+from tasksmithy.task._declaration import default_of
 from tasksmithy.task._field import declaration
 from tasksmithy.task._template import TaskTemplate
 
@@ -64,4 +65,4 @@ class IgnoredFields:
 
 def _is_said(task: TaskTemplate[..., Any], name: str) -> bool:
     """Whether the value of a field is another one than the class of the task has for all."""
-    return bool(getattr(task, name) != type(task).__dataclass_fields__[name].default)
+    return bool(getattr(task, name) != default_of(type(task), name))

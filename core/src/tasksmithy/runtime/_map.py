@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Coroutine, Iterable, Itera
 from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Protocol, TypeVar, overload
 
 from tasksmithy import checks
-from tasksmithy._texts import shorten
+from tasksmithy._texts import near_misses, shorten
 from tasksmithy.concurrency._threads import in_a_loop, wait_for
 from tasksmithy.errors import FieldError, InputError, NotATaskError
 from tasksmithy.task._context import current, group
@@ -135,6 +135,21 @@ class TaskMap(Generic[T]):
 
 _END: Any = object()
 
+_OPTIONS = ("concurrency", "group_name", "return_exceptions")
+
+
+def _by_name(task: TaskTemplate[..., Any], name: str, value: object) -> str:
+    """What to write instead of an argument that map does not take."""
+    given = [each for each in task.interface.inputs if each != name]
+    if len(given) == len(task.interface.inputs):
+        return f"it takes no {name!r}{near_misses(name, _OPTIONS)} (options: {', '.join(_OPTIONS)})"
+    return (
+        f"{name!r} is an input, and inputs are given as iterables, in the order of the task's; for "
+        f"one value in all calls, call the task in a task of your own, as in "
+        f"{task.short_name.rpartition('.')[2]}({', '.join(given)}, {name}={shorten(value)}), and "
+        "map that; or give itertools.repeat(value, times) in its place"
+    )
+
 
 async def _next_of(results: AsyncIterator[T]) -> T:
     return await anext(results, _END)
@@ -227,6 +242,7 @@ def map(  # noqa: A001
     concurrency: int = USUAL_CONCURRENCY,
     group_name: str = "",
     return_exceptions: bool = False,
+    **others: Any,
 ) -> TaskMap[Any]:
     """Call a task for each of many inputs, a bounded number at once; the results keep the order.
 
@@ -244,11 +260,13 @@ def map(  # noqa: A001
 
     Raises:
         NotATaskError: it is no task.
-        InputError: the concurrency is no positive integer, there are no inputs, or, in the
-            iteration, one of several iterables ends before the others.
+        InputError: the concurrency is no positive integer, there are no inputs, an input is given
+            by its name, or, in the iteration, one of several iterables ends before the others.
     """
     if not isinstance(task, TaskTemplate):
         raise NotATaskError(task)
+    for name, value in others.items():
+        raise InputError(task.name, f"map: {_by_name(task, name, value)}")
     try:
         checks.integer("concurrency", concurrency, 1)
     except FieldError as error:

@@ -114,9 +114,7 @@ class Definition:
         cls.field_names = frozenset(field.name for field in declared)
         cls._accepted = frozenset(field.name for field in declared if field.init)
         cls._required = frozenset(field.name for field in declared if is_required(field))
-        cls._positional = tuple(
-            field.name for field in declared if field.init and not field.kw_only
-        )
+        cls._positional = tuple(f.name for f in declared if f.init and not f.kw_only)
         cls._defaults = {f.name: f.default for f in declared if f.default is not MISSING}
         cls._factories = {
             f.name: f.default_factory for f in declared if f.default_factory is not MISSING
@@ -125,9 +123,7 @@ class Definition:
         cls._checks = {name: each.check for name, each in said.items() if each.check}
         cls._derived = {name: each.derived for name, each in said.items() if each.derived}
         cls._overridable = frozenset(
-            field.name
-            for field in declared
-            if field.init and said[field.name].overridable is not False
+            f.name for f in declared if f.init and said[f.name].overridable is not False
         )
         cls.fixed_fields = cls.field_names - cls._overridable
         of_fields: Callable[..., None] = cls.__init__
@@ -225,6 +221,12 @@ def declared_fields(cls: type[Definition]) -> tuple[Field[Any], ...]:
 def has_own_constructor(cls: type[Definition]) -> bool:
     """Whether a class, or a base of it, has written the constructor of its objects."""
     return hasattr(cls.__init__, "is_finishing")
+
+
+def default_of(cls: type[Definition], name: str) -> Any:
+    """The value of a field where none is given, as its check stores it."""
+    check, default = cls._checks.get(name), cls._defaults.get(name)
+    return default if check is None else check(name, default)
 
 
 def _redeclare(cls: type[Definition]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import weakref
 from collections.abc import Coroutine, Mapping, Sequence
@@ -83,7 +84,9 @@ class TaskTemplate(TaskFields, Generic[P, R_co]):
     """
 
     name: str = task_field(
-        check=checks.non_empty, overridable=False, doc="name of the task, unique in a deployment."
+        check=functools.partial(checks.name_of_at_most, 255),
+        overridable=False,
+        doc="name of the task, unique in a deployment.",
     )
     interface: NativeInterface = task_field(
         check=_interface, overridable=False, doc="typed inputs and outputs."

@@ -94,6 +94,13 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R_co], task_type="python"):
         ),
     )
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        reusable = self.reusable
+        if reusable is not None and reusable.concurrency > 1 and self._call_as_synchronous:
+            allowed = "1 for a sync function, or an async one: calls at once share its event loop"
+            raise FieldError("reusable.concurrency", reusable.concurrency, allowed)
+
     def forward(self, /, *args: P.args, **kwargs: P.kwargs) -> R_co:
         """Call the function: no retries, no policies, no record, as a unit test wants it."""
         return self.func(*args, **kwargs)
