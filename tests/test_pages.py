@@ -262,6 +262,15 @@ def check_installation(words: list[str]) -> None:
         assert requirement.extras <= extras.keys(), word
 
 
+def test_the_site_has_a_page_of_each_plugin() -> None:
+    nav = (ROOT / "mkdocs.yml").read_text()
+    for readme in ROOT.glob("plugins/*/README.md"):
+        name = readme.parent.name
+        page = (ROOT / "docs" / f"{name}.md").read_text()
+        assert f"{name}.md\n" in nav
+        assert page == f'--8<-- "plugins/{name}/README.md"\n' or page.startswith("# ")
+
+
 @pytest.mark.parametrize(
     "page",
     [
