@@ -594,7 +594,12 @@ def test_render_prints_a_json_array_of_specs(tasksmithy: CommandLine, pipeline: 
 
 def test_render_takes_the_tasks_to_print(tasksmithy: CommandLine, pipeline: Path) -> None:
     [spec] = json.loads(tasksmithy("render", pipeline, "add", "--format", "json").out)
-    assert spec["interface"]["inputs"]["b"] == {"type": "int", "required": False, "default": 1}
+    assert spec["interface"]["inputs"][1] == {
+        "name": "b",
+        "type": {"kind": "integer"},
+        "required": False,
+        "default": 1,
+    }
     assert spec["provenance"]["distribution"] == "tasksmithy-function"
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.task._code_identity import code_identity as code_identity
     from tasksmithy.task._declaration import UNSET as UNSET
     from tasksmithy.task._declaration import Unset as Unset
+    from tasksmithy.task._from_spec import from_spec as from_spec
     from tasksmithy.task._source import find_task as find_task
     from tasksmithy.task._source import load_module as load_module
     from tasksmithy.task._template import TaskTemplate as TaskTemplate
@@ -64,6 +65,7 @@ _HOMES = {
     "code_identity": "task._code_identity",
     "UNSET": "task._declaration",
     "Unset": "task._declaration",
+    "from_spec": "task._from_spec",
     "find_task": "task._source",
     "load_module": "task._source",
     "TaskTemplate": "task._template",

@@ -55,7 +55,8 @@ def test_another_spec_fails_with_the_lines_that_differ_and_what_to_do(snapshot: 
         assert_spec_snapshot(greeting(text="good day"), snapshot)
     assert str(caught.value) == (
         f"the spec of task 'greet' is not the one in {snapshot} (- there, + now):\n"
-        '-    "text": "hello",\n+    "text": "good day",\n\n'
+        '-    "text": "hello",\n+    "text": "good day",\n'
+        '-  "own_fields": {},\n+  "own_fields": {\n+    "text": "good day"\n+  },\n\n'
         "To do: correct the task type; or, if the change is meant, write it, see in the diff that "
         "it is what you meant, and commit it: TASKSMITHY_UPDATE_SNAPSHOTS=1 pytest"
     )

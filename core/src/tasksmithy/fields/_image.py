@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 import sys
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tasksmithy import checks
 from tasksmithy.errors import FieldError
 from tasksmithy.fields._image_reference import image_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
 DEFAULT_NAME = "tasksmithy"
 
@@ -98,6 +98,18 @@ class Image:
         return cls(base=image_reference(field, value))
 
     @classmethod
+    def from_dict(cls, fields: Mapping[str, Any]) -> Image:
+        """The image that `to_dict` describes."""
+        version = fields.get("python_version")
+        major, minor = (0, 0) if version is None else map(int, version.split("."))
+        return cls(
+            base=fields["base"],
+            name=fields.get("name"),
+            python_version=None if version is None else (major, minor),
+            layers=tuple(map(_layer, fields.get("layers", ()))),
+        )
+
+    @classmethod
     def from_base(cls, base: str, *, name: str | None = None) -> Image:
         """The image that `base` refers to."""
         return cls(base=base, name=name)
@@ -164,6 +176,17 @@ class Image:
             "layers": [layer.to_dict() for layer in self.layers],
         }
         return {name: value for name, value in fields.items() if value}
+
+
+def _layer(fields: Mapping[str, Any]) -> Layer:
+    [(kind, content)] = fields.items()
+    if kind == "env_vars":
+        return EnvVars(tuple(content.items()))
+    layers: Mapping[str, Callable[[tuple[str, ...]], Layer]] = {
+        "pip_packages": PipPackages,
+        "apt_packages": AptPackages,
+    }
+    return layers[kind](tuple(content))
 
 
 def _check_layer(field: str, value: object) -> None:

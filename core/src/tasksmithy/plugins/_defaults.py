@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_origin
 
 from tasksmithy.errors import NotExecutableError, ValueEncodingError
 from tasksmithy.task._hook import hookimpl
@@ -86,4 +86,5 @@ def _holds_code(value: Any) -> bool:
         return any(map(_holds_code, (*value.keys(), *value.values())))
     if isinstance(value, (list, tuple, set, frozenset)):
         return any(map(_holds_code, value))
-    return callable(value) and not isinstance(value, type)
+    # A type, also one with parameters, is known by its name.
+    return callable(value) and not isinstance(value, type) and get_origin(value) is None

@@ -149,8 +149,9 @@ def _bare() -> Mapping[str, tuple[Any, Any]]:
 
 def _own_fields(task: Task, sctx: SerializationContext) -> dict[str, Any]:
     """The fields that the task's class adds, where they were given."""
-    return {
-        name: field_form(getattr(task, name), sctx.root_dir)
-        for name in sorted(task.field_names - TaskTemplate.field_names)
-        if name in task._given  # noqa: SLF001 - of the task, for the core
-    }
+    found, declared = {}, type(task).__dataclass_fields__
+    for name in sorted(task.field_names - TaskTemplate.field_names):
+        value = getattr(task, name)
+        if name in task._given and value is not declared[name].default:  # noqa: SLF001 - of the task
+            found[name] = field_form(value, sctx.root_dir)
+    return found

@@ -219,9 +219,11 @@ def _plain(value: Any) -> Any:
         return value
     # dataclasses.asdict copies each container as the class that it is, which not all allow.
     if isinstance(value, Mapping):
-        return {key: _plain(item) for key, item in value.items()}
+        return {
+            key: item if type(item) in _SCALARS else _plain(item) for key, item in value.items()
+        }
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [item if type(item) in _SCALARS else _plain(item) for item in value]
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {own.name: _plain(getattr(value, own.name)) for own in fields(value)}
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import sys
 import types
@@ -48,7 +49,9 @@ def importable_module(name: str) -> str:
     spec, file = getattr(main, "__spec__", None), getattr(main, "__file__", None)
     if spec is not None:  # it was started as `python -m`
         return str(spec.name)
-    return Path(file).stem if file else name  # what is typed is in no file
+    if not file:
+        return name  # what is typed is in no file
+    return os.path.splitext(os.path.basename(str(file)))[0]  # noqa: PTH119, PTH122 - asked of each name
 
 
 def alternatives(kind: Any) -> tuple[Any, ...]:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from tasksmithy._texts import shorten
 from tasksmithy.errors import InputError
-from tasksmithy.values._annotations import alternatives, type_name
+from tasksmithy.values._annotations import alternatives, importable_module, type_name
 from tasksmithy.values._exact_json import exact, json_of
 from tasksmithy.values._json import not_json
 from tasksmithy.values._json_form import json_form
@@ -239,8 +239,24 @@ def json_schema(kind: Any) -> dict[str, Any] | None:
         schema = _adapter(kind).json_schema()
     except (PydanticUserError, ValueError):
         return None
-    found: dict[str, Any] = _in_order(schema)
+    found: dict[str, Any] = _in_order(_importable(schema))
     return found
+
+
+def _importable(schema: dict[str, Any]) -> dict[str, Any]:
+    """A schema whose definitions are called as in another process, also those of the main module.
+
+    pydantic puts the module before the names of those that would have the same name.
+    """
+    text = json.dumps(schema)
+    for name in schema.get("$defs", ()):
+        module, _, rest = name.partition("____")
+        new = importable_module(name)
+        if rest:
+            new = f"{importable_module(f'{module}__').replace('.', '__')}__{rest}"
+        text = text.replace(f'"{name}"', f'"{new}"').replace(f'/{name}"', f'/{new}"')
+    renamed: dict[str, Any] = json.loads(text)
+    return renamed
 
 
 def _in_order(schema: Any) -> Any:

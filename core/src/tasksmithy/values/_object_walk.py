@@ -20,7 +20,7 @@ from types import (
 from typing import Any, ClassVar
 
 from tasksmithy.errors import ValueEncodingError
-from tasksmithy.values._annotations import importable_module
+from tasksmithy.values._annotations import by_importable_modules, importable_module
 from tasksmithy.values._identity import digest
 from tasksmithy.values._installed_code import is_installed, version_of
 
@@ -132,6 +132,8 @@ class ObjectWalk:
                 continue
             if name == "__dataclass_fields__":
                 value = {field: _facts(each) for field, each in value.items()}
+            if name == "__doc__" and isinstance(value, str):  # dataclass makes one, with modules
+                value = by_importable_modules(value)
             text.append(f"{name}={self.reference(value)}")
         # Where pydantic has put the defaults that the class body has.
         text.append(self.reference(vars(cls).get("__pydantic_fields__", {})))

@@ -9,8 +9,13 @@ from typing import Any
 _SCALARS = frozenset({str, int, bool, type(None)})
 
 
-def stable_json(kind: Any, value: Any) -> Any:
+def stable_json(kind: Any, value: Any, *, given: bool = False) -> Any:
     """A value of a type as JSON values, as `to_jsonable`, with sets sorted.
+
+    Args:
+        kind: the declared type.
+        value: the value.
+        given: of a pydantic model, only what was given to it, and no defaults.
 
     Raises:
         ValueError: a part has no JSON form; it says where.
@@ -19,7 +24,10 @@ def stable_json(kind: Any, value: Any) -> Any:
         return value
     from tasksmithy.values._conversion import to_jsonable  # brings pydantic
 
-    plain = to_jsonable(kind, value)
+    if given and hasattr(value, "model_fields_set"):
+        plain = value.model_dump(mode="json", exclude_unset=True)
+    else:
+        plain = to_jsonable(kind, value)
     return _sorted(value, plain) if isinstance(plain, (list, dict)) else plain
 
 

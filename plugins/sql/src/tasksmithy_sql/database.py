@@ -20,7 +20,9 @@ def _database(name: str, value: Any) -> Any:
 
 def _with_password(task: DatabaseTask) -> tuple[Secret, ...]:
     password = task.password
-    if password is None or password in task.secrets:
+    # One that a task has already may say its usual place, or leave that out.
+    known = [secret.to_dict() for secret in task.secrets]
+    if password is None or password.to_dict() in known:
         return task.secrets
     return (*task.secrets, password)
 
