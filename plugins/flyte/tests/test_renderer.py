@@ -25,6 +25,7 @@ from tasksmithy import (
     TriggerTime,
     serialize,
 )
+from tasksmithy.extend import from_spec
 from tasksmithy.extras import ContainerTask
 from tasksmithy_flyte import (
     RenderError,
@@ -66,6 +67,13 @@ def test_a_message_parses_back_to_the_spec_that_gives_the_same_message(name):
 
     assert spec_of(parsed).to_json() == spec.to_json()
     assert render(spec_of(parsed)) == render(spec)
+
+
+@pytest.mark.parametrize("name", sorted(tasks()))
+def test_the_task_made_from_a_message_gives_the_same_message(name):
+    message = rendered(tasks()[name], version="v1")
+
+    assert rendered(from_spec(spec_of(message)), version="v1") == message
 
 
 def test_the_spec_is_in_the_template_that_a_cluster_hands_out():

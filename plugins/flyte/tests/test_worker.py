@@ -11,10 +11,11 @@ import pytest
 from flyteidl2.core import execution_pb2, literals_pb2
 from flyteidl2.task import common_pb2
 
-from tasksmithy import CodeBundle, SerializationContext, serialize
+from tasksmithy import CodeBundle, NativeInterface, PodTemplate, SerializationContext, serialize
 from tasksmithy.extend import load_module
 from tasksmithy_flyte import message_of
 from tasksmithy_flyte.literals import json_value, literal
+from tasksmithy_sql import SQLTask
 
 SOURCE = '''
 """Tasks for a cluster."""
@@ -103,6 +104,23 @@ def at(moment: datetime) -> str:
 '''
 
 
+STRANGER = """
+from tasksmithy import TaskTemplate, TaskType, hookimpl, task_field
+
+
+class ShoutTask(TaskTemplate, task_type="shout"):
+    marks: int = task_field(default=1)
+
+
+class ShoutType(TaskType):
+    template = ShoutTask
+
+    @hookimpl
+    async def execute(self, task, inputs):
+        return inputs["text"].upper() + "!" * task.marks
+"""
+
+
 @dataclass
 class Ended:
     """What an attempt has left behind."""
@@ -136,8 +154,14 @@ class Cluster:
     def args(self, name: str, **context) -> list[str]:
         spec = self.spec(name, version="v1", **context)
         message = message_of(spec, SerializationContext(version="v1", **context))
-        filled = {
+        return [self.filled.get(arg, arg) for arg in message.task_template.container.args]
+
+    @property
+    def filled(self) -> dict[str, str]:
+        """What the cluster fills in."""
+        return {
             "{{.input}}": str(self.folder / "inputs.pb"),
+            "{{.taskTemplatePath}}": str(self.folder / "task.pb"),
             "{{.outputPrefix}}": str(self.folder / "out"),
             "{{.rawOutputDataPrefix}}": str(self.folder / "raw"),
             "{{.checkpointOutputPrefix}}": str(self.folder / "checkpoint"),
@@ -146,7 +170,6 @@ class Cluster:
             "{{.actionName}}": "a3",
             "{{.runStartTime}}": "2026-01-02T03:04:05Z",
         }
-        return [filled.get(arg, arg) for arg in message.task_template.container.args]
 
     def inputs(self, name: str, given: dict) -> common_pb2.Inputs:
         kinds = {each["name"]: each["type"] for each in self.spec(name).interface["inputs"]}
@@ -166,6 +189,29 @@ class Cluster:
         message = self.inputs(name, given)
         (self.folder / "inputs.pb").write_bytes(message.SerializeToString())
         return self.start(self.args(name, **(context or {})), cwd)
+
+    def run_by_template(self, task, given: dict) -> dict:
+        """Run a task as its container is started, and give its outputs."""
+        message = message_of(serialize(task))
+        template = message.task_template
+        if template.HasField("k8s_pod"):
+            args = list(template.k8s_pod.pod_spec["containers"][0]["args"])
+        else:
+            args = list(template.container.args)
+        spec = serialize(task)
+        kinds = {each["name"]: each["type"] for each in spec.interface["inputs"]}
+        inputs = common_pb2.Inputs()
+        for name, value in given.items():
+            inputs.literals.add(name=name, value=literal(kinds[name], value))
+        (self.folder / "inputs.pb").write_bytes(inputs.SerializeToString())
+        (self.folder / "task.pb").write_bytes(template.SerializeToString())
+        ended = self.start([self.filled.get(arg, arg) for arg in args])
+        kinds = {each["name"]: each["type"] for each in spec.interface["outputs"]}
+        assert ended.code == 0, ended.err
+        assert (ended.folder / "outputs.pb").exists(), ended.err
+        return {
+            each.name: json_value(kinds[each.name], each.value) for each in ended.outputs.literals
+        }
 
     def start(self, args: list[str], cwd: Path | None = None) -> Ended:
         program = Path(sys.executable).with_name(args[0])
@@ -222,6 +268,38 @@ def test_a_file_in_a_record_is_left_there_too(cluster):
 
     assert found["title"] == "b"
     assert Path(found["pages"][0]).is_relative_to(cluster.folder / "raw")
+
+
+def test_a_query_is_made_from_its_message_and_run(cluster):
+    query = SQLTask(
+        name="squares",
+        query="select cast(sum(n * n) as integer) from range(:stop) t(n)",
+        inputs={"stop": int},
+        output=int,
+        image="ghcr.io/acme/sql:1",
+        pod_template=PodTemplate(),  # else the cluster is told the query alone
+    )
+
+    assert cluster.run_by_template(query, {"stop": 4}) == {"o0": 14}
+
+
+def test_a_task_of_a_strangers_type_is_made_from_its_message_and_run(cluster, monkeypatch):
+    info = cluster.folder / "acme_shout-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-shout\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[tasksmithy.task_types.v1]\nshout = acme_shout:ShoutType\n"
+    )
+    (cluster.folder / "acme_shout.py").write_text(STRANGER)
+    template = load_module("acme_shout").ShoutTask
+    task = template(
+        name="hey",
+        marks=3,
+        interface=NativeInterface.from_types({"text": str}, {"o0": str}),
+        image="ghcr.io/acme/shout:1",
+    )
+
+    assert cluster.run_by_template(task, {"text": "hey"}) == {"o0": "HEY!!!"}
 
 
 def test_bytes_are_bytes(cluster):

@@ -34,7 +34,7 @@ from tasksmithy.errors import (
     SourceError,
     TasksmithyError,
 )
-from tasksmithy.extend import find_task, load_module, masked
+from tasksmithy.extend import find_task, from_spec, load_module, masked
 from tasksmithy_flyte import storage
 from tasksmithy_flyte.renderer import spec_of
 from tasksmithy_flyte.values import inputs_of, outputs_of
@@ -107,7 +107,7 @@ def _task(args: argparse.Namespace) -> tuple[Task, TaskSpec]:
     template = tasks_pb2.TaskTemplate()
     _parse(template, args.task_template, "the task")
     spec = spec_of(template)
-    raise SourceError(f"task {spec.name!r} is no function, and others are not made from a message")
+    return from_spec(spec), spec
 
 
 def _inputs(url: str) -> common_pb2.Inputs:
