@@ -285,16 +285,19 @@ def test_a_cancelled_task_ends_its_statement_on_the_server(pay, served, ask):
 def deadlocked(url: str, ask: Any, **fields: Any) -> list[Any]:
     """The results of two tasks that lock each other's rows."""
     if url.startswith("postgresql"):
+        ask(url, "create sequence arrived", None)
+        # Each waits until both have locked a row. Other transactions see a sequence at once.
         body = (
             "create function bump(x int, y int) returns int language plpgsql as $$ begin "
-            "update pay set x = bump.x where pay.x = bump.x; perform pg_sleep(0.5); "
+            "update pay set x = bump.x where pay.x = bump.x; perform nextval('arrived'); "
+            "while (select last_value from arrived) < 2 loop perform pg_sleep(0.01); end loop; "
             "update pay set x = bump.y where pay.x = bump.y; return 1; end $$"
         )
     else:
         ask(url, "create unique index i on pay (x)", None)
         body = (
             "create function bump(a int, b int) returns int begin declare s int; "
-            "update pay set x = -x where x in (a, -a); select sleep(0.5) into s; "
+            "update pay set x = -x where x in (a, -a); select sleep(2) into s; "
             "update pay set x = -x where x in (b, -b); return 1; end"
         )
     ask(url, body, None)

@@ -214,9 +214,12 @@ def deadlocked(postgresql: str, ask: Any, **policies: Any) -> list[Any]:
     """The results of two tasks that lock each other's rows."""
     ask(postgresql, "create table pair (k integer primary key, n integer)", None)
     ask(postgresql, "insert into pair values (1, 0), (2, 0)", None)
+    ask(postgresql, "create sequence arrived", None)
+    # Each waits until both have locked a row. Other transactions see a sequence at once.
     body = (
         "create function bump(x int, y int) returns int language plpgsql as $$ begin "
-        "update pair set n = n + 1 where k = x; perform pg_sleep(0.3); "
+        "update pair set n = n + 1 where k = x; perform nextval('arrived'); "
+        "while (select last_value from arrived) < 2 loop perform pg_sleep(0.01); end loop; "
         "update pair set n = n + 1 where k = y; return 1; end $$"
     )
     ask(postgresql, body, None)
