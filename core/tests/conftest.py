@@ -42,13 +42,13 @@ class WarmStart:
         self._variables = _read_at_start(os.environ)
         self._files = folder / "out", folder / "err"
         self.process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("warm_start.py")],
+            # No child of the tests: a run that fails ends what its process has started.
+            ["setsid", "--fork", sys.executable, Path(__file__).with_name("warm_start.py")],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=folder,
             env={k: v for k, v in os.environ.items() if k != "PYTHONPATH"},
-            start_new_session=True,
         )
 
     def fits(self, environ: Mapping[str, str]) -> bool:
