@@ -353,7 +353,7 @@ def test_a_secret_is_masked_in_logs_errors_reports_and_records(
     assert "the token is ***" in caplog.messages
     shown = record(tmp_path, capsys)
     [task] = shown["tasks"]
-    assert task["error"] == "FlakyError('not ***')"
+    assert task["error"] == "FlakyError: not ***"
     assert "***" in task["report"]["told"]
     assert token not in json.dumps(shown)
     assert not [file for file in tmp_path.rglob("*")

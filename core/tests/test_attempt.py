@@ -134,7 +134,7 @@ def test_without_a_host_the_result_is_checked() -> None:
     async def wrong() -> int:
         return "one"  # type: ignore[return-value]
 
-    with pytest.raises(OutputError, match="output 'o0' is int"):
+    with pytest.raises(OutputError, match=r"it says -> int .* and returned 'one' of type str"):
         asyncio.run(make_attempt(Attempt.of(wrong)))
 
 
