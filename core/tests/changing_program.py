@@ -28,6 +28,7 @@ import shop.deep.far
 from shop import helpers, tools as renamed
 from shop.helpers import Base, imported
 from shop.tasks import far_task
+from shop.kinds import Kind
 from shop.text import by_text
 from tasksmithy import TaskEnvironment, current
 
@@ -251,7 +252,7 @@ async def main(
         Calc.Inner().go(), calc.far_above(), slotted(), bound(), Record(), Model().number,
         Model().shown(), Colour.RED.value, Colour.RED.shown(), Pair(1, 2).both(), await called(),
         await far_task(n), call(), given.go(), record.go(), [each() for each in calls["all"]],
-        inner(), imported(n), helpers.rate(n), helpers.RATE, renamed.table["a"](),
+        Kind.found(), inner(), imported(n), helpers.rate(n), helpers.RATE, renamed.table["a"](),
         shop.deep.far.reach(), late.arrived(), shop.later.still(), current().env_vars["N"],
         main.__doc__ and (main.func.__wrapped__.__doc__),
     ]
@@ -297,6 +298,17 @@ def by_text():
 
 def reached():
     return <reached by globals()>
+""",
+    "shop/kinds.py": """
+class Kind:
+    @classmethod
+    def found(cls):
+        return [each().number() for each in cls.__subclasses__()]
+
+
+class Only(Kind):
+    def number(self):
+        return <subclass that its base finds>
 """,
     "shop/late.py": "def arrived():\n    return <imported in the body>\n",
     "shop/later.py": "def still():\n    return <module imported in the body>\n",

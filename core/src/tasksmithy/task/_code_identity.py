@@ -147,6 +147,8 @@ class CodeWalk(ObjectWalk):
             text.append(about.digest)
             text += [self._lookup(func.__globals__, *chain) for chain in about.lookups]
             text += [self._import(func.__globals__, each) for each in about.imports]
+            if "__subclasses__" in about.names:
+                text.append(self._all_of(func.__globals__, "__subclasses__"))
         for name, cell in zip(code.co_freevars, func.__closure__ or (), strict=True):
             try:
                 text.append(f"{name}={self.named(f'{place}: {name}', cell.cell_contents)}")
@@ -161,10 +163,15 @@ class CodeWalk(ObjectWalk):
         home = importable_module(str(space.get("__name__", "")))
         if value is _MISSING:
             if name in _BY_TEXT and hasattr(builtins, name):
-                self.doubts[f"all of module {home} counts, as its code calls {name}()"] = None
-                return self._names_of(home, space)
+                return self._all_of(space, name)
             return f"{name} is none of the module's"
         return f"{'.'.join((name, *attributes))}={self._taken(f'{home}.{name}', value, attributes)}"
+
+    def _all_of(self, space: dict[str, Any], call: str) -> str:
+        """A whole module, whose code reaches what it does not name."""
+        home = importable_module(str(space.get("__name__", "")))
+        self.doubts[f"all of module {home} counts, as its code calls {call}()"] = None
+        return self._names_of(home, space)
 
     def _taken(self, where: str, value: Any, attributes: tuple[str, ...]) -> str:
         """The value, or what the attributes lead to, as long as they are a module's."""

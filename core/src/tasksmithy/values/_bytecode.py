@@ -42,11 +42,13 @@ class Described(NamedTuple):
         digest: the same for the same code, wherever in a file it is.
         lookups: the global names, each with the attributes that are taken of it at once.
         imports: what it imports.
+        names: all names of globals and attributes in it.
     """
 
     digest: str
     lookups: tuple[tuple[str, ...], ...]
     imports: tuple[Import, ...]
+    names: frozenset[str]
 
 
 @lru_cache(maxsize=8192)
@@ -57,10 +59,12 @@ def described(code: CodeType) -> Described:
     """
     lookups: set[tuple[str, ...]] = set()
     imports: set[Import] = set()
+    names: set[str] = set()
     for each in _with_inner(code):
         _look(each, lookups, imports)
+        names.update(each.co_names)
     digest = blake2b(_form(code).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
-    return Described(digest, tuple(sorted(lookups)), tuple(sorted(imports)))
+    return Described(digest, tuple(sorted(lookups)), tuple(sorted(imports)), frozenset(names))
 
 
 def _with_inner(code: CodeType) -> Iterator[CodeType]:
