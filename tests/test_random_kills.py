@@ -32,7 +32,7 @@ KILLS = int(os.environ.get("TASKSMITHY_TEST_KILLS", "30"))
 SEED = int(os.environ.get("TASKSMITHY_TEST_SEED", "11"))
 STEPS = 8
 SECONDS = 300  # that a run has to end when it is not killed
-WORKERS = {"process": "process._worker", "container": "podman"}
+WORKERS = {"process": "process._worker", "container": "podman.* run "}
 """What the command line of a worker holds, of the kinds that have some."""
 
 PIPELINE = """
