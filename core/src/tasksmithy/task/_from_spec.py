@@ -207,7 +207,8 @@ def _resources(form: Mapping[str, Any]) -> Resources:
 
 
 def _cache(form: Mapping[str, Any]) -> Cache:
-    return Cache(**{**form, "ignored_inputs": tuple(form.get("ignored_inputs", ()))})
+    given: dict[str, Any] = {**form, "ignored_inputs": tuple(form.get("ignored_inputs", ()))}
+    return Cache(**given)
 
 
 def _retries(form: Mapping[str, Any]) -> RetryStrategy:
@@ -218,11 +219,13 @@ def _retries(form: Mapping[str, Any]) -> RetryStrategy:
 def _timeout(form: Mapping[str, Any]) -> Timeout:
     deadline = form.get("deadline")
     moment = datetime.fromisoformat(deadline) if isinstance(deadline, str) else deadline
-    return Timeout(**{**form, "deadline": moment})
+    given: dict[str, Any] = {**form, "deadline": moment}
+    return Timeout(**given)
 
 
 def _reusable(form: Mapping[str, Any]) -> ReusePolicy:
-    return ReusePolicy(**{**form, "replicas": tuple(form["replicas"])})
+    given: dict[str, Any] = {**form, "replicas": tuple(form["replicas"])}
+    return ReusePolicy(**given)
 
 
 def _pod_template(form: Any) -> Any:

@@ -99,8 +99,8 @@ def _type(kind: str, structure: Structure) -> Any:
             f"{structure['name']} is told by its name alone, and cannot be made again"
         )
     cls = found(structure["class"])
-    arguments = tuple(map(type_of, structure.get("arguments", ())))
-    return cls[arguments if len(arguments) > 1 else arguments[0]] if arguments else cls
+    arguments = [type_of(each) for each in structure.get("arguments", ())]
+    return cls[tuple(arguments) if len(arguments) > 1 else arguments[0]] if arguments else cls
 
 
 def _container(kind: str, structure: Structure) -> Any:
