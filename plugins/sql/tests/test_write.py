@@ -252,7 +252,7 @@ def test_a_percent_sign_in_a_name_is_written_through_sqlalchemy(postgresql, ask)
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"mode": "apend"}, "did you mean 'append'"),
+        ({"mode": "apend"}, "one of 'create', 'append', 'replace', 'upsert'"),
         ({"mode": "upsert"}, "the key's columns"),
         ({"key": "k"}, "the key's columns"),
         ({"table": ""}, "table"),
