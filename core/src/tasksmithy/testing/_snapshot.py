@@ -14,6 +14,9 @@ from tasksmithy.values._json import to_json
 
 UPDATE = "TASKSMITHY_UPDATE_SNAPSHOTS"
 
+CODE_VERSIONS = ("code_version", "cache_version", "version")
+"""What a spec has of the code of the task."""
+
 
 def assert_spec_snapshot(
     task: TaskTemplate[..., Any],
@@ -37,7 +40,7 @@ def assert_spec_snapshot(
         PluginError: the task cannot be serialized.
     """
     spec = serialize(task, sctx).to_dict()
-    for name in ("provenance", "code_version", "cache_version", "version"):
+    for name in ("provenance", *CODE_VERSIONS):
         del spec[name]
     text, file = to_json(spec) + "\n", Path(path)
     if os.environ.get(UPDATE):
