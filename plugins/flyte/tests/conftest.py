@@ -24,7 +24,7 @@ def flyte(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., str]:
     def run(program: str, *arguments: str | Path) -> str:
         done = subprocess.run(
             [python, HERE / program, *arguments],
-            env={**os.environ, "DO_NOT_TRACK": "1"},
+            env={**os.environ, "DO_NOT_TRACK": "1", "PYTHONHASHSEED": "0"},
             capture_output=True,
             text=True,
         )

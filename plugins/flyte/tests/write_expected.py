@@ -21,7 +21,7 @@ if __name__ == "__main__":
         write_for_flyte(Path(folder))
         done = subprocess.run(
             [sys.argv[1], HERE / "reference.py", folder],
-            env={**os.environ, "DO_NOT_TRACK": "1"},
+            env={**os.environ, "DO_NOT_TRACK": "1", "PYTHONHASHSEED": "0"},
             check=True,
             stdout=subprocess.PIPE,
         )
