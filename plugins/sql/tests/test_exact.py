@@ -187,6 +187,18 @@ def test_a_range_of_postgresql_is_refused_by_its_name(postgresql, refused_everyw
     refused_everywhere(postgresql, "select int4range(1, 2) as v", r"\(int4range\)")
 
 
+@pytest.mark.parametrize(("extension", "value"), [("citext", "x"), ("hstore", "a=>1")])
+def test_a_type_of_an_extension_is_refused_by_its_name_and_given_as_text(
+    postgresql, ask, refused_everywhere, extension, value
+):
+    # It is in the schema of the test that has made it.
+    ask(postgresql, f"drop extension if exists {extension} cascade", None)
+    ask(postgresql, f"create extension {extension}", None)
+    query = f"select '{value}'::{extension} as v"
+    refused_everywhere(postgresql, query, rf"\({extension}\): write cast\(\.\.\. as text\)")
+    assert ask(postgresql, f"select cast('{value}'::{extension} as text)", str) is not None
+
+
 def test_a_type_that_the_run_has_made_is_known_to_its_next_task(postgresql):
     make = SQLTask(
         name="make", query="create type pair as (a int, b text)", output=None, database=postgresql

@@ -131,6 +131,7 @@ def test_a_parameter_may_stand_in_several_places(database, ask):
         ("select 1", {"t": pa.Table}, "as the table t"),
         ("select 1 + :ids", {"ids": list[int]}, "a list alone after IN"),
         ("select 1 where 1 in (1, :ids)", {"ids": list[int]}, "a list alone after IN"),
+        ("select 1 where 1 = any(:ids)", {"ids": list[int]}, "a list alone after IN"),
         ("select :a", "a", "a mapping of names to types"),
     ],
 )
