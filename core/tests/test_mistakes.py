@@ -129,7 +129,6 @@ def test_an_async_task_called_in_a_sync_one_is_named() -> None:
     ]
 
 
-@pytest.mark.filterwarnings("ignore:coroutine 'e.g' was never awaited")
 def test_gather_in_a_sync_task_is_told_that_there_is_no_loop() -> None:
     @env.task
     def main() -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator
 from typing import Any
 
 from tasksmithy._texts import message
@@ -17,24 +16,27 @@ def hint(task: TaskTemplate[..., Any], error: BaseException) -> str | None:
         return None
     text = message(error)
     if isinstance(error, (TypeError, AttributeError)) and "coroutine" in text:
-        name = next(_not_awaited(error), None)
-        called = "an async task" if name is None else name
+        called = next(iter(_not_awaited(error)), "an async task")
         if task._call_as_synchronous:  # noqa: SLF001
             return (
                 f"{task.name} is sync, and {called} is async: write async def, and await the call"
             )
         return f"{called} was called and not awaited: write await before the call"
     if isinstance(error, RuntimeError) and "event loop" in text and task._call_as_synchronous:  # noqa: SLF001
+        _not_awaited(error)
         return f"{task.name} is sync and has no event loop: write async def"
     return None
 
 
-def _not_awaited(error: BaseException) -> Iterator[str]:
-    """Names of the calls that variables of the failed code hold and nobody has awaited."""
+def _not_awaited(error: BaseException) -> list[str]:
+    """Close the calls that variables of the failed code hold and nobody awaits; their names."""
+    names = []
     place = error.__traceback__
     while place is not None:
         for value in tuple(place.tb_frame.f_locals.values()):
-            if inspect.iscoroutine(value) and inspect.getcoroutinestate(value) == "CORO_CREATED":
-                value.close()  # which nobody awaits: Python need not say so once more
-                yield value.__qualname__
+            for call in value if isinstance(value, tuple) else (value,):  # as those of a gather
+                if inspect.iscoroutine(call) and inspect.getcoroutinestate(call) == "CORO_CREATED":
+                    call.close()  # which nobody awaits: Python need not say so once more
+                    names.append(call.__qualname__)
         place = place.tb_next
+    return names
