@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from tests.executors import EXECUTORS
+from tests.processes import is_alive, until
 
 from tasksmithy import (
     Backoff,
@@ -47,23 +48,6 @@ pytestmark = pytest.mark.parametrize(
 On = Callable[..., Any]
 
 env = TaskEnvironment(name="t")
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Wait for a condition, for as long as the busiest machine is excused."""
-    end = time.monotonic() + 120
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is such a process, other than as a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
 
 
 def noted(file: Path, word: object = "x") -> int:

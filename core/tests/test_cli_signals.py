@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from core.tests.conftest import CommandLine
+from tests.processes import is_alive
 
 PIPELINE = """
 import asyncio
@@ -177,14 +178,6 @@ def start(tasksmithy: CommandLine, pipeline: Path) -> Iterator[Start]:
     for run in runs:
         with run.process, suppress(ProcessLookupError):
             os.killpg(run.process.pid, signal.SIGKILL)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        state = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2]
-    except FileNotFoundError:
-        return False
-    return not state.startswith("Z")
 
 
 def group_is_empty(leader: int) -> bool:

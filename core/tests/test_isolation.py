@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import is_alive
 
 from tasksmithy import (
     Registry,
@@ -40,15 +41,6 @@ def eventually(condition: Callable[[], bool], seconds: float = 20) -> bool:
             return False
         time.sleep(0.02)
     return True
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    # Ended, and not yet noticed by its parent.
-    return ") Z" not in Path(f"/proc/{pid}/stat").read_text()
 
 
 # Processes

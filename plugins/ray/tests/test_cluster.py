@@ -8,11 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import is_alive, until
 
 from tasksmithy import NotExecutableError, Resources, TaskEnvironment, with_runcontext
 
@@ -129,7 +130,7 @@ def test_a_node_that_is_killed_among_500_tasks_loses_no_result(
         processes.update(int(process) for _, process in made)
     sys.modules["ray"].shutdown()
     cluster.shutdown()
-    _until(lambda: not any(map(is_alive, processes)))
+    until(lambda: not any(map(is_alive, processes)))
 
 
 PROGRAM = """
@@ -150,21 +151,6 @@ if __name__ == "__main__":
 """
 
 
-def _until(true: Callable[[], bool]) -> None:
-    end = time.monotonic() + 120
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.1)
-
-
-def is_alive(pid: int) -> bool:
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_the_end_of_the_driver_ends_its_attempts(
     cluster: Any, tmp_path: Path, how: signal.Signals
@@ -176,10 +162,10 @@ def test_the_end_of_the_driver_ends_its_attempts(
         [sys.executable, tmp_path / "program.py", cluster.address], stderr=subprocess.DEVNULL
     )
     try:
-        _until(lambda: file.exists() and file.read_text() != "")
+        until(lambda: file.exists() and file.read_text() != "")
         driver.send_signal(how)
         driver.wait(60)
-        _until(lambda: not is_alive(int(file.read_text())))
+        until(lambda: not is_alive(int(file.read_text())))
     finally:
         driver.kill()
         driver.wait()

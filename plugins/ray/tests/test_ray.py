@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.processes import is_alive, until
 
 from tasksmithy import (
     AttemptPlaced,
@@ -36,23 +37,6 @@ from tasksmithy.cli import main
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
 env = TaskEnvironment(name="r")
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is such a process, other than as a zombie."""
-    try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return False
-    return stat.rpartition(")")[2].split()[0] != "Z"
-
-
-def ends(pid: int) -> bool:
-    """Whether a process that Ray has been told to kill ends."""
-    deadline = time.monotonic() + 60
-    while is_alive(pid) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return not is_alive(pid)
 
 
 @env.task
@@ -195,7 +179,7 @@ def test_a_timeout_ends_a_sync_function_that_does_not_return(on_ray: Any, tmp_pa
     on_ray().run(process)  # a worker is there
     with pytest.raises(TaskTimeoutError, match=r"r.never_returns' was ended after 8 s"):
         on_ray().run(never_returns, file=file)
-    assert ends(int(file.read_text()))
+    until(lambda: not is_alive(int(file.read_text())), seconds=60)  # Ray has been told to kill it
 
 
 @env.task

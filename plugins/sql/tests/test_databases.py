@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 import socket
 import sys
-import time
 from typing import Any
 
 import pytest
+from tests.processes import until
 
 from tasksmithy import Secret, TaskDefinitionError, TaskEnvironment, run, serialize
 from tasksmithy.errors import MissingDependencyError
@@ -211,7 +211,10 @@ def test_the_connections_of_a_run_are_closed_at_its_end(server):
         name="backend", query="select pg_backend_pid()", output=int, database=server.url()
     )
     number = run(backend)
-    _until(lambda: not server.execute(f"select 1 from pg_stat_activity where pid = {number}"))
+    until(
+        lambda: not server.execute(f"select 1 from pg_stat_activity where pid = {number}"),
+        seconds=60,
+    )
 
 
 def test_tasks_of_a_run_that_run_at_once_have_connections_of_their_own(server):
@@ -283,10 +286,3 @@ def test_what_has_to_be_installed_is_named(ask, monkeypatch, missing, url, packa
 def test_a_setting_that_libpq_does_not_know_is_no_lost_connection(ask):
     with pytest.raises(QueryError, match='invalid URI query parameter: "conect_timeout"'):
         ask("postgresql://h/d?conect_timeout=5", "select 1")
-
-
-def _until(condition: Any) -> None:
-    deadline = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)

@@ -19,6 +19,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tests.processes import until
 
 from tasksmithy import Backoff, RetryStrategy, TaskEnvironment, arun, run
 from tasksmithy.errors import NonRecoverableError
@@ -218,14 +219,6 @@ def running(server: Any, text: str) -> list[Any]:
             "and state = 'active' and pid <> pg_backend_pid()"
         )
     )
-
-
-def until(condition: Any) -> Any:
-    deadline = time.monotonic() + 120
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-    return answer
 
 
 def slow(url: str, seconds: float, **fields: Any) -> SQLTask:

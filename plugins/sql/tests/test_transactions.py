@@ -10,6 +10,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from tests.processes import until
 
 from tasksmithy import Backoff, RetryStrategy, TaskEnvironment, Timeout, arun, run
 from tasksmithy_sql import (
@@ -24,14 +25,6 @@ from tasksmithy_sql.databases import postgresql as module_of_postgresql
 from tasksmithy_sql.databases import sqlite
 
 STATEMENT_SECONDS = 300  # what takes long takes longer, also on a busy machine
-
-
-def until(condition: Any) -> Any:
-    deadline = time.monotonic() + 120
-    while not (answer := condition()):
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.02)
-    return answer
 
 
 def in_background(task: SQLTask) -> Future[Any]:
