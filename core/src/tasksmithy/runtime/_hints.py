@@ -16,19 +16,19 @@ def hint(task: TaskTemplate[..., Any], error: BaseException) -> str | None:
         return None
     text = message(error)
     if isinstance(error, (TypeError, AttributeError)) and "coroutine" in text:
-        called = next(iter(_not_awaited(error)), "an async task")
+        called = next(iter(_closed_calls(error)), "an async task")
         if task._call_as_synchronous:  # noqa: SLF001
             return (
                 f"{task.name} is sync, and {called} is async: write async def, and await the call"
             )
         return f"{called} was called and not awaited: write await before the call"
     if isinstance(error, RuntimeError) and "event loop" in text and task._call_as_synchronous:  # noqa: SLF001
-        _not_awaited(error)
+        _closed_calls(error)
         return f"{task.name} is sync and has no event loop: write async def"
     return None
 
 
-def _not_awaited(error: BaseException) -> list[str]:
+def _closed_calls(error: BaseException) -> list[str]:
     """Close the calls that variables of the failed code hold and nobody awaits; their names."""
     names = []
     place = error.__traceback__
