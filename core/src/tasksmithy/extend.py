@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy._texts import cut as cut
     from tasksmithy._texts import near_misses as near_misses
     from tasksmithy._texts import shorten as shorten
+    from tasksmithy.concurrency._process_tree import descendants as descendants
     from tasksmithy.fields._pod import (
         PRIMARY_CONTAINER_DEFAULT_NAME as PRIMARY_CONTAINER_DEFAULT_NAME,
     )
@@ -50,6 +51,7 @@ _HOMES = {
     "cut": "_texts",
     "near_misses": "_texts",
     "shorten": "_texts",
+    "descendants": "concurrency._process_tree",
     "PRIMARY_CONTAINER_DEFAULT_NAME": "fields._pod",
     "pod_spec_from_resources": "fields._pod",
     "Quantity": "fields._quantity",

@@ -9,13 +9,12 @@ import time
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import lru_cache
-from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import ray
 from ray.exceptions import TaskCancelledError
 
-from tasksmithy.extend import FarAttempt, Frame, Shipment
+from tasksmithy.extend import FarAttempt, Frame, Shipment, descendants
 from tasksmithy_ray.letters import InOrder, Plain, frame_of, plain
 from tasksmithy_ray.prints import Prints
 
@@ -88,20 +87,10 @@ def _end_process(thread: threading.Thread) -> NoReturn:
     """Let an attempt tidy up, and end this worker, with all that the task has started."""
     with suppress(RuntimeError):  # it had not begun
         thread.join(GRACE)
-    for process in _descendants(os.getpid()):
+    for process in descendants(os.getpid()):
         with suppress(ProcessLookupError):
             os.kill(process, signal.SIGKILL)
     os._exit(1)
-
-
-def _descendants(process: int) -> list[int]:
-    """The processes below one, as far as the machine tells."""
-    found: list[int] = []
-    with suppress(OSError):
-        for task in Path(f"/proc/{process}/task").iterdir():
-            for child in map(int, (task / "children").read_text().split()):
-                found += [child, *_descendants(child)]
-    return found
 
 
 class BoxChannel:
