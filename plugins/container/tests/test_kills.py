@@ -87,11 +87,11 @@ class Jobs:
         self._started.append(started)
         return started
 
-    def left(self) -> set[str]:
+    def left(self, patience: float) -> set[str]:
         """Containers and their processes, folders, lock files, and files with secrets that stay."""
-        patience = time.monotonic() + 60  # what the engine has for a container ends after it
+        end = time.monotonic() + patience  # what the engine has for a container ends after it
         found = set(self._left())
-        while found and time.monotonic() < patience:
+        while found and time.monotonic() < end:
             time.sleep(0.1)
             found &= set(self._left())
         return found
@@ -171,7 +171,12 @@ def test_nothing_is_left_of_killed_programs_after_the_next_container_task(
         for program, end in zip(programs, ends, strict=True):
             time.sleep(max(0.0, end - time.monotonic()))
             killed.append(kill(program, moments))
-        following = jobs.start(NEXT, other if number % 2 else engine)
-        _, said = following.communicate()
-        assert following.returncode == 0, said
-        assert jobs.left() == set(), (number, killed, said)
+        # A task waits for its own engine, and only a moment for another one, which may not answer.
+        following, tries = (other, 5) if number % 2 else (engine, 1)
+        for _ in range(tries):
+            program = jobs.start(NEXT, following)
+            _, said = program.communicate()
+            assert program.returncode == 0, said
+            if not (left := jobs.left(patience=60 / tries)):
+                break
+        assert left == set(), (number, killed, said)

@@ -32,8 +32,8 @@ STOP_SECONDS = 5
 _DAEMON_SECONDS = 20.0
 """How long a daemon may take to say that it is there."""
 
-_TRIES, _BUSY_SECONDS = 5, 0.3
-"""How often the removal of a container that is busy is tried, and what is between two tries."""
+_TRIES, _SECONDS_BETWEEN = 5, 0.3
+"""How often the removal of a container is tried, and what is between two tries."""
 
 _CHOICE = "TASKSMITHY_CONTAINER_ENGINE"
 _DOCKER = (
@@ -178,14 +178,14 @@ class Engine:
             EngineError: it cannot be removed.
         """
         at_once = ["--time=0"] if self.kind == "podman" else []
-        for _ in range(_TRIES):
+        said = ""
+        for attempt in range(_TRIES):
+            if attempt:  # what is ending, or is killed while it is asked for, is in between states
+                await asyncio.sleep(_SECONDS_BETWEEN)
             ended = await self.call("rm", "--force", "--volumes", *at_once, name)
             said = "\n".join(ended.stderr)
             if not ended.code or "no such container" in said.lower():
                 return
-            if "resource busy" not in said:
-                break
-            await asyncio.sleep(_BUSY_SECONDS)  # what was killed a moment ago still ends
         raise EngineError(f"container {name} cannot be removed: {said}")
 
 
