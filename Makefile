@@ -1,7 +1,7 @@
 # Everything runs in an environment of its own, built when it is first needed.
 PYTHON ?= python3
 VENV ?= .venv
-PACKAGES := core plugins/function plugins/container plugins/sql plugins/ray plugins/flyte
+PACKAGES := core plugins/function plugins/container plugins/sql plugins/ray plugins/flyte plugins/opentelemetry
 BIN := $(VENV)/bin
 PYRIGHT := $(VENV)/node_modules/.bin/pyright
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
