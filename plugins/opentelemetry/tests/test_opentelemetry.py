@@ -426,12 +426,12 @@ def test_the_name_of_the_service_is_that_of_the_environment(
 
 def test_the_plugin_is_well(tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "tasksmithy", "plugins", "doctor", "opentelemetry"],
+        [sys.executable, "-m", "tasksmithy", "plugins", "doctor"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
     )
-    assert done.returncode == 0, done.stdout
+    assert "opentelemetry" not in done.stdout, done.stdout
 
 
 def test_a_receiver_that_is_away_costs_no_result(tmp_path: Path) -> None:
