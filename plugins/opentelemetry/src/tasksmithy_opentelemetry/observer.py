@@ -113,6 +113,8 @@ class OpenTelemetry(Observer):
                     self._end(key, event, "unknown")  # what was told while this one was behind
             case ExecutionEvent(execution=execution):
                 self._execution(event, execution, (*run, execution.key))
+            case _:  # a later release may have more
+                pass
 
     def _execution(self, event: ExecutionEvent, execution: Execution, key: Key) -> None:
         begun = self._begun.get(key)
@@ -146,6 +148,8 @@ class OpenTelemetry(Observer):
                 self._end(key, event, "failed", event.error_type, event.error)
             case ExecutionSucceeded() | ExecutionCancelled():
                 self._end(key, event, _OUTCOMES[type(event)])
+            case _:
+                pass
 
     def _inside(self, key: Key, *, of_attempt: bool = True) -> Context | None:
         """The context of what an execution calls: its last attempt, itself, or else the run."""
