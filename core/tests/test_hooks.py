@@ -54,6 +54,23 @@ def behaviour(hook: str, answer: Callable[[], Any], **options: Any) -> type[Any]
     return type("Answering", (), {hook: hookimpl(**options)(lambda self: answer())})
 
 
+class Jobs(TaskType):
+    """A task type with the hooks of a job, which are there together or not at all."""
+
+    @hookimpl
+    def submit(self) -> None: ...
+
+    @hookimpl
+    def poll(self) -> None: ...
+
+    @hookimpl
+    def cancel(self) -> None: ...
+
+
+def bases(hook: str) -> tuple[type[TaskType]]:
+    return (Jobs if hasattr(Jobs, hook) else TaskType,)
+
+
 @contextmanager
 def importable(**content: object) -> Iterator[None]:
     """In the body, the module `demo_plugin` with this content can be imported."""
@@ -92,6 +109,10 @@ def ask(registry: Registry, hook: str, of: Any = None) -> Any:
             return hooks.resolve_secret(Secret(key="k"))
         case "execute":
             return asyncio.run(_awaited(hooks.execute(of, {"n": 1}, RunContext())))
+        case "submit":
+            return asyncio.run(_awaited(hooks.submit(of, {"n": 1}, "key", RunContext())))
+        case "poll" | "cancel":
+            return asyncio.run(_awaited(getattr(hooks, hook)(of, "j1", RunContext())))
         case "around_execute":
             return [answer for _, answer in hooks.around_execute(of, {"n": 1}, RunContext())]
         case "admit":
@@ -290,6 +311,9 @@ RIGHT: list[tuple[str, Callable[[], Any], Any]] = [
     ),
     ("cache_version", lambda: "v1", "v1"),
     ("execute", one, 1),
+    ("submit", one, 1),
+    ("poll", one, 1),
+    ("cancel", one, 1),
     ("serialize", lambda: SPEC, SPEC),
     ("resolve_secret", lambda: "s3cr3t", "s3cr3t"),
 ]
@@ -323,6 +347,9 @@ WRONG: list[tuple[str, Any, str]] = [
     ("cache_version", 1, "returned 1 of type int; give a str that is not empty"),
     ("cache_version", "", "returned '' of type str; give a str that is not empty"),
     ("execute", 1, "returned 1 of type int; give an awaitable, as `async def` makes it"),
+    ("submit", 1, "returned 1 of type int; give an awaitable, as `async def` makes it"),
+    ("poll", 1, "returned 1 of type int; give an awaitable, as `async def` makes it"),
+    ("cancel", 1, "returned 1 of type int; give an awaitable, as `async def` makes it"),
     ("around_execute", 1, "returned 1 of type int; give an async context manager"),
     ("admit", True, "returned True of type bool; give an awaitable, as `async def` makes it"),
     ("serialize", {"name": "t"}, "returned {'name': 't'} of type dict; give a TaskSpec"),
@@ -338,6 +365,9 @@ WRONG: list[tuple[str, Any, str]] = [
 ]
 
 
+ASYNC = {"execute", "submit", "poll", "cancel", "around_execute", "admit"}
+
+
 def asker(hook: str) -> str:
     """What an error says of the task, where a task asked."""
     return "" if hook == "resolve_secret" else ", for task 't'"
@@ -351,7 +381,7 @@ def test_every_hook_has_an_example_of_a_wrong_answer_here() -> None:
 def test_a_right_answer_arrives(
     installed: Callable[..., Registry], hook: str, answer: Callable[[], Any], expected: Any
 ) -> None:
-    kind = type("Kind", (behaviour(hook, answer), TaskType), {})
+    kind = type("Kind", (behaviour(hook, answer), *bases(hook)), {})
     assert ask(installed(kind), hook) == expected
 
 
@@ -359,19 +389,19 @@ def test_a_right_answer_arrives(
 def test_a_wrong_answer_names_hook_plugin_distribution_version_and_task(
     installed: Callable[..., Registry], hook: str, answer: Any, problem: str
 ) -> None:
-    kind = type("Kind", (behaviour(hook, lambda: answer), TaskType), {})
+    kind = type("Kind", (behaviour(hook, lambda: answer), *bases(hook)), {})
     with pytest.raises(HookResultError) as caught:
         ask(installed(kind), hook)
     assert str(caught.value) == f"hook {hook!r} of {OF_THE_TYPE}{asker(hook)}: {problem}"
 
 
-@pytest.mark.parametrize("hook", sorted(HOOKS.keys() - {"execute", "around_execute", "admit"}))
+@pytest.mark.parametrize("hook", sorted(HOOKS.keys() - ASYNC))
 def test_a_hook_that_is_async_and_must_not_be_is_refused_and_nothing_else_is_said_of_it(
     installed: Callable[..., Registry], hook: str
 ) -> None:
     async def answer(self: object) -> None: ...
 
-    kind = type("Kind", (TaskType,), {hook: hookimpl(answer)})
+    kind = type("Kind", bases(hook), {hook: hookimpl(answer)})
     with pytest.raises(HookResultError, match="of type coroutine"):
         ask(installed(kind), hook)
     gc.collect()
@@ -384,7 +414,7 @@ def test_an_exception_names_hook_plugin_distribution_version_and_task(
     def fail() -> None:
         raise ZeroDivisionError("by none")
 
-    kind = type("Kind", (TaskType,), {hook: hookimpl(lambda self: fail())})
+    kind = type("Kind", bases(hook), {hook: hookimpl(lambda self: fail())})
     with pytest.raises(HookError) as caught:
         ask(installed(kind), hook)
     error = caught.value
@@ -558,7 +588,7 @@ def test_nobody_is_asked_a_second_time_to_word_an_error(
         return answer()
 
     policy = type("Policy", (), {hook: hookimpl(first)})
-    kind = type("Kind", (TaskType,), {hook: hookimpl(fail)})
+    kind = type("Kind", bases(hook), {hook: hookimpl(fail)})
     with pytest.raises(HookError) as caught:
         ask(installed(kind, ours=policy), hook)
     assert caught.value.provider == OF_THE_TYPE
@@ -639,7 +669,7 @@ def test_an_answer_or_an_exception_without_a_text_is_named_all_the_same(
         raise UnspeakableError
 
     for answer in UnspeakableError, fail:
-        kind = type("Kind", (behaviour(hook, answer), TaskType), {})
+        kind = type("Kind", (behaviour(hook, answer), *bases(hook)), {})
         with pytest.raises(HookError) as caught:
             ask(installed(kind), hook)
         assert "UnspeakableError" in str(caught.value)

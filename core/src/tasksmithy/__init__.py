@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.errors import InlineSizeError as InlineSizeError
     from tasksmithy.errors import InputError as InputError
     from tasksmithy.errors import InterfaceError as InterfaceError
+    from tasksmithy.errors import JobFailedError as JobFailedError
     from tasksmithy.errors import MissingDependencyError as MissingDependencyError
     from tasksmithy.errors import NonRecoverableError as NonRecoverableError
     from tasksmithy.errors import NotATaskError as NotATaskError
@@ -114,6 +115,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.task._hook import hookspec as hookspec
     from tasksmithy.task._hookspecs import TaskTemplateSpec as TaskTemplateSpec
     from tasksmithy.task._interface import NativeInterface as NativeInterface
+    from tasksmithy.task._job import JobStatus as JobStatus
     from tasksmithy.task._provenance import Provenance as Provenance
     from tasksmithy.task._serialize import serialize as serialize
     from tasksmithy.task._spec import CodeBundle as CodeBundle
@@ -145,6 +147,7 @@ _HOMES = {
     "HookResultError": "errors",
     "InputError": "errors",
     "InterfaceError": "errors",
+    "JobFailedError": "errors",
     "MissingDependencyError": "errors",
     "NonRecoverableError": "errors",
     "NotATaskError": "errors",
@@ -198,6 +201,7 @@ _HOMES = {
     "RetryStrategy": "fields._retry",
     "ReusePolicy": "fields._reuse",
     "make_attempt": "runtime._make_attempt",
+    "JobStatus": "task._job",
     "AttemptFailed": "task._events",
     "AttemptPlaced": "task._events",
     "AttemptRetried": "task._events",

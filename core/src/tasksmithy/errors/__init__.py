@@ -33,6 +33,7 @@ from tasksmithy.errors._plugin import (
     UnknownTaskTypeError,
 )
 from tasksmithy.errors._run import (
+    JobFailedError,
     NonRecoverableError,
     NotExecutableError,
     NotShippableError,
@@ -62,6 +63,7 @@ __all__ = [
     "InlineSizeError",
     "InputError",
     "InterfaceError",
+    "JobFailedError",
     "MissingDependencyError",
     "NonRecoverableError",
     "NotATaskError",

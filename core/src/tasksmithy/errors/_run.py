@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from tasksmithy._texts import shorten
 from tasksmithy.errors._base import TasksmithyError
 
 
@@ -80,6 +82,26 @@ class TaskTimeoutError(TasksmithyError, TimeoutError):
 
     def __str__(self) -> str:
         return f"task {self.task!r} was ended after {self.seconds:g} s: its {self.limit}"
+
+
+class JobFailedError(TasksmithyError):
+    """A job of a task that has failed where it ran, as the hook `poll` has found.
+
+    Attributes:
+        task: name of the task.
+        handle: what `submit` gave for the job.
+        reason: what `poll` said.
+    """
+
+    def __init__(self, task: str, handle: Any, reason: str) -> None:
+        super().__init__(task, handle, reason)
+        self.task = task
+        self.handle = handle
+        self.reason = reason
+
+    def __str__(self) -> str:
+        said = self.reason or "it said no reason"
+        return f"task {self.task!r}: its job {shorten(self.handle)} has failed: {said}"
 
 
 class TaskExitError(TasksmithyError):

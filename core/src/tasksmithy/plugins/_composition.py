@@ -63,23 +63,26 @@ def hooks_of(
 
     def provider(plugin: object, label: str) -> Provider:
         manager.register(plugin, label)
-        return Provider(
-            label,
-            {
-                hook: Implementation(each.function, each.argnames, each.wrapper)
-                for hook in HOOKS
-                for each in getattr(manager.hook, hook).get_hookimpls()
-                if each.plugin is plugin
-            },
-        )
+        implementations = {
+            hook: Implementation(each.function, each.argnames, each.wrapper)
+            for hook in HOOKS
+            for each in getattr(manager.hook, hook).get_hookimpls()
+            if each.plugin is plugin
+        }
+        if isinstance(plugin, TaskType) and "submit" in implementations:
+            from tasksmithy.task._job_result import job_result  # most task types have no jobs
 
-    itself = types[0]
+            implementations["execute"] = Implementation(job_result, HOOKS["execute"].arguments)
+        return Provider(label, implementations)
+
+    itself, executing = types[0], _executing(types)
     defaults = CoreDefaults(itself.task_type.template or TaskTemplate)
     hooks = TaskHooks(
         name,
         itself.provenance,
         itself.task_type.version,
-        _heeds([each.task_type for each in types]),
+        itself.task_type.heeds | (executing.heeds if executing else frozenset()),
+        has_jobs=hasattr(executing, "submit"),
         policies=[provider(*each) for each in policies],
         task_class=Provider(f"the task's class, of {itself.label}", OVERRIDES),
         own=[
@@ -97,9 +100,9 @@ def is_of_the_run(policy: object) -> bool:
     return implemented <= {"admit", "around_execute", "resolve_secret"}
 
 
-def _heeds(types: Sequence[TaskType]) -> frozenset[str]:
-    """The fields that a task type heeds, with those of the execution that it inherits."""
+def _executing(types: Sequence[LoadedTaskType]) -> TaskType | None:
+    """The task type whose execution counts: the nearest that has one; None without one."""
     for each in types:
-        if hasattr(each, "execute"):
-            return types[0].heeds | each.heeds
-    return types[0].heeds
+        if hasattr(each.task_type, "execute") or hasattr(each.task_type, "submit"):
+            return each.task_type
+    return None

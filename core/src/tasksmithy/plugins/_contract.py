@@ -39,6 +39,8 @@ _REFUSED_OPTIONS = {
 }
 
 
+_OF_JOBS = ("submit", "poll", "cancel")
+
 CAPABILITIES: Final[Mapping[str, str]] = {
     "preemption": "ends a sync function that does not return, with its timeout and with the run",
     "processes": "makes attempts in other processes, which may die without the run",
@@ -91,7 +93,24 @@ def as_task_type(found: Any, name: str, who: str) -> TaskType:
             "template that a function with such a plugin_config becomes"
         )
     check_hooks(found, who)
+    _check_jobs(found, who)
     return found
+
+
+def _check_jobs(task_type: TaskType, who: str) -> None:
+    """Check that a task type has all hooks of a job or none, and no other execution beside it."""
+    missing = [hook for hook in _OF_JOBS if not hasattr(task_type, hook)]
+    if len(missing) == len(_OF_JOBS):
+        return
+    if missing:
+        raise PluginContractError(
+            f"{who} implements {', '.join(sorted({*_OF_JOBS} - {*missing}))} without "
+            f"{', '.join(missing)}; a job needs {', '.join(_OF_JOBS)}"
+        )
+    if hasattr(task_type, "execute"):
+        raise PluginContractError(
+            f"{who} implements execute and submit, and a task is done by one of them: leave one out"
+        )
 
 
 def _task_type_of(template: type[TaskTemplate[..., Any]], name: str) -> str:

@@ -169,10 +169,9 @@ def made(run: Caller) -> Step:
     """
 
     async def step(call: Call) -> Any:
-        context = call.context()
-        host = LocalHost(run, context, call.generation, call.place, call.events)
+        host = LocalHost(run, call)
         attempt = Attempt(
-            task=call.task, inputs=call.inputs, context=context, registry=registry_in_use.get()
+            task=call.task, inputs=call.inputs, context=host.context, registry=registry_in_use.get()
         )
         try:
             return await call.executor.perform(attempt, host)

@@ -14,6 +14,7 @@ from tasksmithy.task._template import TaskTemplate
 if TYPE_CHECKING:
     from tasksmithy.fields._secret import Secret
     from tasksmithy.runtime._event_stream import ExecutionEvents
+    from tasksmithy.runtime._job import RunJob
 
 
 @dataclass(slots=True, kw_only=True, eq=False, repr=False)
@@ -36,6 +37,7 @@ class Call:
         losses: how many attempts were lost with their processes, and are made again.
         place: what the attempt holds of what is limited; None where nothing is.
         source: where the result is from.
+        job: the job that does the task's work elsewhere; None where there is none yet.
     """
 
     run_id: str
@@ -53,6 +55,7 @@ class Call:
     losses: int = 0
     place: Place | None = None
     source: Literal["attempts", "cache", "record"] = "attempts"
+    job: RunJob | None = None
 
     def context(self) -> RunContext:
         """The context of the attempt that is being made."""

@@ -230,9 +230,10 @@ class ExecutionEvents:
 
     Attributes:
         key: identifies the execution in its run.
+        is_identified: whether it has the same key when the run is resumed.
     """
 
-    __slots__ = ("_execution", "_executor", "_is_identified", "_stream", "_task", "key")
+    __slots__ = ("_execution", "_executor", "_stream", "_task", "is_identified", "key")
 
     def __init__(
         self,
@@ -246,7 +247,7 @@ class ExecutionEvents:
         self._task = task
         self._execution = execution
         self._executor = executor
-        self._is_identified = is_identified
+        self.is_identified = is_identified
         self.key = execution.key
 
     def admitted(self) -> None:
@@ -275,7 +276,7 @@ class ExecutionEvents:
         journal = self._stream.journal
         # Calls with an input that has no identity are told apart by their order alone, and that may
         # be another one now.
-        if journal is None or not self._is_identified:
+        if journal is None or not self.is_identified:
             return None
         return journal.kept(self.key, self._task)
 

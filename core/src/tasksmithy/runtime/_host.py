@@ -6,16 +6,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Mapping
 from contextvars import copy_context
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final, Protocol
 
 from tasksmithy.concurrency._threads import caller_is_blocked
 from tasksmithy.runtime._call import Call
-from tasksmithy.runtime._capacity import Place
 from tasksmithy.task._context import RunContext, entered, no_group
+from tasksmithy.task._job import Job
 from tasksmithy.task._template import TaskTemplate
-
-if TYPE_CHECKING:
-    from tasksmithy.runtime._event_stream import ExecutionEvents
 
 _STACKED: Final = 16
 """Generations that await each other on one stack: Python allows for no more than 1,000 frames."""
@@ -48,24 +45,25 @@ class Caller(Protocol):
         """Add HTML to a tab of the report of the execution that `context` is of."""
         ...
 
+    def job(self, call: Call) -> Job:
+        """The job of the attempt that a call makes, as far as the run knows it."""
+        ...
+
 
 class LocalHost:
     """The run, as one attempt sees it; it is a `Host`.
 
     Args:
         run: the run.
-        context: the context of the attempt.
-        generation: how many attempts wait for this one.
-        place: what the attempt holds of what is limited, and gives back while it waits for its
-            children; None where nothing is.
-        events: is told where the attempt is made; None where nobody listens.
+        call: what makes the attempt.
 
     Attributes:
-        context: as given.
-        generation: as given.
+        context: the context of the attempt.
+        generation: how many attempts wait for this one.
     """
 
     __slots__ = (
+        "_call",
         "_children",
         "_ended",
         "_events",
@@ -77,19 +75,13 @@ class LocalHost:
         "generation",
     )
 
-    def __init__(
-        self,
-        run: Caller,
-        context: RunContext,
-        generation: int,
-        place: Place | None,
-        events: ExecutionEvents | None,
-    ) -> None:
-        self.context = context
-        self.generation = generation
+    def __init__(self, run: Caller, call: Call) -> None:
+        self.context = call.context()
+        self.generation = call.generation
         self._run = run
-        self._place = place
-        self._events = events
+        self._call = call
+        self._place = call.place  # given back while the attempt waits for its children
+        self._events = call.events
         self._loop = asyncio.get_running_loop()
         self._variables = copy_context()
         self._children: set[asyncio.Task[Any]] = set()
@@ -149,6 +141,10 @@ class LocalHost:
     def report(self, tab: str, fragment: str) -> None:
         """Add HTML to a tab of the report of the task."""
         self._run.add_to_report(self.context, tab, fragment)
+
+    def job(self) -> Job:
+        """The job of the attempt, as far as the run knows it."""
+        return self._run.job(self._call)
 
     def placed(self, place: str) -> None:
         """Tell where the attempt is made."""

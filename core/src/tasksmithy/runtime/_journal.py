@@ -18,6 +18,7 @@ from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.runtime.secrets._masking import MASK
 from tasksmithy.runtime.stores._records import (
     AttemptRecord,
+    JobRecord,
     Kept,
     RunRecord,
     TaskRecord,
@@ -115,6 +116,7 @@ class Journal:
         self._identities = identities
         self._store = RunStore(Path(options.runs_dir or default_runs_directory()))
         self._kept: Mapping[str, Kept] = {}
+        self._jobs: Mapping[str, JobRecord] = {}
         self._changed: set[str] = set()
         self.found: tuple[int | None, int] = (None, 0)
         words = options.inputs if options.inputs is not None else self._shown(inputs)
@@ -125,6 +127,7 @@ class Journal:
             if before is not None:
                 self.run_id = before.id
                 self._kept = self._store.outputs(before.id)
+                self._jobs = self._store.jobs(before.id)
                 self.found = len(self._kept), self._store.lost(before)
             self._store.begin(
                 self.run_id,
@@ -194,6 +197,18 @@ class Journal:
                 )
             return None
         return decoded(kept.output, task)
+
+    def code(self, key: str) -> str:
+        """What identifies the code of an execution that is under way; empty where nothing does."""
+        return self._open[key].code
+
+    def job(self, key: str) -> JobRecord:
+        """The last job of an execution, from before the run was resumed; the first, to be, else."""
+        return self._jobs.get(key) or JobRecord(self.run_id, key)
+
+    async def keep_job(self, job: JobRecord) -> None:
+        """Write down a job; return once it is there to stay."""
+        await self._store.keep_job(job)
 
     async def succeeded(self, event: ExecutionSucceeded, result: Any) -> None:
         """Write down a result; return once it is there to stay."""

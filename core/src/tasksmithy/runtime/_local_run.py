@@ -37,6 +37,7 @@ from tasksmithy.values._size import check_inline
 if TYPE_CHECKING:
     from tasksmithy.runtime._event_stream import EventStream, ExecutionEvents
     from tasksmithy.runtime._identities import Identities
+    from tasksmithy.runtime._job import RunJob
     from tasksmithy.runtime._run_cache import RunCache
 
 Task = TaskTemplate[..., Any]
@@ -192,6 +193,17 @@ class LocalRun:
         """Add HTML to a tab of the report of an execution, if the run is recorded."""
         if self._events is not None and self._events.journal is not None:
             self._events.journal.pages.add(context, tab, fragment)
+
+    def job(self, call: Call) -> RunJob:
+        """The job of the attempt that a call makes."""
+        if call.job is None:
+            from tasksmithy.runtime._job import RunJob  # most tasks have none
+
+            journal = None if self._events is None else self._events.journal
+            is_identified = call.events is not None and call.events.is_identified
+            call.job = RunJob(journal, call.key, is_identified=is_identified)
+        call.job.begin(call.place)
+        return call.job
 
     def _begun(self, call: Call) -> ExecutionEvents | None:
         if self._events is None:

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import nullcontext
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from tasksmithy._registry_in_use import registry_in_use
 from tasksmithy.errors import TaskExitError
@@ -14,6 +14,7 @@ from tasksmithy.plugins._attempt import Attempt, Host
 from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.task._attempt import pre_execute_post
 from tasksmithy.task._context import open_group
+from tasksmithy.task._job import Job
 from tasksmithy.task._template import TaskTemplate
 
 _logger = logging.getLogger("tasksmithy.run")
@@ -36,6 +37,15 @@ class Site:
                 self._at_end.pop()()
             except Exception:
                 _logger.exception("what was to be done at the end of the run failed")
+
+
+@runtime_checkable
+class KeepsJobs(Protocol):
+    """A host that is the run itself, which knows the jobs of its tasks."""
+
+    def job(self) -> Job:
+        """The job of the attempt, as far as the run knows it."""
+        ...
 
 
 class TaskRun:
@@ -71,6 +81,10 @@ class TaskRun:
     def add_to_report(self, tab: str, fragment: str) -> None:
         """Add HTML to a tab of the report of the task."""
         self._host.report(tab, fragment)
+
+    def job(self) -> Job:
+        """The job of the attempt; one that nobody keeps where the run is in another process."""
+        return self._host.job() if isinstance(self._host, KeepsJobs) else Job()
 
 
 async def make_attempt_at(site: Site, attempt: Attempt, host: Host) -> Any:

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import logging
 
     from tasksmithy.fields._secret import Secret
+    from tasksmithy.task._job import Job
 
 
 class Run(Protocol):
@@ -43,6 +44,10 @@ class Run(Protocol):
 
     def add_to_report(self, tab: str, fragment: str) -> None:
         """Add HTML to a tab of the report of the task."""
+        ...
+
+    def job(self) -> Job:
+        """The job of this attempt, as far as the run knows it."""
         ...
 
 

@@ -38,6 +38,7 @@ class TaskHooks(TaskTemplateSpec):
         provenance: the distribution that provides it.
         version: version of its wire format.
         heeds: the fields of a task that its execution heeds by itself.
+        has_jobs: whether its execution is a job elsewhere, by `submit`.
         policies: the policies, the outermost first.
         task_class: what answers by the methods that the task's own class overrides.
         own: the task type, and those that it builds on.
@@ -53,6 +54,7 @@ class TaskHooks(TaskTemplateSpec):
         version: int,
         heeds: frozenset[str],
         *,
+        has_jobs: bool = False,
         policies: Sequence[Provider] = (),
         task_class: Provider | None = None,
         own: Sequence[Provider] = (),
@@ -61,6 +63,7 @@ class TaskHooks(TaskTemplateSpec):
         self.provenance = provenance
         self.version = version
         self.heeds = heeds
+        self.has_jobs = has_jobs
         self._policies = policies
         self._own = own
         providers = [*policies, *([task_class] if task_class else []), *own]

@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import pluggy
 
+from tasksmithy.errors import NotExecutableError
 from tasksmithy.task import _answers as answers
 from tasksmithy.task._hook import PROJECT, Hook, every_answer, first_answer
 
 if TYPE_CHECKING:
     from tasksmithy.fields._secret import Secret
     from tasksmithy.task._context import RunContext
+    from tasksmithy.task._job import JobStatus
     from tasksmithy.task._spec import DataLoadingConfig, SerializationContext, Sql, TaskSpec
 
 
@@ -41,6 +43,15 @@ class Task(Protocol):
     def task_type(self) -> str:
         """Its task type."""
         ...
+
+
+_UNWRAPPED: Final = "it would see a coroutine that has not begun; implement around_execute"
+
+
+def _no_job(task: Task, hook: str) -> NotExecutableError:
+    return NotExecutableError(
+        f"task {task.name!r} has no job: task type {task.task_type!r} implements no `{hook}` hook"
+    )
 
 
 class TaskTemplateSpec:
@@ -169,10 +180,7 @@ class TaskTemplateSpec:
         'weights-2026-03'
         """
 
-    @first_answer(
-        answers.awaitable,
-        unwrapped="it would see a coroutine that has not begun; implement around_execute",
-    )
+    @first_answer(answers.awaitable, unwrapped=_UNWRAPPED)
     def execute(
         self, task: Task, inputs: Mapping[str, Any], ctx: RunContext
     ) -> Awaitable[Any] | None:
@@ -195,6 +203,80 @@ class TaskTemplateSpec:
         ...     run(task, who="world")
         'hello world'
         """
+
+    @first_answer(answers.awaitable, unwrapped=_UNWRAPPED)
+    def submit(
+        self, task: Task, inputs: Mapping[str, Any], idempotency_key: str, ctx: RunContext
+    ) -> Awaitable[Any] | None:
+        """Have a job do the work elsewhere: an awaitable of its handle, which is JSON.
+
+        A task type answers this, `poll` and `cancel` in the place of `execute`. The run keeps the
+        handle before it polls, and goes on with the same job when it is resumed. Where it was
+        killed before it had the handle, it submits once more with the same `idempotency_key`, for
+        which a backend gives the handle of the job that is there. Default: `NotExecutableError`.
+
+        >>> from tasksmithy import NativeInterface, Registry, TaskTemplate, TaskType, hookimpl, run
+        >>> from tasksmithy import JobStatus
+        >>> jobs = {}  # the backend
+        >>> class Batch(TaskType):
+        ...     task_type = "batch"
+        ...
+        ...     @hookimpl
+        ...     async def submit(self, inputs, idempotency_key):
+        ...         jobs.setdefault(idempotency_key, 2 * inputs["n"])
+        ...         return {"job": idempotency_key}
+        ...
+        ...     @hookimpl
+        ...     async def poll(self, handle):
+        ...         return JobStatus(phase="succeeded", result=jobs[handle["job"]])
+        ...
+        ...     @hookimpl
+        ...     async def cancel(self, handle):
+        ...         jobs.pop(handle["job"], None)
+        >>> interface = NativeInterface.from_types({"n": int}, {"o0": int})
+        >>> task = TaskTemplate(name="double", task_type="batch", interface=interface)
+        >>> with Registry(task_types=[Batch()]).entered():
+        ...     run(task, n=4), len(jobs)
+        (8, 1)
+        """
+        raise _no_job(task, "submit")
+
+    @first_answer(answers.awaitable, unwrapped=_UNWRAPPED)
+    def poll(self, task: Task, handle: Any, ctx: RunContext) -> Awaitable[JobStatus] | None:
+        """How a job is: an awaitable of a `JobStatus`. What it raises is no failure of the job.
+
+        >>> import asyncio
+        >>> from tasksmithy import JobStatus, NativeInterface, Registry, RunContext, TaskTemplate
+        >>> from tasksmithy import hookimpl
+        >>> class Queued:
+        ...     @hookimpl
+        ...     async def poll(self, handle):
+        ...         return JobStatus(phase="queued", message=f"{handle} waits for a machine")
+        >>> task = TaskTemplate(name="t", task_type="python", interface=NativeInterface())
+        >>> hooks = Registry(policies={"queued": Queued()}).hooks("python")
+        >>> asyncio.run(hooks.poll(task, "j1", RunContext())).message
+        'j1 waits for a machine'
+        """
+        raise _no_job(task, "poll")
+
+    @first_answer(answers.awaitable, unwrapped=_UNWRAPPED)
+    def cancel(self, task: Task, handle: Any, ctx: RunContext) -> Awaitable[None] | None:
+        """End a job that nobody wants any more: an awaitable. One that has ended is left as it is.
+
+        >>> import asyncio
+        >>> from tasksmithy import NativeInterface, Registry, RunContext, TaskTemplate, hookimpl
+        >>> jobs = {"j1": "running"}
+        >>> class Ends:
+        ...     @hookimpl
+        ...     async def cancel(self, handle):
+        ...         jobs.pop(handle, None)
+        >>> task = TaskTemplate(name="t", task_type="python", interface=NativeInterface())
+        >>> hooks = Registry(policies={"ends": Ends()}).hooks("python")
+        >>> asyncio.run(hooks.cancel(task, "j1", RunContext()))
+        >>> jobs
+        {}
+        """
+        raise _no_job(task, "cancel")
 
     @every_answer(answers.async_context_manager)
     def around_execute(

@@ -12,6 +12,7 @@ from typing import Any
 from tasksmithy.errors import NotExecutableError
 from tasksmithy.plugins._attempt import Attempt, Executor, Host
 from tasksmithy.runtime.executors._loop import LoopExecutor
+from tasksmithy.task._hooks import hooks_for
 from tasksmithy.task._template import TaskTemplate
 
 _logger = logging.getLogger("tasksmithy.run")
@@ -50,6 +51,8 @@ class Executors:
         Raises:
             NotExecutableError: it refuses the task.
         """
+        if hooks_for(task).has_jobs:  # whose work is elsewhere already
+            return self.here
         if self._chosen is not None:
             if (reason := self._chosen.refuses(task)) is not None:
                 raise NotExecutableError(

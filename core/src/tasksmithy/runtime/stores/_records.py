@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from tasksmithy.values._storage import Encoded
 
@@ -78,6 +78,26 @@ class Kept(NamedTuple):
 
     output: Encoded
     code: str
+
+
+class JobRecord(NamedTuple):
+    """The last job of an execution whose work is done elsewhere.
+
+    Attributes:
+        run: id of the run.
+        key: identifies the execution in its run.
+        number: how many jobs the execution has had, with this one.
+        code: identifies the code that the job is of; empty where that is not known.
+        handle: what the backend knows it by, as JSON; None where there is none.
+        has_ended: whether it has ended without a result.
+    """
+
+    run: str
+    key: str
+    number: int = 1
+    code: str = ""
+    handle: Any = None
+    has_ended: bool = False
 
 
 class RunRecord(NamedTuple):

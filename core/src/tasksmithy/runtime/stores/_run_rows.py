@@ -9,13 +9,13 @@ from typing import Any
 
 from tasksmithy.runtime.secrets._exits import handed_out
 from tasksmithy.runtime.secrets._masking import masked_json
-from tasksmithy.runtime.stores._records import AttemptRecord, RunRecord, TaskRecord
+from tasksmithy.runtime.stores._records import AttemptRecord, JobRecord, RunRecord, TaskRecord
 from tasksmithy.runtime.stores._sqlite import Schema, empty_log, transaction
 from tasksmithy.values._storage import Encoded
 
 SCHEMA = Schema(
     holds="the record of runs",
-    mark=0x74737204,
+    mark=0x74737205,
     tables="""
     CREATE TABLE run (
         id TEXT PRIMARY KEY, file TEXT, task TEXT NOT NULL, inputs TEXT NOT NULL,
@@ -29,6 +29,11 @@ SCHEMA = Schema(
         queued REAL NOT NULL, started REAL, ended REAL NOT NULL, attempts TEXT NOT NULL,
         inputs TEXT NOT NULL, error TEXT, report TEXT, format TEXT, output BLOB, code TEXT NOT NULL,
         traceback TEXT,
+        PRIMARY KEY (run, key)
+    );
+    CREATE TABLE job (
+        run TEXT NOT NULL, key TEXT NOT NULL, number INTEGER NOT NULL, code TEXT NOT NULL,
+        handle TEXT, has_ended INTEGER NOT NULL,
         PRIMARY KEY (run, key)
     )
     """,
@@ -77,6 +82,11 @@ OUTPUT = f"""
     SELECT CAST(format AS TEXT), ifnull(CAST(output AS BLOB), x''), CAST(code AS TEXT)
     {OUTPUTS} AND key = ?
 """
+JOBS = """
+    SELECT CAST(run AS TEXT), CAST(key AS TEXT), CAST(number AS INTEGER), CAST(code AS TEXT),
+        CAST(handle AS TEXT), CAST(has_ended AS INTEGER)
+    FROM job WHERE run = ?
+"""
 _MASK_RUN = "UPDATE run SET inputs = masked(inputs) WHERE id = ? AND inputs IS NOT masked(inputs)"
 _MASK_TASKS = """
     UPDATE task SET group_name = masked(group_name), inputs = masked(inputs),
@@ -89,6 +99,9 @@ _MASK_TASKS = """
         OR attempts IS NOT masked_json(attempts)
         OR report IS NOT masked_json(report) OR is_secret(output)
     )
+"""
+_MASK_JOBS = """
+    UPDATE job SET handle = 'null' WHERE run = ? AND is_secret(CAST(handle AS BLOB))
 """
 
 
@@ -107,6 +120,24 @@ def write_tasks(connection: sqlite3.Connection, records: Iterable[TaskRecord]) -
         connection.executemany(_WRITE_TASK, rows)
 
 
+def write_jobs(connection: sqlite3.Connection, records: Iterable[JobRecord]) -> None:
+    """Write jobs, each in the place of the one before. A handle that holds a secret is left out."""
+    rows = []
+    for record in records:
+        handle = json.dumps(record.handle)
+        if handed_out.is_in(handle.encode()):
+            handle = "null"
+        rows.append(record._replace(handle=handle))
+    with transaction(connection):
+        connection.executemany("INSERT OR REPLACE INTO job VALUES (?, ?, ?, ?, ?, ?)", rows)
+
+
+def job_of(row: Sequence[Any]) -> JobRecord:
+    """The job that a row of the table is of."""
+    record = JobRecord._make(row)
+    return record._replace(handle=parsed(record.handle), has_ended=bool(record.has_ended))
+
+
 def mask_rows(connection: sqlite3.Connection, run_ids: Iterable[str]) -> None:
     """Mask what was written of runs before their secrets were known.
 
@@ -123,6 +154,7 @@ def mask_rows(connection: sqlite3.Connection, run_ids: Iterable[str]) -> None:
         for run_id in run_ids:
             connection.execute(_MASK_RUN, (run_id,))
             connection.execute(_MASK_TASKS, (run_id,))
+            connection.execute(_MASK_JOBS, (run_id,))
     empty_log(connection)
 
 

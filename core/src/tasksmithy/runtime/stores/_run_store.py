@@ -17,18 +17,27 @@ from tasksmithy.runtime.secrets._exits import stores
 from tasksmithy.runtime.stores._groupcommit import GroupCommit
 from tasksmithy.runtime.stores._private import user_folder
 from tasksmithy.runtime.stores._processlocks import ProcessLocks
-from tasksmithy.runtime.stores._records import Kept, RunDetails, RunRecord, TaskRecord
+from tasksmithy.runtime.stores._records import (
+    JobRecord,
+    Kept,
+    RunDetails,
+    RunRecord,
+    TaskRecord,
+)
 from tasksmithy.runtime.stores._run_rows import (
     CHOSEN_RUNS,
+    JOBS,
     OUTPUT,
     OUTPUTS,
     RUNS,
     SCHEMA,
     SUCCEEDED,
     TASKS,
+    job_of,
     mask_rows,
     parsed,
     record_of,
+    write_jobs,
     write_run,
     write_tasks,
 )
@@ -101,6 +110,10 @@ class RunStore:
 
     async def finished(self, record: TaskRecord) -> None:
         """Record an execution; return once the record outlives this process, however that ends."""
+        await self._commits.add(record)
+
+    async def keep_job(self, record: JobRecord) -> None:
+        """Record a job; return once the record outlives this process, however that ends."""
         await self._commits.add(record)
 
     def end(self, run_id: str, status: Literal["succeeded", "failed", "cancelled"]) -> None:
@@ -192,6 +205,14 @@ class RunStore:
         """
         return _Outputs(self._rows, run_id)
 
+    def jobs(self, run_id: str) -> Mapping[str, JobRecord]:
+        """The last job of each execution that has one, by key; `run_id` is the whole id.
+
+        Raises:
+            StoreError: the records cannot be read.
+        """
+        return {job.key: job for job in map(job_of, self._rows(JOBS, run_id))}
+
     def mask_written(self) -> None:
         """Mask what was recorded of this process's runs before their secrets were known.
 
@@ -253,6 +274,7 @@ class RunStore:
         def dropped(connection: sqlite3.Connection) -> bool:
             with transaction(connection):
                 connection.execute("DELETE FROM task WHERE run = ?", (run_id,))
+                connection.execute("DELETE FROM job WHERE run = ?", (run_id,))
                 return connection.execute("DELETE FROM run WHERE id = ?", (run_id,)).rowcount == 1
 
         try:
@@ -272,14 +294,20 @@ class RunStore:
     def _write_run(self, record: RunRecord, digests: str) -> None:
         self._writing.attempt(lambda connection: write_run(connection, record, digests), None)
 
-    def _write(self, records: list[TaskRecord]) -> None:
+    def _write(self, records: list[TaskRecord | JobRecord]) -> None:
+        if tasks := [each for each in records if isinstance(each, TaskRecord)]:
+            self._write_tasks(tasks)
+        if jobs := [each for each in records if isinstance(each, JobRecord)]:
+            self._writing.attempt(lambda connection: write_jobs(connection, jobs), None)
+
+    def _write_tasks(self, records: list[TaskRecord]) -> None:
         try:
             self._writing.use(lambda connection: write_tasks(connection, records))
         except StoreError as error:
             self._writing.warn(error)
             if len(records) > 1 and isinstance(error.__cause__, _OF_A_VALUE):
                 for record in records:  # the others can be written
-                    self._write([record])
+                    self._write_tasks([record])
             else:
                 self._unrecorded.update(record.run for record in records)
 
