@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 PYRIGHT := $(VENV)/node_modules/.bin/pyright
 PYTEST := $(BIN)/python -m pytest --numprocesses=auto --dist=loadfile
 
-.PHONY: demo test slow lint docs bench clean
+.PHONY: demo test slow lint docs wheels bench clean
 
 demo: $(VENV)-demo/.installed  ## run a pipeline on real data, as a user who has installed it
 	$(VENV)-demo/bin/tasksmithy run examples/new_york.py
@@ -32,6 +32,19 @@ docs: $(VENV)/.installed  ## build the site into site/
 	$(BIN)/python -m pip install --quiet --group docs
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+wheels: $(VENV)/.installed  ## build what is released into dist/, check it, and run it
+	rm -rf dist $(VENV)-wheels
+	$(BIN)/python -m pip install --quiet --group release
+	for package in $(PACKAGES); do \
+	    $(BIN)/python -m build --quiet --no-isolation --outdir dist $$package || exit 1; \
+	done
+	$(BIN)/twine check --strict dist/*
+	$(PYTHON) -m venv $(VENV)-wheels
+	$(VENV)-wheels/bin/python -m pip install --quiet dist/*.whl
+	$(VENV)-wheels/bin/python -m pip check
+	$(VENV)-wheels/bin/tasksmithy plugins doctor
+	$(VENV)-wheels/bin/tasksmithy run examples/hello.py main
+
 bench: $(VENV)/.installed  ## measure what things cost, beside a floor or a peer in the same run
 	$(BIN)/python -m pip install --quiet --group bench
 	$(BIN)/python benchmarks/bench_discovery.py
@@ -49,7 +62,7 @@ bench: $(VENV)/.installed  ## measure what things cost, beside a floor or a peer
 	$(BIN)/python benchmarks/bench_ray.py
 
 clean:
-	rm -rf $(VENV) $(VENV)-demo $(VENV)-peers site
+	rm -rf $(VENV) $(VENV)-demo $(VENV)-peers $(VENV)-wheels dist site
 
 $(VENV)-demo/.installed: $(addsuffix /pyproject.toml,core plugins/function plugins/sql)
 	$(PYTHON) -m venv $(VENV)-demo
