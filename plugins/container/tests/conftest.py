@@ -11,12 +11,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.containers import image_name, podman, unusable
+from tests.processes import until
 
 from tasksmithy_container.places import run_folder
 
@@ -118,6 +121,32 @@ def engine(
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
     yield request.param
     assert leftovers() == set()
+
+
+WAITS = "touch /var/outputs/ready; while [ ! -e /var/outputs/go ]; do sleep 0.05; done; "
+"""What a script begins with that waits for `meanwhile`."""
+
+
+@contextmanager
+def meanwhile(*actions: Callable[[Path], Any], state: Path | None = None) -> Iterator[None]:
+    """Do something to the outputs of each container in turn that waits, and let it go on."""
+    containers = state or Path(os.environ["XDG_STATE_HOME"], "tasksmithy/containers")
+    seen = set[Path]()
+
+    def waiting() -> set[Path]:
+        return {ready.parent for ready in containers.glob("*/outputs/ready")} - seen
+
+    def act() -> None:
+        for action in actions:
+            outputs = until(waiting).pop()
+            seen.add(outputs)
+            action(outputs)
+            (outputs / "go").touch()
+
+    with ThreadPoolExecutor(1) as threads:
+        done = threads.submit(act)
+        yield
+        done.result()
 
 
 @pytest.fixture

@@ -109,14 +109,14 @@ def folder(tmp_path: Path) -> Path:
 def test_a_directory_is_refused_with_the_place(folder: Path, make: Maker, reason: str) -> None:
     make(folder)
     with pytest.raises(BorderError, match=reason):
-        check_tree(folder)
+        check_tree(folder, folder.parent)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root makes a device")
 def test_a_device_is_refused(folder: Path) -> None:
     os.mknod(folder / "null", 0o20666, os.makedev(1, 3))
     with pytest.raises(BorderError, match="'null' is a device"):
-        check_tree(folder)
+        check_tree(folder, folder.parent)
 
 
 def test_more_files_than_can_be_walked_over_are_refused(
@@ -125,10 +125,10 @@ def test_more_files_than_can_be_walked_over_are_refused(
     monkeypatch.setattr("tasksmithy_container.border._MOST_ENTRIES", 100)
     for number in range(100):
         (folder / str(number)).touch()
-    check_tree(folder)
+    check_tree(folder, folder.parent)
     (folder / "another").touch()
     with pytest.raises(BorderError, match="more than 100 files"):
-        check_tree(folder)
+        check_tree(folder, folder.parent)
 
 
 def test_files_directories_and_links_between_them_come_across(folder: Path) -> None:
@@ -141,7 +141,7 @@ def test_files_directories_and_links_between_them_come_across(folder: Path) -> N
     (folder / "all").symlink_to(".")
     os.link(folder / "v1/data", folder / "hard")
     before = sorted(folder.rglob("*"))
-    check_tree(folder)
+    check_tree(folder, folder.parent)
     assert sorted(folder.rglob("*")) == before
 
 
@@ -149,10 +149,10 @@ def test_the_border_itself_may_be_reached_by_a_link(folder: Path, tmp_path: Path
     (folder / "f").touch()
     (folder / "s").symlink_to("f")
     (tmp_path / "here").symlink_to("left")
-    check_tree(tmp_path / "here")
+    check_tree(tmp_path / "here", tmp_path)
     (folder / "out").symlink_to("/etc/passwd")
     with pytest.raises(BorderError, match="out of it"):
-        check_tree(tmp_path / "here")
+        check_tree(tmp_path / "here", tmp_path)
 
 
 LEFT = {

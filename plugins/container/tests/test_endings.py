@@ -300,6 +300,27 @@ def test_a_timeout_ends_the_container(image: str, engine: str) -> None:
         run(script_task(image, POLITE, timeout=2))
 
 
+@every_engine
+def test_an_init_hands_a_signal_on_to_a_command_that_hears_none_as_the_first_process(
+    image: str, engine: str, monkeypatch: pytest.MonkeyPatch, left: Callable[[], set[str]]
+) -> None:
+    output = Output()
+    monkeypatch.setattr(sys, "stdout", output)
+    monkeypatch.setattr("tasksmithy_container.engine.STOP_SECONDS", 3_600)  # nothing is killed
+
+    async def main() -> None:
+        run_it = asyncio.create_task(
+            script_task(image, "echo ready; exec sleep 3600", init=True).aio()
+        )
+        await output.has("ready")
+        run_it.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run_it
+
+    asyncio.run(main())
+    assert left() == set()
+
+
 @pytest.mark.parametrize(
     "moment",
     [0, 0.15, 0.3, *(pytest.param(n / 100, marks=pytest.mark.slow) for n in (1, 3, 8, 20, 40))],

@@ -108,7 +108,7 @@ def test_a_secret_comes_before_a_variable_of_its_name(image: str, engine: str) -
     assert asyncio.run(with_secrets(container, {secret: "s3cret"})) == "s3cret"
 
 
-@pytest.mark.parametrize("value", ["two\nlines", "ends\r", "n\0l", "x" * 70_000])
+@pytest.mark.parametrize("value", ["two\nlines", "ends\r", "n\0l", "x" * 70_000, "\udcff"])
 def test_a_secret_that_no_variable_can_take_is_to_be_mounted(
     image: str, engine: str, value: str
 ) -> None:

@@ -267,7 +267,7 @@ def test_all_inputs_are_together_as_a_flyte_literal_map(
 
 def test_a_missing_output_is_named_with_what_was_there(image: str, engine: str) -> None:
     script = "echo 1 > /var/outputs/nearly; echo > /var/outputs/other"
-    with pytest.raises(OutputError, match=r"output 'near' was not written.*nearly, other"):
+    with pytest.raises(OutputError, match=r"output 'near' was not written.*'nearly', 'other'"):
         ask(image, script, outputs={"near": int})
 
 
@@ -278,6 +278,7 @@ def test_a_missing_output_is_named_with_what_was_there(image: str, engine: str) 
         (list[int], "echo '[1' > /var/outputs/o", "which is not one"),
         (Point, "echo '{\"x\": 1}' > /var/outputs/o", "which is not one"),
         (str, "printf '\\377' > /var/outputs/o", "is not UTF-8"),
+        (str, "cd /var/outputs; touch $(printf 'a\\377')", r"in /var/outputs: 'a\udcff'"),
         (str, "mkdir /var/outputs/o", "is no file"),
         (File, "mkdir /var/outputs/o", "is no file"),
         (Dir, "echo > /var/outputs/o", "is no directory"),
@@ -299,6 +300,10 @@ def test_an_unreadable_output_is_named(
     ("kind", "value", "problem"),
     [
         (str, "\ud800", "cannot be written as text"),
+        (dict[str, int], {"\ud800": 1}, "cannot be written as text"),
+        (dict[str, list[dict[str, int]]], {"a": [{"\udcff": 1}]}, "cannot be written as text"),
+        (File, File("/tmp/\ud800"), "which is not there"),
+        (Dir, Dir("/tmp/\ud800"), "which is not there"),
         (str, "a\0b", "has a NUL"),
         (File, File("/nowhere/at/all"), "which is not there"),
         (File, File("/etc"), "which is something else"),

@@ -27,15 +27,19 @@ class BorderError(Exception):
     """Something that may not cross the border; the message says where it is, and why it may not."""
 
 
-def check_tree(folder: Path) -> None:
+def check_tree(folder: Path, to: Path) -> None:
     """Check that a directory holds nothing but files, directories, and links between these.
+
+    Args:
+        folder: the directory.
+        to: the directory that it is moved to.
 
     Raises:
         BorderError: it holds something else, or more than can be walked over.
         OSError: a directory in it cannot be read.
     """
     root = os.path.realpath(folder)
-    entries, size, room = 0, 0, _room(folder)
+    entries, size, room = 0, 0, _room(folder, to)
     waiting = [("", 0)]
     while waiting:
         inner, depth = waiting.pop()
@@ -51,7 +55,7 @@ def check_tree(folder: Path) -> None:
                 if entry.is_dir(follow_symlinks=False):
                     if depth >= _DEEPEST:
                         raise BorderError(
-                            f"{_shown(place)} is more than {_DEEPEST} directories deep"
+                            f"{shown(place)} is more than {_DEEPEST} directories deep"
                         )
                     waiting.append((f"{place}/", depth + 1))
                     continue
@@ -59,18 +63,19 @@ def check_tree(folder: Path) -> None:
                 status = entry.stat()
                 if stat.S_ISREG(status.st_mode):
                     size += status.st_size
-                    _check_size(f"with {_shown(place)} it has", size, room)
+                    _check_size(f"with {shown(place)} it has", size, room)
                 elif not stat.S_ISDIR(status.st_mode):
-                    raise BorderError(f"{_shown(place)} is {what_is(status.st_mode)}")
+                    raise BorderError(f"{shown(place)} is {what_is(status.st_mode)}")
 
 
-def check_file(file: Path) -> None:
-    """Check that a file can be read to its end.
+def check_file(file: Path, to: Path) -> None:
+    """Check that a file can be read to its end, and moved to a directory.
 
     Raises:
-        BorderError: it is larger than its disk, as a file with holes may be.
+        BorderError: it is larger than its disk, as a file with holes may be, or than what is free
+            on another disk, where nothing stays a hole.
     """
-    _check_size("it has", file.lstat().st_size, _room(file))
+    _check_size("it has", file.lstat().st_size, _room(file, to))
 
 
 def what_is(mode: int) -> str:
@@ -78,24 +83,26 @@ def what_is(mode: int) -> str:
     return next((name for is_kind, name in _KINDS if is_kind(mode)), "no file")
 
 
-def _room(place: Path) -> int:
-    """How many bytes there are on the disk of a place, whether free or not; 0: nobody knows."""
-    system = os.statvfs(place)
-    return system.f_blocks * system.f_frsize
+def _room(place: Path, to: Path) -> int:
+    """How many bytes can be moved: what a disk has, and on another one what is free; 0: unknown."""
+    system = os.statvfs(to)
+    is_copied = place.lstat().st_dev != to.stat().st_dev
+    return (system.f_bavail if is_copied else system.f_blocks) * system.f_frsize
 
 
 def _check_size(who: str, size: int, room: int) -> None:
     if size > room > 0:
-        raise BorderError(f"{who} {size:,} bytes, more than the disk that it is on ({room:,})")
+        raise BorderError(f"{who} {size:,} bytes, more than the disk has room for ({room:,})")
 
 
 def _check_name(root: str, place: str) -> None:
     try:
-        size = len(os.path.join(root, place).encode())  # noqa: PTH118
-    except UnicodeEncodeError:
-        raise BorderError(f"the name {_shown(place)} is not UTF-8") from None
-    if size > _LONGEST_PATH:
-        raise BorderError(f"the path of {_shown(place)} is longer than {_LONGEST_PATH:,} bytes")
+        path = os.fsencode(os.path.join(root, place))  # noqa: PTH118
+        path.decode()
+    except UnicodeDecodeError:
+        raise BorderError(f"the name {shown(place)} is not UTF-8") from None
+    if len(path) > _LONGEST_PATH:
+        raise BorderError(f"the path of {shown(place)} is longer than {_LONGEST_PATH:,} bytes")
 
 
 def _check_link(root: str, folder: Path, place: str) -> None:
@@ -105,14 +112,13 @@ def _check_link(root: str, folder: Path, place: str) -> None:
         # Strictly: a link to nothing is a file that cannot be read, and a loop is none.
         end = os.path.realpath(link, strict=True)
     except OSError:
-        raise BorderError(
-            f"{_shown(place)} is a link to {_shown(to)}, which is not there"
-        ) from None
+        raise BorderError(f"{shown(place)} is a link to {shown(to)}, which is not there") from None
     # By its text, too: an absolute path means another place in the container.
     if os.path.isabs(to) or not f"{end}{os.sep}".startswith(f"{root}{os.sep}"):  # noqa: PTH117
-        raise BorderError(f"{_shown(place)} is a link to {_shown(to)}, which leads out of it")
+        raise BorderError(f"{shown(place)} is a link to {shown(to)}, which leads out of it")
 
 
-def _shown(name: str) -> str:
+def shown(name: str) -> str:
+    """The name of a file in a message, whatever a container has called it."""
     text = repr(name)
     return text if len(text) <= 120 else f"{text[:60]}…{text[-59:]}"

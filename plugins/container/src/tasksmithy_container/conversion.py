@@ -31,7 +31,9 @@ def jsonable(task: str, name: str, kind: Any, value: Any) -> Any:
         return value
     try:
         plain = to_jsonable(kind, value)
-        json.dumps(plain, ensure_ascii=False).encode()
+        text = json.dumps(plain, ensure_ascii=False).encode().decode()
+        if "\ufffd" in text:  # also what a key has become that UTF-8 cannot hold
+            json.dumps(to_jsonable(Any, value), ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
         problem = f"input {name!r} is {shorten(value)}, which cannot be written as text: {error}"
         raise InputError(task, problem) from None

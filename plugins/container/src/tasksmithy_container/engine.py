@@ -104,7 +104,8 @@ class Engine:
         """The environment of its client, which finds the same containers whoever calls it."""
         deciding = _DOCKER if self.kind == "docker" else _PODMAN
         others = {name: value for name, value in os.environ.items() if name not in deciding}
-        return {**others, **dict(self.environment)}
+        # Podman starts its monitor with none of LANG, and that takes no path but ASCII without.
+        return {**others, **dict(self.environment), "LC_ALL": "C.UTF-8"}
 
     @property
     def removes_by_itself(self) -> bool:

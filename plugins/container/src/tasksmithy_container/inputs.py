@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,7 +63,7 @@ def place_inputs(task: ContainerTask, inputs: Mapping[str, Any], scratch: Scratc
         else:
             plain = jsonable(task.name, name, kind, value)
             content = content_of(plain)
-            texts[name] = os.fsdecode(content)
+            texts[name] = content.decode("utf-8", "surrogateescape")
             if value is not None:
                 (scratch.inputs / name).write_bytes(content)
         entries.append(Entry(name, kind, value, plain))

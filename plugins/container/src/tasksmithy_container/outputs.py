@@ -5,18 +5,21 @@ from __future__ import annotations
 import os
 import shutil
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from tasksmithy import Dir
 from tasksmithy.errors import InputError, OutputError
-from tasksmithy.extend import from_text, shorten, state_folder, type_name
-from tasksmithy_container.border import BorderError, check_file, check_tree
+from tasksmithy.extend import cut, from_text, shorten, state_folder, type_name
+from tasksmithy_container.border import BorderError, check_file, check_tree, shown
 from tasksmithy_container.scratch import Scratch
 from tasksmithy_container.task import ContainerTask
+from tasksmithy_container.trees import remove_tree
 from tasksmithy_container.types import is_optional, is_place, is_raw, required
 
 _SHOWN = 20  # names of what is there instead of an output
+_LONGEST_REASON = 500  # characters; a copy names each file that it fails for
 
 
 def read_outputs(task: ContainerTask, scratch: Scratch) -> Any:
@@ -28,13 +31,19 @@ def read_outputs(task: ContainerTask, scratch: Scratch) -> Any:
     Raises:
         OutputError: an output is missing, unreadable, or no value of its type.
     """
-    values = tuple(
-        _read(task, name, kind, scratch) for name, kind in task.interface.outputs.items()
-    )
+    kept = state_folder() / "outputs" / scratch.name
+    try:
+        values = tuple(
+            _read(task, name, kind, scratch, kept) for name, kind in task.interface.outputs.items()
+        )
+    except BaseException:  # of a failed attempt nothing stays
+        with suppress(OSError):
+            remove_tree(kept)
+        raise
     return values[0] if len(values) == 1 else values or None
 
 
-def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
+def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch, kept: Path) -> Any:
     path = scratch.outputs / name
     there = f"{task.output_data_dir}/{name}"
     try:
@@ -53,8 +62,9 @@ def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
         raise OutputError(task.name, f"output {name!r} {problem}")
     try:
         if is_place(kind):
-            check_tree(path) if is_dir else check_file(path)
-            return kind(str(_kept(path, scratch.name)))
+            kept.mkdir(mode=0o700, parents=True, exist_ok=True)
+            check_tree(path, kept) if is_dir else check_file(path, kept)
+            return kind(str(_moved(path, kept)))
         if status.st_size > task.max_inline_io_bytes:
             problem = (
                 f"has {status.st_size} bytes, more than max_inline_io_bytes "
@@ -74,8 +84,8 @@ def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
             "for, directories, and links between them"
         )
         raise OutputError(task.name, f"output {name!r} {problem}") from None
-    except (OSError, shutil.Error) as error:
-        problem = f"cannot be read from {there}: {error}"
+    except OSError as error:
+        problem = f"cannot be read from {there}: {cut(str(error), _LONGEST_REASON)}"
         raise OutputError(task.name, f"output {name!r} {problem}") from None
     try:
         return from_text(task.name, name, kind, text if is_raw(declared) else text.strip())
@@ -86,16 +96,14 @@ def _read(task: ContainerTask, name: str, kind: Any, scratch: Scratch) -> Any:
 
 def _listing(task: ContainerTask, scratch: Scratch) -> str:
     names = sorted(path.name for path in scratch.outputs.iterdir())
-    shown = ", ".join(names[:_SHOWN]) + (", …" if len(names) > _SHOWN else "")
-    return f"there was in {task.output_data_dir}: {shown or 'nothing'}"
+    listed = ", ".join(map(shown, names[:_SHOWN])) + (", …" if len(names) > _SHOWN else "")
+    return f"there was in {task.output_data_dir}: {listed or 'nothing'}"
 
 
-def _kept(path: Path, attempt: str) -> Path:
-    """Move an output to the user's state directory, where it stays and is the user's own."""
-    folder = state_folder() / "outputs" / attempt
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    kept = Path(shutil.move(path, folder / path.name))
+def _moved(path: Path, kept: Path) -> Path:
+    """Move an output to where it stays and is the user's own."""
+    moved = Path(shutil.move(path, kept / path.name))
     if os.getuid() == 0:
-        for inner in (kept, *kept.rglob("*")):  # which were the image's user's
+        for inner in (moved, *moved.rglob("*")):  # which were the image's user's
             os.chown(inner, 0, os.getgid(), follow_symlinks=False)
-    return kept
+    return moved

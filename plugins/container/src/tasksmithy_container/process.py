@@ -59,7 +59,8 @@ async def completed(
         # Starting a program holds the loop up for a moment: several must not do so in one turn.
         async with _starting.setdefault(asyncio.get_running_loop(), asyncio.Lock()):
             process = await asyncio.create_subprocess_exec(
-                *arguments,
+                # Whatever the locale is: engines take UTF-8.
+                *(argument.encode("utf-8", "surrogateescape") for argument in arguments),
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,

@@ -70,7 +70,7 @@ class Scratch:
         name = f"tasksmithy-{secrets.token_hex(8)}"
         try:
             locks, folder = run_folder(), state_folder() / "containers" / name
-            if re.search(r'[,"\s]', str(folder)):
+            if re.search(r'[,"\s\ufffd]', os.fsencode(folder).decode("utf-8", "replace")):
                 raise NotADirectoryError(f"no engine can mount what is in {str(folder)!r}")
             text = json.dumps(
                 {"version": _VERSION, "folder": str(folder), "engine": engine.to_dict()}
@@ -86,7 +86,7 @@ class Scratch:
         except OSError as error:
             raise EngineError(
                 f"the directories of a container cannot be made: {error}. Set XDG_STATE_HOME to a "
-                "directory that can be written to, its path without white space"
+                "directory that can be written to, its path in UTF-8 without white space"
             ) from None
         return scratch
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from tasksmithy.errors import InputError
 from tasksmithy_container.inputs import Mount
 from tasksmithy_container.scratch import Scratch
 
+_NO_LINE = re.compile("[\0\r\n\ud800-\udfff]")
 _LONGEST = 60_000  # bytes; what reads the file takes lines of less than 64 KiB
 
 
@@ -30,10 +32,10 @@ def check_secrets(task: TaskTemplate[..., Any], values: Mapping[Secret, str]) ->
             problem = f"secret {secret.key!r} has no value here: only a run hands out secrets"
             raise InputError(task.name, problem)
     for secret, value in values.items():
-        if secret.env_name and (set("\0\r\n") & set(value) or len(value.encode()) > _LONGEST):
+        if secret.env_name and (_NO_LINE.search(value) or len(value.encode()) > _LONGEST):
             problem = (
-                f"secret {secret.key!r} has a line break or a NUL, or more than {_LONGEST:,} "
-                "bytes, which engines do not take in a variable: mount it as a file"
+                f"secret {secret.key!r} has a line break, a NUL, more than {_LONGEST:,} bytes, or "
+                "no UTF-8, which engines do not take in a variable: mount it as a file"
             )
             raise InputError(task.name, problem)
 
@@ -75,5 +77,5 @@ def _written(scratch: Scratch, name: str, text: str) -> Path:
     scratch.memory.mkdir(mode=0o700, exist_ok=True)
     file = scratch.memory / name
     file.touch(mode=0o600)
-    file.write_bytes(text.encode())
+    file.write_bytes(text.encode("utf-8", "surrogateescape"))
     return file

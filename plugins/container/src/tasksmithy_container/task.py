@@ -24,7 +24,7 @@ FileInputLayout = Literal["DIRECT", "NAMED_DIR"]
 ImagePullPolicy = Literal["IfNotPresent", "Always", "Never"]
 
 # What both command lines can take apart in a mount, wherever it is in a path.
-_PLAIN_PATH: Final = r'/[^,:"\x00-\x1f]+'
+_PLAIN_PATH: Final = r'/[^,:"\x00-\x1f\ud800-\udfff]+'
 
 _USER: Final = r"[\w.][\w.-]*(:[\w.][\w.-]*)?"
 
@@ -60,7 +60,11 @@ def _user(name: str, value: object) -> str | None:
 def _workdir(name: str, value: object) -> str | None:
     text = os.fspath(value) if isinstance(value, os.PathLike) else value
     allowed = 'an absolute path in the container such as "/work"'
-    return None if value is None else checks.matching(name, text, r"/[^\x00-\x1f]*", allowed)
+    return (
+        None
+        if value is None
+        else checks.matching(name, text, r"/[^\x00-\x1f\ud800-\udfff]*", allowed)
+    )
 
 
 def _directory(name: str, value: object) -> str:
@@ -228,7 +232,7 @@ def _check_variables(task: TaskTemplate[..., Any]) -> None:
             raise FieldError(field, text, "text without NUL that UTF-8 can hold")
     for name in task.env_vars or {}:
         if name != name.strip() or not _is_utf8(name):
-            allowed = "names of variables without white space around them"
+            allowed = "names of variables in UTF-8 without white space around them"
             raise FieldError("env_vars", name, allowed)
 
 

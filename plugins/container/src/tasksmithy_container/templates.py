@@ -18,6 +18,7 @@ _ELSEWHERE = re.compile(
     r"prevCheckpointPrefix|perRetryUniqueKey|taskTemplatePath|namespace)\s*\}\}",
     re.IGNORECASE,
 )
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")  # which no command line can hold, or no UTF-8
 _NEAR = re.compile(r"\{\{\s*[.$]?inputs?\b[^{}]*\}\}", re.IGNORECASE)
 
 
@@ -30,8 +31,9 @@ def words(field: str, value: object) -> tuple[str, ...]:
     if not isinstance(value, list | tuple):
         raise FieldError(field, value, "a list of strings")
     for index, word in enumerate(value):
-        if not isinstance(word, str) or "\0" in word:
-            raise FieldError(f"{field}[{index}]", word, "a string without NUL")
+        if not isinstance(word, str) or _NO_TEXT.search(word):
+            allowed = "a string without NUL that UTF-8 can hold"
+            raise FieldError(f"{field}[{index}]", word, allowed)
     return tuple(value)
 
 
@@ -44,10 +46,11 @@ def split(field: str, text: str) -> tuple[str, ...]:
     # White space inside a reference must not split it.
     text = _REFERENCE.sub(r"{{.inputs.\1}}", text)
     try:
-        return words(field, shlex.split(text))
+        found = shlex.split(text)
     except ValueError as error:
         problem = f"words as a shell would split them ({error})"
         raise FieldError(field, text, problem) from None
+    return words(field, found)
 
 
 def check_references(field: str, given: Sequence[str], inputs: Collection[str]) -> None:
