@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import os
 import resource
 import subprocess
 import sys
@@ -331,6 +332,35 @@ def test_a_process_without_standard_output_prints_nothing(
 ) -> None:
     monkeypatch.setattr(sys, "stdout", None)
     assert run(task(image, "echo x; echo 1 > /var/outputs/o", outputs=OUTPUT)) == "1\n"
+
+
+def _closed() -> io.StringIO:
+    stream = io.StringIO()
+    stream.close()
+    return stream
+
+
+def _unread() -> Any:
+    reading, writing = os.pipe()
+    os.close(reading)
+    return io.TextIOWrapper(io.FileIO(writing, "w"), write_through=True)
+
+
+class Unknown(io.StringIO):
+    encoding = "of nobody"
+
+
+@pytest.mark.parametrize("stream", [_closed, _unread, Unknown, object])
+def test_a_standard_output_that_fails_costs_no_result(
+    image: str, engine: str, monkeypatch: pytest.MonkeyPatch, stream: Any
+) -> None:
+    script = "for line in a b c; do echo $line; sleep 0.1; done; echo 1 > /var/outputs/o"
+    failing = stream()
+    with monkeypatch.context() as patch:
+        patch.setattr(sys, "stdout", failing)
+        assert run(task(image, script, outputs=OUTPUT)) == "1\n"
+    if hasattr(failing, "close"):
+        failing.close()
 
 
 def test_logs_that_are_no_text_do_no_harm(

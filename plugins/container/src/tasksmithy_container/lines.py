@@ -75,10 +75,12 @@ async def _hand_on(text: str, tails: Sequence[LastLines], sink: Sink | None) -> 
 def console(stream: TextIO | None, prefix: Callable[[], str] = str) -> Sink | None:
     """A sink that prints, where there is something to print to, each line behind a prefix.
 
-    It does so in a thread, for a terminal or a pipe may be slow to take it.
+    It does so in a thread, for a terminal or a pipe may be slow to take it. A stream that fails, as
+    one that nobody reads any more, is told nothing more; the container goes on.
     """
     if stream is None:  # as in a daemon
         return None
+    is_gone = False
 
     def write(lines: str) -> None:
         encoding = getattr(stream, "encoding", None) or "utf-8"
@@ -88,6 +90,11 @@ def console(stream: TextIO | None, prefix: Callable[[], str] = str) -> Sink | No
         stream.flush()
 
     async def sink(lines: str) -> None:
-        await in_thread(write, lines)
+        nonlocal is_gone
+        if not is_gone:
+            try:
+                await in_thread(write, lines)
+            except Exception:  # noqa: BLE001 - a program may have put anything there
+                is_gone = True
 
     return sink
