@@ -228,7 +228,7 @@ async def over_a_channel(attempt: Attempt, host: Host) -> Any:
         logger.addHandler(handler)
         try:
             result = asyncio.run(make_attempt(attempt, far_host))
-            answer = Frame(Message.RESULT, 0, packed("a", "its result", result))
+            answer = Frame(Message.RESULT, 0, *packed("a", "its result", result))
         except Exception as error:
             answer = Frame(Message.ERROR, 0, pack_error(error))
         finally:
@@ -237,8 +237,8 @@ async def over_a_channel(attempt: Attempt, host: Host) -> Any:
 
     thread = threading.Thread(target=far_side)
     thread.start()
-    conversation = Conversation(attempt, host, channel.run_end)
-    answer = await conversation.answer()
+    conversation = Conversation(attempt, host, channel.run_end.send)
+    answer = await conversation.answer(channel.run_end.receive)
     await conversation.end()
     channel.to_far.put(None)
     thread.join()
@@ -260,6 +260,34 @@ def test_any_channel_carries_calls_logs_reports_and_the_result() -> None:
         ("report", "numbers", "<b>4</b>\n"),
         ("call", "a.double", (4,), {}, ""),
     ]
+
+
+def test_a_conversation_runs_no_more_children_at_once_than_it_is_told() -> None:
+    class Counts(Recorder):
+        running = most = 0
+
+        async def call(self, task: Any, args: Any, kwargs: Any, group: str) -> Any:
+            self.running += 1
+            self.most = max(self.most, self.running)
+            await asyncio.sleep(0)
+            self.running -= 1
+            return await super().call(task, args, kwargs, group)
+
+    async def calls(host: Counts) -> list[int]:
+        answers: list[Frame] = []
+        conversation = Conversation(Attempt.of(double, n=0), host, answers.append, at_once=2)
+        for n in range(6):
+            call = packed("a", "the call", (double, (n,), {}, ""))
+            conversation.hear(Frame(Message.CALL, n, *call))
+        conversation.hear(Frame(Message.CANCEL, 4, b""))
+        while len(answers) < 5:
+            await asyncio.sleep(0)
+        await conversation.end()
+        return sorted(answer.number for answer in answers)
+
+    host = Counts()
+    assert asyncio.run(calls(host)) == [0, 1, 2, 3, 5]
+    assert host.most == 2
 
 
 def test_any_channel_carries_what_an_attempt_raises() -> None:

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 from tests.processes import is_alive, until
 
@@ -350,6 +352,50 @@ def test_a_run_goes_on_on_another_executor(on_ray: Any, tmp_path: Path, capsys: 
     [run] = json.loads(capsys.readouterr().out)
     assert with_runcontext(resume=run["id"], **dirs).run(first_and_then, folder=tmp_path) == 5
     assert (tmp_path / "drawn").read_text() == "x"
+
+
+# Large values
+
+
+@env.task
+def sum_of_column(table: pa.Table) -> int:
+    assert table.schema.metadata == {b"of": b"the whole"}
+    return int(pc.sum(table["n"]).as_py())
+
+
+@env.task
+async def sums(table: pa.Table) -> list[int]:
+    return await asyncio.gather(*(sum_of_column.aio(table) for _ in range(5)))
+
+
+@env.task
+async def sums_of_own() -> list[int]:
+    return await sums(await made_large())
+
+
+@env.task
+async def made_large() -> pa.Table:
+    return pa.table({"n": range(500_000)}).replace_schema_metadata({"of": "the whole"})
+
+
+def test_a_large_table_is_in_the_object_store_and_goes_to_its_readers_from_there(
+    on_ray: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tasksmithy_ray import mailbox
+
+    payloads: list[bytes] = []
+    objects: set[str] = set()
+    deliver = mailbox.BoxChannel.deliver
+
+    def noted(channel: Any, frame: Any) -> None:
+        payloads.append(frame.payload)
+        objects.update(part.hex() for part in frame.parts)
+        deliver(channel, frame)
+
+    monkeypatch.setattr(mailbox.BoxChannel, "deliver", noted)
+    assert on_ray().run(sums_of_own) == [sum(range(500_000))] * 5
+    assert sum(map(len, payloads)) < 100_000
+    assert len(objects) == 2  # the one that is made, and the one that its reader has for its five
 
 
 # Losses

@@ -8,84 +8,94 @@ from __future__ import annotations
 import asyncio
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any
 
-Letter = tuple[str, int, tuple[int, int, bytes]]
-"""The box of the attempt that it is from or for, its number in that direction, and a frame."""
-
-_known: set[tuple[str, str]] = set()
+Letter = tuple[str, str, tuple[int, int, bytes, tuple[Any, ...]]]
+"""The box that it is for, the box of its sender, and a frame."""
 
 
 class Mailbox:
     """An actor: letters between a run and its attempts, which need not reach each other."""
 
     def __init__(self) -> None:
-        self._boxes: dict[str, asyncio.Queue[list[Letter]]] = {}
+        self._boxes: dict[str, asyncio.Queue[Letter | None]] = {}
 
-    async def post(self, box: str, letters: list[Letter]) -> None:
-        """Put letters into a box."""
-        self._box(box).put_nowait(letters)
+    async def post(self, letters: list[Letter]) -> None:
+        """Put letters into their boxes."""
+        for letter in letters:
+            self._box(letter[0]).put_nowait(letter)
 
     async def take(self, box: str) -> list[Letter]:
-        """All letters in a box, as soon as something was put there."""
+        """All letters in a box, as soon as there is one; none where the box is closed."""
         queue = self._box(box)
-        letters = list(await queue.get())
+        taken = [await queue.get()]
         while not queue.empty():
-            letters += queue.get_nowait()
-        return letters
+            taken.append(queue.get_nowait())
+        return [letter for letter in taken if letter is not None]
 
     async def close(self, box: str) -> None:
-        """Forget a box."""
-        self._boxes.pop(box, None)
+        """Forget a box, and have whoever waits at it go on."""
+        if (queue := self._boxes.pop(box, None)) is not None:
+            queue.put_nowait(None)
 
-    def _box(self, box: str) -> asyncio.Queue[list[Letter]]:
+    def _box(self, box: str) -> asyncio.Queue[Letter | None]:
         return self._boxes.setdefault(box, asyncio.Queue())
 
 
-def make(
-    path: Sequence[str],
-    needed: Sequence[tuple[str, str]],
-    mailbox: str,
-    box: str,
-    shipment: tuple[str, bytes, bytes, bytes],
-    has_secrets: bool,
-) -> tuple[str, str, Any]:
-    """A Ray task: make an attempt.
+def maker(
+    path: Sequence[str], needed: Sequence[tuple[str, str]], mailbox: str, surroundings: bytes
+) -> Callable[..., tuple[str, str, Any]]:
+    """A Ray task that makes attempts; what they have in common goes to a worker once.
 
     Args:
         path: `sys.path` of the run, where that is on this machine.
         needed: distributions and their versions.
         mailbox: the name of the mailbox of the run.
-        box: the box of the attempt.
-        shipment: the attempt.
-        has_secrets: whether the first letter in the box has its secrets.
-
-    Returns:
-        `"made"`, the node and the process, and what `worker.made` gives; or `"lacks"`, the node,
-        and the distributions that are not there in the version needed.
+        surroundings: those of the shipments.
     """
-    import ray
+    lacking: list[tuple[str, str, str | None]] = []
+    node: list[str] = []
 
-    sys.path.extend(entry for entry in path if entry not in sys.path)
-    context = ray.get_runtime_context()
-    address = ray.util.get_node_ip_address()
-    node = f"{address} ({context.get_node_id()[:8]})"
-    place = f"node {node}, process {os.getpid()}"
-    different = []
-    for name, version in needed:
-        if (name, version) not in _known:
+    def look_around() -> None:
+        import ray
+
+        address = ray.util.get_node_ip_address()
+        node.append(f"{address} ({ray.get_runtime_context().get_node_id()[:8]})")
+        sys.path.extend(entry for entry in path if entry not in sys.path)
+        for name, version in needed:
             try:
                 there = metadata.version(name)
             except metadata.PackageNotFoundError:
                 there = None
-            if there == version:
-                _known.add((name, version))
-            else:
-                different.append((name, version, there))
-    if different:
-        return "lacks", node, different
-    from tasksmithy_ray.worker import made
+            if there != version:
+                lacking.append((name, version, there))
 
-    return "made", place, made(mailbox, box, shipment, has_secrets, place)
+    def make(
+        task: str, box: str, attempt: bytes, has_secrets: bool, *parts: Any
+    ) -> tuple[str, str, Any]:
+        """Make an attempt.
+
+        Args:
+            task: the name of its task.
+            box: its box.
+            attempt: the attempt, as in its shipment.
+            has_secrets: whether the first letter in the box has its secrets.
+            parts: the parts of the shipment.
+
+        Returns:
+            `"made"`, the place, and what `worker.made` gives; or `"lacks"`, the
+            node, and the distributions that are not there in the version needed.
+        """
+        if not node:
+            look_around()
+        if lacking:
+            return "lacks", node[0], lacking
+        from tasksmithy_ray.worker import made
+
+        place = f"node {node[0]}, process {os.getpid()}"
+        told = made(mailbox, box, (task, surroundings, attempt, b"", parts), has_secrets, place)
+        return "made", place, told
+
+    return make

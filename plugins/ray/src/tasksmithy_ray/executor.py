@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
-from functools import cache, cached_property
+from functools import cache
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,21 @@ from tasksmithy.errors import NotExecutableError, WorkerDiedError
 from tasksmithy.extend import Conversation, Shipment
 from tasksmithy_ray import cluster
 from tasksmithy_ray.errors import ClusterError, Difference, WorkerMismatchError
+from tasksmithy_ray.letters import frame_of
 from tasksmithy_ray.options import RayOptions
 from tasksmithy_ray.requests import Request, lacking, refusal, request_of
 
 if TYPE_CHECKING:
-    from tasksmithy_ray.mailbox import BoxChannel, RunMailbox
+    from tasksmithy_ray.mailbox import RunMailbox
 
 _ASKED = 4
 """How often a worker is asked to end a cancelled attempt, once a second, before it is killed."""
+
+_AT_ONCE_PER_CPU = 10
+"""How many children of one attempt Ray is given at once, for each CPU; later ones wait, ..."""
+
+_LEAST_AT_ONCE = 1_000
+"""... and at least so many: each takes some 30 kB of the run's process until it has ended."""
 
 
 class RayExecutor:
@@ -47,8 +55,10 @@ class RayExecutor:
             self.heeds |= {"interruptible"}
         self._connecting = asyncio.Lock()
         self._connected = False
+        self._at_once = _LEAST_AT_ONCE
         self._surroundings: dict[str, bytes] = {}
         self._mailbox: RunMailbox | None = None
+        self._makers: dict[tuple[Any, ...], Any] = {}
 
     def refuses(self, task: TaskTemplate[..., Any]) -> str | None:
         """What Ray has no words for: parts of devices, a queue that is not configured."""
@@ -70,33 +80,34 @@ class RayExecutor:
             Exception: whatever the task raises, as the type it was raised as.
         """
         mailbox = await self._connection()
-        request = request_of(attempt.task, self._options)
-        self._check_resources(attempt.task, request)
-        name = attempt.task.name
-        shipment = Shipment.of(attempt, self._surroundings.get(name, b""))
-        self._surroundings[name] = shipment.surroundings
+        objects = mailbox.objects
+        task = attempt.task
+        shipment = Shipment.of(attempt, self._surroundings.get(task.name, b""), objects.put)
+        self._surroundings[task.name] = shipment.surroundings
+        make = self._maker(attempt, mailbox.name, shipment.surroundings)
         channel = mailbox.channel()
+        conversation = Conversation(attempt, host, channel.send, objects, self._at_once)
+        channel.hear = conversation.hear
         if shipment.secrets:
             channel.send_secrets(shipment.secrets)
-            shipment = shipment._replace(secrets=b"")
-        ref = self._submitted(attempt, request, mailbox.name, channel, shipment)
-        conversation = Conversation(attempt, host, channel)
-        ending = asyncio.create_task(_end(channel, ref, attempt.task, host))
-        answering = asyncio.create_task(conversation.answer())
+        channel.ref = make.remote(
+            task.name, channel.box, shipment.attempt, channel.is_used, *shipment.parts
+        )
         try:
-            answer = await asyncio.shield(answering)
+            place, (count, answer) = await _told(channel.ref, task.name)
+            await channel.heard(count)
         except asyncio.CancelledError:
-            await _cancelled(ref, ending)
+            await _cancelled(channel.ref)
+            raise
+        except Exception:
+            if channel.lost is not None:
+                raise channel.lost from None
             raise
         finally:
             await conversation.end()
-            answering.cancel()
-            ending.cancel()
             mailbox.forget(channel)
-        if answer is None:
-            assert channel.lost is not None  # noqa: S101 - so a channel ends without an answer
-            raise channel.lost
-        return conversation.result(answer)
+        host.placed(place)
+        return conversation.result(frame_of(answer))
 
     async def close(self) -> None:
         """End the mailbox and the connection, and with it whatever Ray still does for the run."""
@@ -110,88 +121,88 @@ class RayExecutor:
             if self._mailbox is None:
                 await in_thread(cluster.connect, self._options)
                 self._connected = True
+                cpus = sum(node.get("CPU", 0) for node in cluster.nodes().values())
+                self._at_once = max(_LEAST_AT_ONCE, int(_AT_ONCE_PER_CPU * cpus))
                 from tasksmithy_ray.mailbox import RunMailbox  # which imports Ray
 
                 self._mailbox = RunMailbox()
             return self._mailbox
 
     def _check_resources(self, task: TaskTemplate[..., Any], request: Request) -> None:
-        if self._options.adds_nodes or request in self._possible:
+        if self._options.adds_nodes:
             return
         if (problem := lacking(request, cluster.nodes())) is not None:
             raise NotExecutableError(
                 f"task {task.name!r} would wait without end: {problem}. Ask for less, add such a "
                 "node, or give the option adds_nodes where the cluster adds it by itself"
             )
-        self._possible.append(request)
 
-    @cached_property
-    def _possible(self) -> list[Request]:
-        return []
+    def _maker(self, attempt: Attempt, mailbox: str, surroundings: bytes) -> Any:
+        """What submits an attempt, with its options; the same for many, as to make one takes time.
 
-    def _submitted(
-        self,
-        attempt: Attempt,
-        request: Request,
-        mailbox: str,
-        channel: BoxChannel,
-        shipment: Shipment,
-    ) -> Any:
-        options: dict[str, Any] = {"name": attempt.task.name, **request.options()}
-        if attempt.task.env_vars:
-            options["runtime_env"] = {"env_vars": dict(attempt.task.env_vars)}
-        # A worker of a cluster has a path of its own, and the program by its working_dir.
-        path = () if self._options.cluster else tuple(entry for entry in sys.path if entry)
-        make = self._make.options(**options)
+        Raises:
+            NotExecutableError: no node has the resources that the task asks for.
+        """
+        task = attempt.task
+        request = request_of(task, self._options)
         needed = _needed(attempt)
-        return make.remote(path, needed, mailbox, channel.box, tuple(shipment), channel.is_used)
-
-    @cached_property
-    def _make(self) -> Any:
+        key = (surroundings, needed, repr(request), repr(task.env_vars))
+        if (found := self._makers.get(key)) is not None:
+            return found
+        self._check_resources(task, request)
         import ray
 
         from tasksmithy_ray import _remote
 
-        return ray.remote(max_retries=0)(_remote.make)
+        options: dict[str, Any] = {"name": task.name, "max_retries": 0, **request.options()}
+        if task.env_vars:
+            options["runtime_env"] = {"env_vars": dict(task.env_vars)}
+        # A worker of a cluster has a path of its own, and the program by its working_dir.
+        path = () if self._options.cluster else tuple(entry for entry in sys.path if entry)
+        make = ray.remote(_remote.maker(path, needed, mailbox, surroundings))
+        found = self._makers[key] = make.options(**options)
+        return found
 
 
-async def _end(channel: BoxChannel, ref: Any, task: TaskTemplate[..., Any], host: Host) -> None:
-    """Wait for the end of the Ray task, and tell the channel of it."""
+async def _told(ref: Any, task: str) -> tuple[str, Any]:
+    """What a Ray task returns: where the attempt was made, and its end.
+
+    Raises:
+        ClusterError: Ray cannot set up the worker.
+        WorkerDiedError: the worker or its node was lost.
+        WorkerMismatchError: the worker lacks a plugin, or has another version of it.
+    """
     from ray.exceptions import RayError, RuntimeEnvSetupError, TaskCancelledError
 
     try:
-        kind, node, told = await ref
+        kind, place, told = await ref
     except RuntimeEnvSetupError as error:
-        channel.break_off(
-            ClusterError(f"task {task.name!r}: Ray cannot set up its workers: {error}")
-        )
-    except TaskCancelledError as error:
-        channel.break_off(error)
+        raise ClusterError(f"task {task!r}: Ray cannot set up its workers: {error}") from error
+    except TaskCancelledError:
+        raise
     except RayError as error:
-        lost = WorkerDiedError(task.name, None)
-        lost.__cause__ = error
-        channel.break_off(lost)
-    else:
-        if kind == "lacks":
-            differences = [Difference(*each) for each in told]
-            channel.break_off(WorkerMismatchError(task.name, node, differences))
-        else:
-            host.placed(node)
-            channel.end(*told)
+        raise WorkerDiedError(task, None) from error
+    if kind == "lacks":
+        raise WorkerMismatchError(task, place, [Difference(*each) for each in told])
+    return place, told
 
 
-async def _cancelled(ref: Any, ending: asyncio.Task[None]) -> None:
-    """Cancel the Ray task, and wait until it has ended."""
+async def _cancelled(ref: Any) -> None:
+    """Cancel a Ray task, and wait until it has ended."""
     import ray
 
-    for _ in range(_ASKED):  # what is being imported, or is in C, may let it pass unheard
-        ray.cancel(ref)
-        done, _ = await asyncio.wait([ending], timeout=1)
-        if done:
+    async def end() -> None:
+        with suppress(Exception):
+            await ref
+
+    ending = asyncio.create_task(end())
+    # What is being imported, or is in C, may let it pass unheard.
+    for asked in itertools.count(1):
+        with suppress(ValueError):  # it has ended meanwhile
+            ray.cancel(ref, force=asked > _ASKED)
+        await asyncio.wait([ending], timeout=1)
+        if ending.done():
             return
-    with suppress(ValueError):  # it has ended meanwhile
-        ray.cancel(ref, force=True)
-    await asyncio.wait([ending])
 
 
 def _needed(attempt: Attempt) -> tuple[tuple[str, str], ...]:

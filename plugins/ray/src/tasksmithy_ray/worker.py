@@ -6,16 +6,19 @@ import os
 import signal
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout, suppress
 from functools import lru_cache
 from typing import Any, Final, NoReturn
 
 import ray
-from ray.exceptions import TaskCancelledError
+from ray.exceptions import RayError, TaskCancelledError
 
 from tasksmithy.extend import FarAttempt, Frame, Shipment, descendants
-from tasksmithy_ray.letters import InOrder, Plain, frame_of, plain
+from tasksmithy_ray._remote import Letter
+from tasksmithy_ray.letters import RUN, Plain, frame_of, plain
+from tasksmithy_ray.objects import Objects, large
 from tasksmithy_ray.prints import Prints
 
 GRACE: Final = 3.0
@@ -27,17 +30,14 @@ _LOOK: Final = 0.1
 _LASTS: Final = 1.0
 """Seconds after which an attempt tells where it is made: those that end before need no letter."""
 
-_UNCONFIRMED: Final = 200
-"""Letters that may be on their way before the sender waits for the mailbox."""
-
-RUN: Final = "run"
-"""The box of the run."""
+_UNSENT: Final = 1000
+"""Letters that may wait to be posted before their sender does."""
 
 
 def made(
     mailbox: str,
     box: str,
-    shipment: tuple[str, bytes, bytes, bytes],
+    shipment: tuple[str, bytes, bytes, bytes, tuple[Any, ...]],
     has_secrets: bool,
     place: str,
 ) -> tuple[int, Plain]:
@@ -53,7 +53,7 @@ def made(
     parcel = Shipment(*shipment)
     if has_secrets:
         parcel = parcel._replace(secrets=channel.first().payload)
-    far = FarAttempt(channel)
+    far = FarAttempt(channel, Objects().put, large)
     channel.waits = lambda: far.waits
     channel.lasts = lambda: far.placed(place)
     frames: list[Frame] = []
@@ -96,6 +96,9 @@ def _end_process(thread: threading.Thread) -> NoReturn:
 class BoxChannel:
     """The far end of a channel through the mailbox.
 
+    Letters are posted by a thread of its own, which an attempt without any does not have: one post
+    at a time, with all that have come up during the one before.
+
     Args:
         mailbox: the name of the mailbox, an actor.
         box: the box of this attempt.
@@ -104,10 +107,13 @@ class BoxChannel:
     def __init__(self, mailbox: str, box: str) -> None:
         self._name = mailbox
         self._box = box
-        self._sent = 0
-        self._last: Any = None
+        self._count = 0
+        self._unsent: list[Letter] = []
+        self._posting = threading.Condition()
+        self._poster: threading.Thread | None = None
+        self._failure: RayError | None = None
         self._taking: Any = None
-        self._letters: InOrder[Plain] = InOrder()
+        self._taken: deque[Letter] = deque()
         self._changed = threading.Event()
         self._ended = False
         self._begun = time.monotonic()
@@ -119,25 +125,34 @@ class BoxChannel:
         return _actor(self._name)
 
     def send(self, frame: Frame) -> None:
-        """Send a frame."""
-        letter = (self._box, self._sent, plain(frame))
-        self._sent += 1
-        self._last = self._mailbox.post.remote(RUN, [letter])
-        if self._sent % _UNCONFIRMED == 0:
-            ray.get(self._last)
+        """Send a frame.
+
+        Raises:
+            OSError: the mailbox is lost.
+        """
+        with self._posting:
+            self._posting.wait_for(lambda: len(self._unsent) < _UNSENT or self._failure)
+            if self._failure is not None:
+                raise ConnectionError(f"the run cannot be reached: {self._failure}")
+            self._unsent.append((RUN, self._box, plain(frame)))
+            self._count += 1
+            if self._poster is None:
+                self._poster = threading.Thread(target=self._post, daemon=True)
+                self._poster.start()
+            self._posting.notify_all()
         self._changed.set()
 
     def first(self) -> Frame:
         """The first frame, which the run has sent before the attempt began."""
-        while not (letters := self._letters.ready()):
+        while not self._taken:
             self._take()
-        return frame_of(letters.popleft())
+        return self._next()
 
     def receive(self) -> Frame | None:
         """The next frame; None when the attempt has ended."""
         while not self._ended:
-            if letters := self._letters.ready():
-                return frame_of(letters.popleft())
+            if self._taken:
+                return self._next()
             if self.lasts is not None and time.monotonic() - self._begun > _LASTS:
                 self.lasts()  # of others the run hears with their result where they were made
                 self.lasts = None
@@ -150,16 +165,41 @@ class BoxChannel:
 
     def end(self) -> None:
         """The attempt has ended."""
-        self._ended = True
+        with self._posting:
+            self._ended = True
+            self._posting.notify_all()
         self._changed.set()
         if self._taking is not None:
-            self._mailbox.post.remote(self._box, [])
+            self._mailbox.close.remote(self._box)
 
     def confirmed(self) -> int:
         """How many letters were sent, once the mailbox has them."""
-        if self._last is not None:
-            ray.get(self._last)
-        return self._sent
+        if self._poster is not None:
+            self._poster.join()
+        if self._failure is not None:
+            raise self._failure
+        return self._count
+
+    def _next(self) -> Frame:
+        _, _, told = self._taken.popleft()
+        frame = frame_of(told)
+        return frame._replace(parts=tuple(ray.get(list(frame.parts)))) if frame.parts else frame
+
+    def _post(self) -> None:
+        while True:
+            with self._posting:
+                self._posting.wait_for(lambda: self._unsent or self._ended)
+                letters, self._unsent = self._unsent, []
+                self._posting.notify_all()
+            if not letters:
+                return
+            try:
+                ray.get(self._mailbox.post.remote(letters))
+            except RayError as error:
+                with self._posting:
+                    self._failure = error
+                    self._posting.notify_all()
+                return
 
     def _take(self) -> None:
         # Kept where an interruption leaves it: what it brings is taken the next time.
@@ -167,10 +207,8 @@ class BoxChannel:
             self._taking = self._mailbox.take.remote(self._box)
         if self._ended:
             return
-        letters = ray.get(self._taking)
+        self._taken.extend(ray.get(self._taking))
         self._taking = None
-        for _, number, frame in letters:
-            self._letters.add(number, frame)
 
 
 @lru_cache(maxsize=1)  # to find it takes Ray longer than most attempts, few of which need it

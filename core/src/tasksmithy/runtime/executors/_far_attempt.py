@@ -35,21 +35,27 @@ class Shipment(NamedTuple):
         attempt: the attempt, without the values of its secrets.
         secrets: the values of its secrets, and what else is to be masked; empty where there is
             none. It is apart, so that it can take a way of its own.
+        parts: what is not in the bytes of the attempt, as `put` has given it.
     """
 
     task: str
     surroundings: bytes
     attempt: bytes
     secrets: bytes
+    parts: tuple[Any, ...] = ()
 
     @classmethod
-    def of(cls, attempt: Attempt, surroundings: bytes = b"") -> Shipment:
+    def of(
+        cls, attempt: Attempt, surroundings: bytes = b"", put: shipping.Put | None = None
+    ) -> Shipment:
         """Pack an attempt.
 
         Args:
             attempt: the attempt.
             surroundings: those of an earlier shipment of the same task, which need not be found
                 again.
+            put: gives what goes in the place of a large value, beside the bytes; None for a value
+                that is to be in them.
 
         Raises:
             NotShippableError: the task or an input does not pickle.
@@ -57,25 +63,26 @@ class Shipment(NamedTuple):
                 run.
         """
         context = attempt.context
-        packed = pack_attempt(replace(attempt, context=replace(context, secrets={})))
-        masked = handed_out.known_in(packed)
+        payload, parts = pack_attempt(replace(attempt, context=replace(context, secrets={})), put)
+        masked = handed_out.known_in(payload)
         secrets = pickle.dumps((dict(context.secrets), masked))
         return cls(
             attempt.task.name,
-            surroundings or pickle.dumps(Surroundings.here(attempt.task.name)),
-            packed,
+            surroundings or pickle.dumps(Surroundings.here()),
+            payload,
             secrets if context.secrets or masked else b"",
+            parts,
         )
 
 
-def pack_attempt(attempt: Attempt) -> bytes:
+def pack_attempt(attempt: Attempt, put: shipping.Put | None = None) -> shipping.Packed:
     """The attempt as one value, so that what its parts share is one object there, too.
 
     Raises:
         NotShippableError: a part of it does not pickle; which one is said.
     """
     try:
-        return shipping.dumps(attempt)
+        return shipping.dumps_parts(attempt, put)
     except Exception as error:
         task = attempt.task.name
         parts = {
@@ -98,10 +105,19 @@ class FarAttempt:
 
     Args:
         channel: the channel to the run.
+        put: keeps large inputs of its children out of the payloads, as `Shipment.of` has it; None
+            where the channel has no way for them.
+        put_result: the same for its result.
     """
 
-    def __init__(self, channel: FarChannel) -> None:
-        self._host = FarHost(channel)
+    def __init__(
+        self,
+        channel: FarChannel,
+        put: shipping.Put | None = None,
+        put_result: shipping.Put | None = None,
+    ) -> None:
+        self._host = FarHost(channel, put)
+        self._put_result = put_result
         self._lock = threading.Lock()
         self._cancelled = False
         self._making: tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]] | None = None
@@ -134,11 +150,11 @@ class FarAttempt:
             What the run takes for its end: the result, or what the task raised.
         """
         try:
-            return Frame(Message.RESULT, 0, self._result(shipment))
+            return Frame(Message.RESULT, 0, *self._result(shipment))
         except BaseException as error:  # noqa: BLE001 - handed to the run, whatever it is
             return Frame(Message.ERROR, 0, shipping.pack_error(error))
 
-    def _result(self, shipment: Shipment) -> bytes:
+    def _result(self, shipment: Shipment) -> shipping.Packed:
         task = shipment.task
         taken = _taken_on(shipment.surroundings)
         secrets: dict[Secret, str] = {}
@@ -149,7 +165,7 @@ class FarAttempt:
         # Also before: `logging.basicConfig` of a module does nothing where there is a handler.
         log.take_over(taken.log_levels)
         attempt: Attempt = shipping.unpacked(
-            task, "the task, or one of its inputs,", shipment.attempt
+            task, "the task, or one of its inputs,", shipment.attempt, shipment.parts
         )
         log.take_over(taken.log_levels)
         context = replace(attempt.context, secrets=secrets)
@@ -161,7 +177,7 @@ class FarAttempt:
                 result = asyncio.run(self._made(make_attempt_at(site, attempt, self._host)))
             finally:
                 site.close()
-        return shipping.packed(task, "its result", result)
+        return shipping.packed(task, "its result", result, self._put_result)
 
     async def _made(self, attempt: Any) -> Any:
         making = asyncio.ensure_future(attempt)

@@ -23,10 +23,13 @@ class FarHost:
 
     Args:
         channel: the channel to the run.
+        put: what keeps large values out of the payloads; None where the channel has no way for
+            them.
     """
 
-    def __init__(self, channel: FarChannel) -> None:
+    def __init__(self, channel: FarChannel, put: shipping.Put | None = None) -> None:
         self._channel = channel
+        self._put = put
         self._lock = threading.Lock()
         self._waiting: dict[int, Future[Frame]] = {}
         self._numbers = itertools.count(1)
@@ -63,11 +66,11 @@ class FarHost:
             Exception: whatever the child raises, as the type it was raised as.
         """
         what = "the call, with its inputs,"
-        payload = shipping.packed(task.name, what, (task, args, kwargs, group))
+        packed = shipping.packed(task.name, what, (task, args, kwargs, group), self._put)
         number = next(self._numbers)
         waiting = self._waiting[number] = Future()
         try:
-            self.send(Frame(Message.CALL, number, payload))
+            self.send(Frame(Message.CALL, number, *packed))
             answer = await asyncio.wrap_future(waiting)
         except asyncio.CancelledError:
             with suppress(OSError):
@@ -77,7 +80,7 @@ class FarHost:
             self._waiting.pop(number, None)
         if answer.message is Message.ERROR:
             raise shipping.unpack_error(task.name, answer.payload)
-        return shipping.unpacked(task.name, "its result", answer.payload)
+        return shipping.unpacked(task.name, "its result", answer.payload, answer.parts)
 
     def log(self, record: logging.LogRecord) -> None:
         """Send a record as plain data, which pickles whatever its arguments are."""

@@ -11,7 +11,7 @@ import asyncio
 import socket
 import struct
 from enum import IntEnum
-from typing import Final, NamedTuple, Protocol
+from typing import Any, Final, NamedTuple, Protocol
 
 _HEADER: Final = struct.Struct("!BQQ")
 
@@ -57,11 +57,13 @@ class Frame(NamedTuple):
         message: what it says.
         number: the call that it is about; 0 where it is about none.
         payload: what it carries, pickled.
+        parts: what is beside the payload, on a channel that carries large values in its own way.
     """
 
     message: Message
     number: int
     payload: bytes
+    parts: tuple[Any, ...] = ()
 
     @property
     def header(self) -> bytes:

@@ -11,7 +11,7 @@ import io
 import pickle
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import FunctionType
 from typing import Any, NamedTuple
 
@@ -66,6 +66,49 @@ class _Pickler(cloudpickle.Pickler):  # type: ignore[misc]  # cloudpickle ships 
         return super().reducer_override(obj)
 
 
+class Packed(NamedTuple):
+    """A value on its way.
+
+    Attributes:
+        payload: the value, pickled.
+        parts: what is not in the payload, as `put` has given it.
+    """
+
+    payload: bytes
+    parts: tuple[Any, ...] = ()
+
+
+Put = Callable[[object], Any]
+"""Gives what goes in the place of a value, beside the payload; None where the value is pickled."""
+
+
+class _PartsPickler(_Pickler):
+    def __init__(self, stream: io.BytesIO, put: Put) -> None:
+        super().__init__(stream, pickle.HIGHEST_PROTOCOL)
+        self._put = put
+        self._known: dict[int, tuple[int, object]] = {}  # with the object: its id stays its own
+        self.parts: list[Any] = []
+
+    def persistent_id(self, obj: object) -> int | None:
+        if id(obj) in self._known:
+            return self._known[id(obj)][0]
+        if (part := self._put(obj)) is None:
+            return None
+        number = len(self.parts)
+        self.parts.append(part)
+        self._known[id(obj)] = number, obj
+        return number
+
+
+class _PartsUnpickler(pickle.Unpickler):
+    def __init__(self, stream: io.BytesIO, parts: Sequence[Any]) -> None:
+        super().__init__(stream)
+        self._parts = parts
+
+    def persistent_load(self, number: int) -> Any:
+        return self._parts[number]
+
+
 def dumps(value: object) -> bytes:
     """`value` as bytes.
 
@@ -77,42 +120,63 @@ def dumps(value: object) -> bytes:
         return stream.getvalue()
 
 
-def loads(payload: bytes) -> Any:
+def dumps_parts(value: object, put: Put | None) -> Packed:
+    """`value` as bytes and what `put` keeps out of them.
+
+    Raises:
+        Exception: whatever the value, or cloudpickle, says against it.
+    """
+    if put is None:
+        return Packed(dumps(value))
+    with io.BytesIO() as stream:
+        pickler = _PartsPickler(stream, put)
+        pickler.dump(value)
+        return Packed(stream.getvalue(), tuple(pickler.parts))
+
+
+def loads(payload: bytes, parts: Sequence[Any] = ()) -> Any:
     """The value of bytes that a process of the same run has made.
+
+    Args:
+        payload: the bytes.
+        parts: the values of the parts that are not in them.
 
     Raises:
         Exception: whatever the value, or an import that it needs, says against it.
     """
     if surroundings.speaks_of_main(payload):
         surroundings.ensure_main()
+    if parts:
+        return _PartsUnpickler(io.BytesIO(payload), parts).load()
     return pickle.loads(payload)  # noqa: S301 - from a process of this run
 
 
-def packed(task: str, what: str, value: object) -> bytes:
-    """`value` as bytes.
+def packed(task: str, what: str, value: object, put: Put | None = None) -> Packed:
+    """`value` on its way.
 
     Args:
         task: name of the task that it belongs to.
         what: what it is, for the message.
         value: the value.
+        put: what keeps large values out of the bytes.
 
     Raises:
         NotShippableError: pickling refuses it; chained to the cause.
     """
     try:
-        return dumps(value)
+        return dumps_parts(value, put)
     except Exception as error:
         raise NotShippableError(task, what, _reason(error)) from error
 
 
-def unpacked(task: str, what: str, payload: bytes) -> Any:
-    """The value of bytes from `packed`.
+def unpacked(task: str, what: str, payload: bytes, parts: Sequence[Any] = ()) -> Any:
+    """The value that `packed` was given; `parts` are the values of its parts.
 
     Raises:
         NotShippableError: it cannot be read here; chained to the cause.
     """
     try:
-        return loads(payload)
+        return loads(payload, parts)
     except Exception as error:
         raise NotShippableError(task, what, f"on arrival, {_reason(error)}") from error
 

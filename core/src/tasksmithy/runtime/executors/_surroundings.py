@@ -28,7 +28,6 @@ class Surroundings:
     """What a worker takes on before it reads its attempt.
 
     Attributes:
-        task: name of the task, for messages.
         argv: `sys.argv`.
         script: file of the main script; None where there is none, as in a shell.
         script_module: name of the module that the script was started as, by `python -m`; or empty.
@@ -37,7 +36,6 @@ class Surroundings:
         log_levels: logger name to level, of those that have one; the root's name is empty.
     """
 
-    task: str
     argv: list[str]
     script: str | None
     script_module: str
@@ -45,8 +43,8 @@ class Surroundings:
     log_levels: dict[str, int]
 
     @classmethod
-    def here(cls, task: str) -> Surroundings:
-        """The surroundings of this process, for a worker that performs the task of that name.
+    def here(cls) -> Surroundings:
+        """The surroundings of this process.
 
         Raises:
             SourceError: this process is a worker itself that is about to import the script.
@@ -57,7 +55,6 @@ class Surroundings:
         sys.modules.setdefault(_MAIN, main)
         spec = getattr(main, "__spec__", None)
         return cls(
-            task=task,
             argv=list(sys.argv),
             script=os.path.abspath(main.__file__ or "") if main_is_importable() else None,  # noqa: PTH100 - text
             script_module=spec.name if spec is not None else "",

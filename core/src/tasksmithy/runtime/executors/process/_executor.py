@@ -89,8 +89,8 @@ class ProcessExecutor:
                 causes is a `WorkerTraceback`.
         """
         task = attempt.task.name
-        packed = pack_attempt(attempt)
-        surroundings = Surroundings.here(task), handed_out.known_in(packed)
+        packed = pack_attempt(attempt).payload
+        surroundings = task, Surroundings.here(), handed_out.known_in(packed)
         frames = (
             Frame(Message.SURROUNDINGS, 0, pickle.dumps(surroundings)),
             Frame(Message.ATTEMPT, 0, packed),
@@ -101,9 +101,9 @@ class ProcessExecutor:
             host.placed(f"process {process.pid}")
             for frame in frames:
                 channel.send(frame)
-            conversation = Conversation(attempt, host, channel)
+            conversation = Conversation(attempt, host, channel.send)
             try:
-                answer = await conversation.answer()
+                answer = await conversation.answer(channel.receive)
                 channel.close()  # for which the worker waits
                 with suppress(TimeoutError):
                     async with asyncio.timeout(GRACE):

@@ -43,13 +43,13 @@ def main(descriptor: int, grace: float) -> None:
     if surroundings is None or attempt is None:
         return
     taken: Surroundings
-    taken, secrets = pickle.loads(surroundings.payload)  # noqa: S301 - from the run
+    task, taken, secrets = pickle.loads(surroundings.payload)  # noqa: S301 - from the run
     taken.take_on()
     learn(secrets)  # of the attempt: its own, and those in its inputs
     life = _Life(channel, grace)
     maker = _Maker(life.host, taken.log_levels)
     try:
-        answer = Frame(Message.RESULT, 0, maker.result(taken.task, attempt.payload))
+        answer = Frame(Message.RESULT, 0, maker.result(task, attempt.payload))
     except BaseException as error:  # noqa: BLE001 - handed to the run, whatever it is
         answer = Frame(Message.ERROR, 0, shipping.pack_error(error))
     for stream in (sys.stdout, sys.stderr):
@@ -159,7 +159,7 @@ class _Maker:
                 result = asyncio.run(self._until_told(make_attempt_at(site, attempt, self._host)))
         finally:
             site.close()
-        return shipping.packed(task, "its result", result)
+        return shipping.packed(task, "its result", result).payload
 
     async def _until_told(self, attempt: Coroutine[Any, Any, Any]) -> Any:
         """The result of `attempt`, which SIGTERM cancels, so that it can tidy up."""
