@@ -35,6 +35,7 @@ from tasksmithy import (
     with_runcontext,
 )
 from tasksmithy.cli import main
+from tasksmithy_ray import ClusterError
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
 
@@ -242,8 +243,8 @@ def test_a_secret_is_in_no_task_of_ray(on_ray: Any, monkeypatch: pytest.MonkeyPa
     sent: list[bytes] = []
     of = executor.Shipment.of
 
-    def packed(attempt: Any, surroundings: bytes) -> Any:
-        shipment = of(attempt, surroundings)
+    def packed(*of_what: Any) -> Any:
+        shipment = of(*of_what)
         sent.extend((shipment.surroundings, shipment.attempt))
         return shipment
 
@@ -411,6 +412,23 @@ def dies_once(file: Path) -> int:
 
 def test_an_attempt_whose_worker_is_killed_is_made_again(on_ray: Any, tmp_path: Path) -> None:
     assert on_ray().run(dies_once, file=tmp_path / "died") == 5
+
+
+def test_a_run_that_has_lost_its_actor_ends_with_all_its_attempts(
+    on_ray: Any, tmp_path: Path
+) -> None:
+    import ray
+
+    async def lost() -> None:
+        run = asyncio.create_task(on_ray().arun(waits_for_it, file=tmp_path / "tidied"))
+        while not (tmp_path / "begun").exists():
+            await asyncio.sleep(0.05)
+        for name in ray.util.list_named_actors():
+            ray.kill(ray.get_actor(name))
+        with pytest.raises(ClusterError, match="the node that this run is connected to was lost"):
+            await run
+
+    asyncio.run(lost())
 
 
 # Bad input
