@@ -112,8 +112,9 @@ def compare(what: str, pairs: int, by_ray: Callable[[], Any], by_us: Callable[[]
 def main(tasks: int = 2_000, gigabytes: float = 1, pairs: int = 3) -> None:
     size = int(gigabytes * 1e9)
     begun = time.perf_counter()
-    ray.init(num_cpus=2, include_dashboard=False, object_store_memory=80_000_000 + 3 * size,
-             log_to_driver=False, logging_level="ERROR", _node_ip_address="127.0.0.1")  # fmt: skip
+    ray.init(address="local", num_cpus=2, object_store_memory=80_000_000 + 3 * size,
+             include_dashboard=False, log_to_driver=False, logging_level="ERROR",
+             _node_ip_address="127.0.0.1")  # fmt: skip
     started = time.perf_counter()
     run = with_runcontext(executor="ray").run
     run(many, n=20)
