@@ -12,33 +12,39 @@ from collections.abc import Callable, Sequence
 from importlib import metadata
 from typing import Any
 
-Letter = tuple[str, str, tuple[int, int, bytes, tuple[Any, ...]]]
-"""The box that it is for, the box of its sender, and a frame."""
+Letter = tuple[str, str, tuple[int, int, bytes, tuple[Any, ...]] | None]
+"""The box that it is for, the box of its sender, and a frame; None closes the box."""
 
 
 class Mailbox:
-    """An actor: letters between a run and its attempts, which need not reach each other."""
+    """An actor: letters between a run and its attempts, which need not reach each other.
+
+    Ray may run calls that are open at once in any order, also those of one caller. So nothing that
+    is said here depends on it: what has an order is in one post, or in posts one after the other.
+    """
 
     def __init__(self) -> None:
         self._boxes: dict[str, asyncio.Queue[Letter | None]] = {}
 
     async def post(self, letters: list[Letter]) -> None:
-        """Put letters into their boxes."""
+        """Put letters into their boxes, or close these."""
         for letter in letters:
-            self._box(letter[0]).put_nowait(letter)
+            if letter[2] is not None:
+                self._box(letter[0]).put_nowait(letter)
+            elif (closed := self._boxes.pop(letter[0], None)) is not None:
+                closed.put_nowait(None)
 
     async def take(self, box: str) -> list[Letter]:
-        """All letters in a box, as soon as there is one; none where the box is closed."""
+        """All letters in a box, as soon as there is one; none where its reader is woken."""
         queue = self._box(box)
         taken = [await queue.get()]
         while not queue.empty():
             taken.append(queue.get_nowait())
         return [letter for letter in taken if letter is not None]
 
-    async def close(self, box: str) -> None:
-        """Forget a box, and have whoever waits at it go on."""
-        if (queue := self._boxes.pop(box, None)) is not None:
-            queue.put_nowait(None)
+    async def wake(self, box: str) -> None:
+        """Have the reader of a box go on, whether its `take` is here already or has yet to come."""
+        self._box(box).put_nowait(None)
 
     def _box(self, box: str) -> asyncio.Queue[Letter | None]:
         return self._boxes.setdefault(box, asyncio.Queue())

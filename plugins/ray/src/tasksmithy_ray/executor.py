@@ -146,7 +146,7 @@ class RayExecutor:
         task = attempt.task
         request = request_of(task, self._options)
         needed = _needed(attempt)
-        key = (surroundings, needed, repr(request), repr(task.env_vars))
+        key = (task.name, surroundings, needed, repr(request), repr(task.env_vars))
         if (found := self._makers.get(key)) is not None:
             return found
         self._check_resources(task, request)

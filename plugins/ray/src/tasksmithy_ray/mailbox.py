@@ -77,7 +77,7 @@ class RunMailbox:
         """The attempt has ended."""
         del self._channels[channel.box]
         if channel.is_used:
-            self._actor.close.remote(channel.box)
+            self._send(channel.box, None)
 
     async def close(self) -> None:
         """End the actor."""
@@ -88,8 +88,8 @@ class RunMailbox:
                     await task
         ray.kill(self._actor)
 
-    def _send(self, box: str, frame: Frame) -> None:
-        self._unsent.append((box, RUN, plain(frame)))
+    def _send(self, box: str, frame: Frame | None) -> None:
+        self._unsent.append((box, RUN, None if frame is None else plain(frame)))
         if self._posting is None or self._posting.done():
             self._posting = asyncio.create_task(self._post())
 

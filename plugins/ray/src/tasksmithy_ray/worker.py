@@ -113,7 +113,8 @@ class BoxChannel:
         self._poster: threading.Thread | None = None
         self._failure: RayError | None = None
         self._taking: Any = None
-        self._taken: deque[Letter] = deque()
+        self._waking: Any = None
+        self._taken: deque[Plain] = deque()
         self._changed = threading.Event()
         self._ended = False
         self._begun = time.monotonic()
@@ -170,7 +171,7 @@ class BoxChannel:
             self._posting.notify_all()
         self._changed.set()
         if self._taking is not None:
-            self._mailbox.close.remote(self._box)
+            self._waking = self._mailbox.wake.remote(self._box)
 
     def confirmed(self) -> int:
         """How many letters were sent, once the mailbox has them."""
@@ -178,11 +179,12 @@ class BoxChannel:
             self._poster.join()
         if self._failure is not None:
             raise self._failure
+        if self._waking is not None:
+            ray.get(self._waking)  # what came after the run has closed the box would open it again
         return self._count
 
     def _next(self) -> Frame:
-        _, _, told = self._taken.popleft()
-        frame = frame_of(told)
+        frame = frame_of(self._taken.popleft())
         return frame._replace(parts=tuple(ray.get(list(frame.parts)))) if frame.parts else frame
 
     def _post(self) -> None:
@@ -207,7 +209,7 @@ class BoxChannel:
             self._taking = self._mailbox.take.remote(self._box)
         if self._ended:
             return
-        self._taken.extend(ray.get(self._taking))
+        self._taken.extend(told for _, _, told in ray.get(self._taking))
         self._taking = None
 
 

@@ -44,7 +44,7 @@ class FarHost:
         while (frame := self._channel.receive()) is not None:
             if frame.message is Message.SECRETS:
                 learn(pickle.loads(frame.payload))  # noqa: S301 - texts, from the run
-            waiting = self._waiting.get(frame.number)
+            waiting = self._waiting.pop(frame.number, None)
             if waiting is not None and waiting.set_running_or_notify_cancel():
                 waiting.set_result(frame)
 
