@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+import tasksmithy
 from tasksmithy.runtime.report._html import page
 from tasksmithy.runtime.stores._records import AttemptRecord, RunDetails, RunRecord, TaskRecord
 from tasksmithy.values._storage import encode
@@ -240,3 +241,114 @@ def test_the_page_runs_its_own_script_under_its_own_policy(browser: Browser) -> 
 def test_a_run_without_tasks_has_a_page(browser: Browser) -> None:
     run, _ = run_of(1)
     assert browser.asks(page(RunDetails(run, [])), "return lanes.length;") == 0
+
+
+def call(key: str, parent: str | None, began: float, ended: float, **changes: Any) -> TaskRecord:
+    """A call that began when it was queued, and took one attempt."""
+    status = "failed" if "error" in changes else "succeeded"
+    attempts = (AttemptRecord(1, began, ended, changes.get("error")),)
+    made = TaskRecord("r1", key, parent, f"t.{key}", "python", "", status,
+                      began, began, ended, attempts=attempts)  # fmt: skip
+    return made._replace(**changes)
+
+
+def report(*tasks: TaskRecord) -> str:
+    ended = max(task.ended for task in tasks)
+    status = tasks[0].status
+    run = RunRecord("r1", "pipeline.py", "t.main", "", "0.1.0", 1, status, 100.0, ended)
+    return page(RunDetails(run, list(tasks)))
+
+
+FAILED = (
+    call("main", None, 100, 110, error="ValueError: row 7"),
+    call("fine", "main", 100, 104),
+    call("stage", "main", 104, 110, error="ValueError: row 7"),
+    call(
+        "check",
+        "stage",
+        104,
+        109,
+        error="ValueError: row 7",
+        inputs="n=7",
+        traceback='Traceback (most recent call last):\n  File "/x/flow.py", line 5, in check\n'
+        "    raise ValueError\nValueError: row 7\n",
+    ),
+)
+
+
+def test_what_failed_is_on_the_first_screen(browser: Browser) -> None:
+    question = """
+        const card = $("failed");
+        return [card.getBoundingClientRect().bottom < 500,
+                ...[...card.children].map((each) => each.textContent)];
+    """
+    assert browser.asks(report(*FAILED), question) == [
+        True,
+        "t.main > t.stage > t.check",
+        "ValueError: row 7",
+        "flow.py:5 · n=7",
+        "Traceback and values",
+    ]
+
+
+def test_a_run_that_succeeded_has_no_room_for_failures(browser: Browser) -> None:
+    tasks = [task._replace(status="succeeded", error=None) for task in FAILED]
+    assert browser.asks(report(*tasks), "return $('failure').offsetHeight") == 0
+
+
+def test_the_time_of_a_task_is_its_own_while_it_waits_for_no_call(browser: Browser) -> None:
+    tasks = (
+        call("main", None, 100, 110),
+        call("a", "main", 101, 105),
+        call("b", "main", 103, 107),
+        call("c", "a", 102, 104),
+    )
+    question = "return tasks.map((task) => Math.round(task.self * 1000))"
+    assert browser.asks(report(*tasks), question) == [4000, 2000, 4000, 2000]
+
+
+def test_the_critical_path_follows_what_ended_last(browser: Browser) -> None:
+    tasks = (
+        call("main", None, 100, 110),
+        call("early", "main", 100, 103),
+        call("late", "main", 100, 104),
+        call("load", "main", 105, 109),
+        call("waits", "load", 105, 109)._replace(attempts=(AttemptRecord(1, 107, 109, None),)),
+    )
+    question = """
+        return [Object.fromEntries([...shares].map(([name, time]) => [name, Math.round(time)])),
+                tasks.filter((task) => !task.critical).map((task) => task.task)];
+    """
+    assert browser.asks(report(*tasks), question) == [
+        {"t.main": 2, "t.late": 4, "t.waits": 2, "waiting for its turn": 2},
+        ["t.early"],
+    ]
+
+
+def test_the_shares_of_the_critical_path_are_the_whole_run(browser: Browser) -> None:
+    question = """
+        const sum = [...shares.values()].reduce((a, b) => a + b, 0);
+        return Math.round(1000 * (roots[0].ended - roots[0].queued - sum));
+    """
+    assert browser.asks(page(run_of(500)), question) == 0
+
+
+def test_a_traceback_has_the_code_of_tasks_alone(browser: Browser) -> None:
+    machinery = str(Path(tasksmithy.__file__).parent / "runtime" / "_steps.py")
+    trace = (
+        "Traceback (most recent call last):\n"
+        f'  File "{machinery}", line 43, in telling\n    result = await then(call)\n'
+        '  File "/x/flow.py", line 5, in check\n    raise ValueError\nValueError: row 7\n'
+    )
+    [*above, check] = FAILED
+    question = "return tasks.at(-1).traceback"
+    shown = browser.asks(report(*above, check._replace(traceback=trace)), question)
+    assert "_steps.py" not in shown
+    assert 'File "/x/flow.py", line 5' in shown
+
+
+@pytest.mark.parametrize("outcome", ["cached", "resumed", "failed", "cancelled"])
+def test_an_outcome_is_told_by_a_mark_beside_its_colour(browser: Browser, outcome: str) -> None:
+    tasks = (call("main", None, 100, 110), call("a", "main", 101, 105, status=outcome))
+    question = "return document.querySelectorAll('#rows .dot')[1].textContent"
+    assert browser.asks(report(*tasks), question).strip() != ""

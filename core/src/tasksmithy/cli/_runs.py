@@ -166,8 +166,8 @@ def _plain(task: TaskRecord) -> dict[str, object]:
 
 def _as_text(details: RunDetails) -> str:
     from tasksmithy._texts import printable
-    from tasksmithy.cli._failure import own_code
     from tasksmithy.cli._table import aligned, fitted, moment
+    from tasksmithy.runtime.report._own_code import own_code
 
     run = details.run
     facts = [

@@ -19,6 +19,7 @@ from typing import Any
 
 from tasksmithy._texts import cut, shorten
 from tasksmithy.errors import ValueEncodingError
+from tasksmithy.runtime.report._own_code import machinery_folders, own_code
 from tasksmithy.runtime.stores._records import RunDetails, RunRecord, TaskRecord
 from tasksmithy.values._storage import Encoded, preview
 
@@ -26,7 +27,7 @@ MOST_SHOWN, LEAST_SHOWN = 2000, 200
 """Characters of inputs and of a result that a report shows: the fewer, the more tasks there are."""
 
 _ALL_SHOWN = 8_000_000  # characters together, so that a page of thousands of tasks opens at once
-_SCRIPTS = ("data.js", "timeline.js", "calls.js")
+_SCRIPTS = ("data.js", "summary.js", "timeline.js", "calls.js")
 _LARGEST_READ = 1 << 20  # bytes; of a larger result only the size is shown
 
 
@@ -73,10 +74,18 @@ def _data(details: RunDetails) -> dict[str, Any]:
     start = min([run.started, *(task.queued for task in tasks)])
     places = {task.key: place for place, task in enumerate(tasks)}
     limit = min(MOST_SHOWN, max(LEAST_SHOWN, _ALL_SHOWN // (2 * len(tasks) or 1)))
-    return {"start": start, "tasks": [_task(task, start, places, limit) for task in tasks]}
+    machinery = machinery_folders()
+    shown_tasks = [_task(task, start, places, limit, machinery) for task in tasks]
+    return {"start": start, "tasks": shown_tasks}
 
 
-def _task(task: TaskRecord, start: float, places: dict[str, int], limit: int) -> dict[str, Any]:
+def _task(
+    task: TaskRecord,
+    start: float,
+    places: dict[str, int],
+    limit: int,
+    machinery: tuple[str, ...],
+) -> dict[str, Any]:
     def since(moment: float) -> float:
         return round(moment - start, 6)
 
@@ -95,7 +104,7 @@ def _task(task: TaskRecord, start: float, places: dict[str, int], limit: int) ->
         "inputs": cut(task.inputs, limit),
         "output": None if task.output is None else shown(task.output, limit),
         "error": task.error,
-        "traceback": task.traceback,
+        "traceback": task.traceback and own_code(task.traceback, machinery),
         "tabs": task.report,
     }
     return {name: fact for name, fact in facts.items() if fact}  # 0 and "" are what is missing

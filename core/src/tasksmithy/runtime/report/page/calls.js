@@ -3,22 +3,23 @@
 // By task.
 const byName = new Map();
 for (const task of tasks) {
-  const sums = byName.get(task.task) ?? { name: task.task, calls: 0, failed: 0, retries: 0, total: 0, most: 0 };
+  const sums = byName.get(task.task) ?? { name: task.task, calls: 0, failed: 0, retries: 0, self: 0, total: 0, most: 0 };
   byName.set(task.task, sums);
   sums.calls += 1;
   sums.failed += task.status === "failed";
   sums.retries += Math.max(task.attempts.length - 1, 0);
+  sums.self += task.self;
   sums.total += task.seconds;
   sums.most = Math.max(sums.most, task.seconds);
 }
-const named = [...byName.values()].sort((a, b) => b.total - a.total);
+const named = [...byName.values()].sort((a, b) => b.self - a.self);
 $("names").append(
-  element("thead", {}, element("tr", {}, ...["Task", "Calls", "Failed", "Retries", "Mean", "Longest", "Together"]
+  element("thead", {}, element("tr", {}, ...["Task", "Calls", "Failed", "Retries", "Self", "Total", "Longest"]
     .map((title) => element("th", { scope: "col" }, title)))),
   element("tbody", {}, ...named.slice(0, 200).map((sums) => element("tr", {},
     element("td", {}, element("button", { type: "button", onclick: () => filter(sums.name) }, sums.name)),
-    ...[number(sums.calls), number(sums.failed), number(sums.retries), duration(sums.total / sums.calls),
-      duration(sums.most), duration(sums.total)].map((text) => element("td", {}, text))))));
+    ...[number(sums.calls), number(sums.failed), number(sums.retries), duration(sums.self),
+      duration(sums.total), duration(sums.most)].map((text) => element("td", {}, text))))));
 if (named.length > 200) $("names").append(element("caption", {}, `and ${number(named.length - 200)} other tasks`));
 
 // The calls: of a long list, only what is in sight is in the document.
@@ -180,14 +181,7 @@ function tabs(pages) {
 document.querySelector("main").hidden = false;
 readColours();
 list();
-// Where the run has failed, begin where the error comes from.
-let first = roots[0];
-for (let next = first; next?.status === "failed";) {
-  first = next;
-  next = first.children.find((child) => child.error === first.error) ??
-    first.children.find((child) => child.status === "failed");
-}
-if (first) choose(first);
+if (tasks.length) choose(origin ?? roots[0] ?? tasks[0]);
 drawNow();
 addEventListener("resize", () => { showRows(); draw(); });
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => { readColours(); draw(); });

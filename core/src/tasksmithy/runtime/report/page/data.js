@@ -5,6 +5,8 @@ const tasks = JSON.parse(document.getElementById("data").textContent).tasks;
 const $ = (id) => document.getElementById(id);
 const OUTCOMES = ["succeeded", "cached", "resumed", "retried", "failed", "cancelled"];
 const LABELS = { retried: "failed and retried" };
+// What is told by colour is told by a mark, too.
+const MARKS = { cached: "=", resumed: "»", retried: "↻", failed: "✕", cancelled: "–" };
 
 // What the data leaves out is empty.
 tasks.forEach((task, place) => {
@@ -32,7 +34,7 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 const dot = (outcome) => {
-  const made = element("span", { class: "dot" });
+  const made = element("span", { class: "dot", "aria-hidden": "true" }, MARKS[outcome]);
   made.style.background = `var(--${outcome})`;
   return made;
 };

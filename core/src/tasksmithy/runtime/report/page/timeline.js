@@ -58,6 +58,10 @@ function drawLanes() {
         context.fillRect(x, y, Math.max(atTime(ended, width) - x - (index < task.attempts.length - 1 ? 1 : 0), 1.5), bar);
       });
       context.globalAlpha = 1;
+      if (task.critical && bar > 4) {
+        context.fillStyle = colours.ink;
+        context.fillRect(left, y + bar - 2, right - left, 2);
+      }
       const start = Math.max(left, 0) + 6, room = Math.min(right, width) - start - 4;
       if (laneHeight > 12 && room > 30) label(context, task, start, y + bar / 2, room);
       if (task === chosen || task === hovered) {
@@ -69,7 +73,7 @@ function drawLanes() {
   }
 }
 function label(context, task, x, y, room) {
-  const text = task.task;
+  const text = [MARKS[task.status], task.task].filter(Boolean).join(" ");
   let shown = text;
   context.font = `${laneHeight > 20 ? 11.5 : 10.5}px system-ui, sans-serif`;
   context.textBaseline = "middle";
