@@ -162,17 +162,19 @@ def _() -> None:
         run(define(task_type="spark"))
 
 
-@line("a connector's `create`, `get`, `delete`")
+@line("a connector's `create`, `get`, `delete`, `AsyncConnectorExecutorMixin`")
 def _() -> None:
+    with pytest.raises(ImportError, match="use the hooks submit"):
+        exec("from tasksmithy.connectors import AsyncConnectorExecutorMixin")
     assert {"execute"} <= TaskTemplate.__dict__.keys()
     assert not {"create", "get", "delete"} & set(dir(TaskTemplate))
 
 
-@line("`get_proto_resources(...)`, `lazy_module(...)`, ...")
+@line("`get_proto_resources(...)`, `lazy_module(...)`, `ctx()`, ...")
 def _() -> None:
-    for name in ("get_proto_resources", "lazy_module"):
-        with pytest.raises(ImportError, match="has no counterpart in tasksmithy; use"):
-            exec(f"from tasksmithy.extend import {name}")
+    for name in ("extend import get_proto_resources", "extend import lazy_module", " import ctx"):
+        with pytest.raises(ImportError, match="as Flyte has it; use"):
+            exec(f"from tasksmithy.{name}".replace(". ", " "))
 
 
 @line("`ctx().is_in_cluster()`, `.code_bundle`, `.action`, `.mode`")

@@ -6,6 +6,7 @@ be here under the same name.
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import subprocess
 import sys
@@ -210,6 +211,22 @@ def test_the_module_has_the_names_of_the_reference() -> None:
 
 
 OF_FLYTE = {  # `__all__` of Flyte 2.12.1
+    "": words(
+        "AMD_GPU APPLE_SILICON GPU HABANA_GAUDI TPU AppHandle AsyncFunctionTaskTemplate Backoff "
+        "BaseCheckpoint Cache CachePolicy CacheRequest Checkpoint ConditionWebhook Cron Device "
+        "DeviceClass Documentation Environment FixedRate Image ImageBuild Link Neuron OnArtifact "
+        "PodTemplate Resources RetryStrategy ReusePolicy Secret SecretRequest TaskEnvironment "
+        "TaskTemplate Timeout TimeoutType Trigger TriggerTime TriggeredArtifact TriggeredPartition "
+        "__version__ build build_images ctx current_domain current_project custom_context deploy "
+        "get_custom_context group init init_from_api_key init_from_config init_in_cluster "
+        "init_passthrough is_control_plane_available latest_checkpoint load_interactive_ctx "
+        "load_plugin_config logger map new_condition rerun run run_python_script serve "
+        "system_logger trace version with_runcontext with_servecontext"
+    ),
+    "connectors": words(
+        "AsyncConnector AsyncConnectorExecutorMixin ConnectorRegistry ConnectorService Resource "
+        "ResourceMeta"
+    ),
     "extend": words(
         "PRIMARY_CONTAINER_DEFAULT_NAME Architecture AsyncFunctionTaskTemplate ImageBuildEngine "
         "ImageBuilder ImageChecker RuntimeTaskTemplate TaskPluginRegistry TaskTemplate "
@@ -220,6 +237,9 @@ OF_FLYTE = {  # `__all__` of Flyte 2.12.1
         "BatchStats ContainerTask CostEstimator DynamicBatcher Prompt Sleep SleepTask TokenBatcher "
         "TokenEstimator model_streamer serialize serialize_env shell webhooks"
     ),
+    "io": words("PARQUET DataFrame Dir EmptyDir File HashFunction"),
+    "models": words("CodeBundle NativeInterface SerializationContext TaskContext"),  # of plugins
+    "report": words("Report Timeline current_report flush get_tab log replace"),
 }
 
 
@@ -227,27 +247,29 @@ OF_FLYTE = {  # `__all__` of Flyte 2.12.1
     ("module", "name"), [(module, name) for module in OF_FLYTE for name in OF_FLYTE[module]]
 )
 def test_a_name_of_flyte_is_here_or_an_error_that_says_what_to_use(module: str, name: str) -> None:
-    there: Any = {"extend": extend, "extras": extras}[module]
+    full = f"tasksmithy.{module}".rstrip(".")
+    there = importlib.import_module(full)
     if name in there.__all__:
         assert name not in INSTEAD[module]
         return
-    with pytest.raises(ImportError, match=rf"flyte.{module}.{name} has no counterpart.*; use \w"):
-        exec(f"from tasksmithy.{module} import {name}", {})
+    with pytest.raises(ImportError, match=rf"there is no {full}.{name}, as Flyte has .*; use \w"):
+        exec(f"from {full} import {name}", {})
     with pytest.raises(ImportError, match="; use"):
         getattr(there, name)
 
 
 def test_only_names_of_flyte_are_said_to_be_missing() -> None:
-    assert {module: set(INSTEAD[module]) - set(OF_FLYTE[module]) for module in INSTEAD} == {
-        "extend": set(),
-        "extras": set(),
+    of_flyte = {module: set(names) for module, names in OF_FLYTE.items()}
+    assert {module: set(INSTEAD[module]) - of_flyte[module] for module in INSTEAD} == {
+        module: set() for module in OF_FLYTE
     }
 
 
-@pytest.mark.parametrize("module", [extend, extras])
-def test_another_name_is_an_attribute_error(module: Any) -> None:
-    with pytest.raises(AttributeError, match="has no attribute 'Nope'"):
-        _ = module.Nope
+@pytest.mark.parametrize("module", OF_FLYTE)
+def test_another_name_is_an_attribute_error(module: str) -> None:
+    full = f"tasksmithy.{module}".rstrip(".")
+    with pytest.raises(AttributeError, match=f"module '{full}' has no attribute 'Nope'"):
+        _ = importlib.import_module(full).Nope
 
 
 def test_the_template_of_functions_is_that_of_the_function_plugin() -> None:

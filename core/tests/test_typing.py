@@ -123,10 +123,21 @@ def test_pyright_finds_the_errors_that_mypy_does(pyright_reports: Any) -> None:
     assert found == expected
 
 
+PACKAGES = [
+    "tasksmithy",
+    *sorted(each.name for each in WORKSPACE.glob("plugins/*/src/tasksmithy_*")),
+]
+UNTYPED = {"tasksmithy_sql.databases.columns.Numeric"}  # its base is pyarrow's, which has no types
+
+
 @pytest.mark.slow
-def test_all_type_checkers_see_the_same_type_of_each_public_name() -> None:
+@pytest.mark.parametrize("package", PACKAGES)
+def test_all_type_checkers_see_the_same_type_of_each_name(package: str) -> None:
+    if not PYRIGHT.exists():
+        how = pytest.fail if os.environ.get("CI") else pytest.skip
+        how("pyright is not there: `make lint` installs it")
     done = subprocess.run(
-        [PYRIGHT, "--outputjson", "--ignoreexternal", "--verifytypes", "tasksmithy"],
+        [PYRIGHT, "--outputjson", "--ignoreexternal", "--verifytypes", package],
         env={
             **os.environ,
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -142,13 +153,23 @@ def test_all_type_checkers_see_the_same_type_of_each_public_name() -> None:
         # What `tasksmithy new` copies is not imported, and the language knows the other two.
         if not each["name"].startswith("tasksmithy.template.")
         and not each["name"].endswith((".__getattr__", ".__dir__"))
+        and each["name"] not in UNTYPED
     ]
-    assert len(public) > 200
-    assert [
-        (each["name"], [said["message"] for said in each["diagnostics"]])
+    assert len(public) > 20
+    unclear = {
+        each["name"]: [
+            said["message"]
+            for said in each["diagnostics"]
+            # `template = QueryTask` in a task type: the base says the type. And a class with such
+            # an attribute is partially unknown wherever it is met.
+            if not re.match(
+                "Ambiguous base class override|.* is partially unknown", said["message"]
+            )
+        ]
         for each in public
         if not each["isTypeKnown"] or each["isTypeAmbiguous"]
-    ] == []
+    }
+    assert {name: said for name, said in unclear.items() if said} == {}
 
 
 def test_the_examples_expect_both_types_and_errors() -> None:

@@ -17,12 +17,12 @@ def lazy_names(
     """
 
     def __getattr__(name: "str") -> "Any":  # noqa: N807
-        import sys
-
         home = homes.get(name)
         if home is None:
-            missing = f"module {package!r} has no attribute {name!r}"
-            raise AttributeError(missing, name=name, obj=sys.modules[package])
+            from tasksmithy._flyte_names import missing
+
+            raise missing(package, name)
+        import sys
         from importlib import import_module
 
         value = getattr(import_module(f"tasksmithy.{home}"), name)

@@ -90,8 +90,4 @@ def __getattr__(name: str) -> Any:
     # The function plugin's own, so that the core imports no plugin.
     if name == "AsyncFunctionTaskTemplate":
         return registry_in_use.get().template("python")
-    if name in _HOMES:
-        return _lazy(name)
-    from tasksmithy._flyte_names import missing
-
-    raise missing("extend", name)
+    return _lazy(name)

@@ -18,4 +18,4 @@ def __getattr__(name: str) -> object:
         return registry.template("raw-container")
     from tasksmithy._flyte_names import missing
 
-    raise missing("extras", name)
+    raise missing(__name__, name)

@@ -50,6 +50,12 @@ class Tab(NamedTuple):
         _add(self.name, f"{fragment}\n")
 
 
+def __getattr__(name: str) -> object:
+    from tasksmithy._flyte_names import missing
+
+    raise missing(__name__, name)
+
+
 def _escaped(text: object) -> str:
     from html import escape  # as in `runtime.report._pages`
 

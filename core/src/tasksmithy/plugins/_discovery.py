@@ -197,7 +197,7 @@ def _distributions(path: list[str]) -> Iterator[_Installed | _Foreign]:
         return
     # Importing the backport appends its path finder to sys.meta_path and takes
     # find_distributions from the interpreter's: only then is the order final.
-    import importlib_metadata  # noqa: F401
+    import importlib_metadata  # noqa: F401  # pyright: ignore[reportUnusedImport]
 
     for finder in list(sys.meta_path):
         if _is_foreign(finder):

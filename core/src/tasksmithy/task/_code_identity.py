@@ -9,7 +9,7 @@ to an installed distribution counts by its version. What is found is a part with
 from __future__ import annotations
 
 import builtins
-import importlib
+import importlib.util
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping

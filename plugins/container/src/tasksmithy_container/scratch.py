@@ -50,12 +50,12 @@ class Scratch:
         self._lock_file = locks / f"{name}{_LOCK}"
         self._is_left = False
         self.folder = folder
-        self.inputs = folder / "inputs"
-        self.outputs = folder / "outputs"
-        self.links = folder / "links"
-        self.container_id = folder / "container-id"
-        self.process_id = folder / "process-id"
-        self.memory = locks / f"{name}-secrets"
+        self.inputs: Path = folder / "inputs"
+        self.outputs: Path = folder / "outputs"
+        self.links: Path = folder / "links"
+        self.container_id: Path = folder / "container-id"
+        self.process_id: Path = folder / "process-id"
+        self.memory: Path = locks / f"{name}-secrets"
 
     @classmethod
     def create(cls, engine: Engine) -> Scratch:
@@ -165,7 +165,7 @@ class Leftover:
                 self.engine, folder = Engine.from_dict(told["engine"]), Path(told["folder"])
         except (ValueError, KeyError, TypeError, AttributeError):  # of another version, or damaged
             pass
-        self.scratch = Scratch(name, folder, locks, lock)
+        self.scratch: Scratch = Scratch(name, folder, locks, lock)
 
 
 def leftovers() -> Iterator[Leftover]:

@@ -105,7 +105,10 @@ class AsyncFunctionTaskTemplate(TaskTemplate[P, R_co], task_type="python"):
         """Call the function: no retries, no policies, no record, as a unit test wants it."""
         return self.func(*args, **kwargs)
 
-    def container_args(self, serialize_context: SerializationContext) -> list[str]:
+    # Flyte has another name for the argument here than in the base.
+    def container_args(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, serialize_context: SerializationContext
+    ) -> list[str]:
         """The arguments by which a container finds and runs the function."""
         return super().container_args(serialize_context)
 

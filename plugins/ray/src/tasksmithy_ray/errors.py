@@ -39,7 +39,7 @@ class WorkerMismatchError(PluginError):
         super().__init__(task, node, differences)
         self.task = task
         self.node = node
-        self.differences = tuple(differences)
+        self.differences: tuple[Difference, ...] = tuple(differences)
 
     def __str__(self) -> str:
         told = "; ".join(

@@ -43,12 +43,12 @@ class RayExecutor:
     """
 
     options_model = RayOptions
-    capabilities = frozenset({"preemption", "processes"})
+    capabilities: frozenset[str] = frozenset({"preemption", "processes"})
 
     def __init__(self, options: RayOptions) -> None:
         cluster.require_ray()
         self._options = options
-        self.heeds = frozenset({"env_vars", "secrets", "resources"})
+        self.heeds: frozenset[str] = frozenset({"env_vars", "secrets", "resources"})
         if options.queues:
             self.heeds |= {"queue"}
         if options.interruptible:

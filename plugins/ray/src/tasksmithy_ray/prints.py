@@ -21,7 +21,7 @@ class Prints(io.TextIOBase):
         self._logger = logging.getLogger(f"tasksmithy.task.{task}")
         self._lock = threading.Lock()
         self._open = ""
-        self.name = f"<{stream}>"
+        self.name: str = f"<{stream}>"
 
     def writable(self) -> bool:
         """True."""

@@ -95,7 +95,7 @@ class OtherDatabase(Connection):
             raise self._not_connected(error, time.monotonic() - begun) from None
         self._style = engine.dialect.paramstyle
         self._quote = engine.dialect.identifier_preparer.quote_identifier
-        self.repeats = self._style not in _ONCE
+        self.repeats: bool = self._style not in _ONCE
 
     def marker(self, position: int, cast: str) -> str:
         return {

@@ -62,7 +62,7 @@ class SQLite(Connection):
     def __init__(self, url: DatabaseURL) -> None:
         super().__init__(url, (sqlite3.Error,))
         self._connect()
-        self.limit = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
+        self.limit: int = self._connection.getlimit(sqlite3.SQLITE_LIMIT_VARIABLE_NUMBER)
 
     def _connect(self) -> None:
         with self.telling():
