@@ -67,7 +67,7 @@ INSTEAD = {
         "AsyncConnectorExecutorMixin": _CONNECTOR,
         "ConnectorRegistry": "a TaskType and its entry point",
         "ConnectorService": "the TaskType itself, in the process of the run",
-        "Resource": "what the hook poll gives",
+        "Resource": "JobStatus, which the hook poll gives",
         "ResourceMeta": "what the hook submit gives",
     },
     "extend": {
