@@ -387,7 +387,7 @@ def started_program(image: str) -> subprocess.Popen[str]:
         text=True,
         start_new_session=True,
     )
-    patience = time.monotonic() + 60
+    patience = time.monotonic() + 300
     while not running(image):
         assert program.poll() is None, program.stderr and program.stderr.read()
         assert time.monotonic() < patience, "the container does not start"
@@ -399,7 +399,7 @@ def started_program(image: str) -> subprocess.Popen[str]:
 def test_ctrl_c_ends_the_container(image: str, engine: str) -> None:
     program = started_program(image)
     os.killpg(program.pid, signal.SIGINT)  # as a terminal sends it, to all in the foreground
-    _, said = program.communicate(timeout=60)
+    _, said = program.communicate(timeout=300)
     assert "KeyboardInterrupt" in said
 
 
@@ -410,4 +410,4 @@ def test_what_a_live_process_has_is_left_alone(image: str, engine: str) -> None:
         assert running(image)
     finally:
         os.killpg(program.pid, signal.SIGINT)
-        program.communicate(timeout=60)
+        program.communicate(timeout=300)

@@ -105,7 +105,7 @@ def left_by(
             inputs={"x": File},
             outputs={"o": kind},
             local_logs=False,
-            timeout=120,
+            timeout=600,
             cache="auto",
         )
         return await runs.arun(task, x=File(str(host)))

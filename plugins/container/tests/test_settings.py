@@ -264,7 +264,7 @@ def test_logs_are_printed_line_by_line_as_they_come(
     output = Output()
     monkeypatch.setattr(sys, "stdout", output)
     script = "echo one; until [ -e /seen ]; do sleep 0.05; done; printf 'two\\nthree'"
-    run(task(image, script, timeout=60))
+    run(task(image, script, timeout=300))
     assert output.getvalue() == "one\ntwo\nthree\n"
 
 
