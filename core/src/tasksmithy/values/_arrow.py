@@ -31,7 +31,9 @@ class ArrowBytes(NamedTuple):
     stream: bytes
 
 
-def to_arrow(value: Any, admitted: Declared, kind: Any = Any) -> ArrowBytes | None:
+def to_arrow(
+    value: Any, admitted: Declared, kind: Any = Any, *, is_kept: bool = True
+) -> ArrowBytes | None:
     """A table or data frame as bytes; None where they would not give back the same.
 
     Equal content gives equal bytes, however it is cut into chunks.
@@ -41,6 +43,7 @@ def to_arrow(value: Any, admitted: Declared, kind: Any = Any) -> ArrowBytes | No
         admitted: the classes that may be found again.
         kind: the type that the table itself is declared as. It decides about an object that cannot
             be rebuilt as it was, such as the relation of a database.
+        is_kept: whether the bytes are to be small: what is hashed at once need not be.
     """
     name = _known_type(type(value), admitted) or _declared_type(kind, admitted)
     if name is None or type(value).__name__ == "RecordBatchReader":  # reading it would use it up
@@ -49,7 +52,7 @@ def to_arrow(value: Any, admitted: Declared, kind: Any = Any) -> ArrowBytes | No
         table = _TO_TABLE.get(_short_name(type(value)), _from_any)(value)
     except Exception:  # noqa: BLE001 - a library's own reasons, such as columns of mixed types
         return None
-    return None if table is None else ArrowBytes(name, _stream(table))
+    return None if table is None else ArrowBytes(name, _stream(table, is_kept))
 
 
 def from_arrow(data: ArrowBytes, admitted: Declared, kind: Any = Any) -> Any:
@@ -174,12 +177,12 @@ _FROM_TABLE: dict[str, Callable[[Any], Any]] = {
 }
 
 
-def _stream(table: Any) -> bytes:
+def _stream(table: Any, is_kept: bool) -> bytes:
     import pyarrow as pa
 
     table = table.unify_dictionaries()
     sink = pa.BufferOutputStream()
-    options = pa.ipc.IpcWriteOptions(compression="zstd")
+    options = pa.ipc.IpcWriteOptions(compression="zstd" if is_kept else None)
     with pa.ipc.new_stream(sink, table.schema, options=options) as writer:
         for start in range(0, table.num_rows, _ROWS):
             writer.write_table(_canonical(table.slice(start, _ROWS)))

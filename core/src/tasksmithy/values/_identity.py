@@ -21,7 +21,7 @@ from tasksmithy.values._places import place_of
 from tasksmithy.values._reducer import Parts, Reducer
 from tasksmithy.values._reducers import holds_table, reducer_of
 
-_VERSION = b"tasksmithy.2"
+_VERSION = b"tasksmithy.3"
 _DEEPEST = 100  # containers inside each other; what is deeper, or holds itself, is pickled whole
 _PACKED = 16  # items from which on packing pays
 _SIZE = struct.Struct("<Q").pack
@@ -225,12 +225,12 @@ class _CanonicalForm:
     def _table(self, value: Any) -> None:
         from tasksmithy.values._arrow import to_arrow  # only who has tables pays for it
 
-        table = to_arrow(value, declared(Any))
+        table = to_arrow(value, declared(Any), is_kept=False)
         if table is None:
             self.pickle(value)
         else:
             self._sized(b"a", table.type.encode())
-            self._sized(b"", table.stream)
+            self.out += hashlib.sha256(table.stream).digest()
 
     _METHODS: ClassVar[Mapping[type, Callable[[Any, Any], None]]] = {
         type(None): _none,
