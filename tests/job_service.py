@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from tasksmithy import JobStatus, TaskTemplate, TaskType, hookimpl
+from tasksmithy import JobStatus, RunContext, TaskTemplate, TaskType, hookimpl
 
 PORT, DELAYS = "JOB_SERVICE_PORT", "JOB_SERVICE_DELAYS"
 """Variables: where the service is, and how long a submission is under way, there and back."""
@@ -149,10 +149,13 @@ class Remote(TaskType):
     template = RemoteTask
 
     @hookimpl
-    async def submit(self, task: RemoteTask, inputs: Any, idempotency_key: str) -> Any:
+    async def submit(
+        self, task: RemoteTask, inputs: Any, idempotency_key: str, ctx: RunContext
+    ) -> Any:
         before, after = map(float, os.environ.get(DELAYS, "0 0").split())
         job = {"key": idempotency_key, "value": inputs.get("n"), "fails": task.fails}
         job |= {"seconds": task.seconds, "before": before, "after": after}
+        ctx.logger.info("job %s is submitted", job["value"])
         return {"id": await ask(port_of(task), "submit", **job)}
 
     @hookimpl

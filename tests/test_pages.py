@@ -46,6 +46,9 @@ NOT_RUN: Mapping[tuple[str, str], str] = {
     (_CONTAINER, "from tasksmithy import run"): "its image: the tests of the plugin bring one",
     (_CONTAINER, "from pathlib import Path"): "its image: the tests of the plugin bring one",
     ("docs/migrating-from-flyte.md", "# before.py"): "it is for Flyte, which is not installed",
+    ("docs/flyte.md", "$ tasksmithy-connector serve --port 8000 --types sql,raw-container"): (
+        "it ends when it is told to: the tests of the plugin start it"
+    ),
     (_NEW_TYPE, "$ cd tasksmithy-hello"): _FOLLOWED,
     (_NEW_TYPE, "$ tasksmithy plugins list"): _FOLLOWED,
     (_NEW_TYPE, "# src/tasksmithy_hello/task.py"): _FOLLOWED,
@@ -61,7 +64,7 @@ IN_A_CLEAN_ENVIRONMENT = ("docs/write-a-task-type.md",)
 LONG = {"docs/ray.md", "docs/testing.md", "docs/write-an-executor.md", "plugins/ray/README.md"}
 """The pages that start a cluster or run a whole conformance kit: they are read by a slow test."""
 
-SHOWN = ("text", "json")
+SHOWN = ("text", "json", "yaml")
 """The languages of what is shown and not run."""
 
 

@@ -115,6 +115,7 @@ if TYPE_CHECKING:  # what type checkers see; `_HOMES` is the same for the interp
     from tasksmithy.task._hook import hookspec as hookspec
     from tasksmithy.task._hookspecs import TaskTemplateSpec as TaskTemplateSpec
     from tasksmithy.task._interface import NativeInterface as NativeInterface
+    from tasksmithy.task._job import Job as Job
     from tasksmithy.task._job import JobStatus as JobStatus
     from tasksmithy.task._provenance import Provenance as Provenance
     from tasksmithy.task._serialize import serialize as serialize
@@ -201,6 +202,7 @@ _HOMES = {
     "RetryStrategy": "fields._retry",
     "ReusePolicy": "fields._reuse",
     "make_attempt": "runtime._make_attempt",
+    "Job": "task._job",
     "JobStatus": "task._job",
     "AttemptFailed": "task._events",
     "AttemptPlaced": "task._events",

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Literal
 from tasksmithy.plugins._attempt import Executor
 from tasksmithy.runtime._capacity import Place
 from tasksmithy.task._context import RunContext
+from tasksmithy.task._job import Job
 from tasksmithy.task._template import TaskTemplate
 
 if TYPE_CHECKING:
     from tasksmithy.fields._secret import Secret
     from tasksmithy.runtime._event_stream import ExecutionEvents
-    from tasksmithy.runtime._job import RunJob
 
 
 @dataclass(slots=True, kw_only=True, eq=False, repr=False)
@@ -55,7 +55,7 @@ class Call:
     losses: int = 0
     place: Place | None = None
     source: Literal["attempts", "cache", "record"] = "attempts"
-    job: RunJob | None = None
+    job: Job | None = None
 
     def context(self) -> RunContext:
         """The context of the attempt that is being made."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
-from tasksmithy.runtime._capacity import Place
-from tasksmithy.task._job import Job
+from tasksmithy.task._job import Job, Place
 
 if TYPE_CHECKING:
     from tasksmithy.runtime._journal import Journal

@@ -31,13 +31,13 @@ from tasksmithy.runtime.secrets._abandoned import remove_abandoned
 from tasksmithy.task._call_checks import check_inputs
 from tasksmithy.task._context import RunContext, under_way
 from tasksmithy.task._hooks import hooks_for
+from tasksmithy.task._job import Job
 from tasksmithy.task._template import TaskTemplate
 from tasksmithy.values._size import check_inline
 
 if TYPE_CHECKING:
     from tasksmithy.runtime._event_stream import EventStream, ExecutionEvents
     from tasksmithy.runtime._identities import Identities
-    from tasksmithy.runtime._job import RunJob
     from tasksmithy.runtime._run_cache import RunCache
 
 Task = TaskTemplate[..., Any]
@@ -101,8 +101,12 @@ class LocalRun:
         finally:
             await self._end(problem)
 
-    async def attempt(self, attempt: Attempt) -> Any:
+    async def attempt(self, attempt: Attempt, job: Job | None = None) -> Any:
         """Make one attempt in this process, and end the run, which runs its children.
+
+        Args:
+            attempt: the attempt.
+            job: the job that does its work, of a task type that submits one.
 
         Raises:
             OutputError: the result does not fit the interface.
@@ -118,6 +122,7 @@ class LocalRun:
             group=context.group,
             key=context.key,
             number=context.attempt,
+            job=job,
         )
         result = line(with_secrets, checked, last=made(self))
         try:
@@ -194,7 +199,7 @@ class LocalRun:
         if self._events is not None and self._events.journal is not None:
             self._events.journal.pages.add(context, tab, fragment)
 
-    def job(self, call: Call) -> RunJob:
+    def job(self, call: Call) -> Job:
         """The job of the attempt that a call makes."""
         if call.job is None:
             from tasksmithy.runtime._job import RunJob  # most tasks have none

@@ -9,9 +9,12 @@ from tasksmithy.runtime._local_run import LocalRun
 from tasksmithy.runtime._options import RunOptions
 from tasksmithy.runtime._task_run import Site, make_attempt_at
 from tasksmithy.runtime.secrets._exits import learn
+from tasksmithy.task._job import Job
 
 
-async def make_attempt(attempt: Attempt, host: Host | None = None) -> Any:
+async def make_attempt(
+    attempt: Attempt, host: Host | None = None, *, job: Job | None = None
+) -> Any:
     """Make one attempt in this process and return its result: no retries, no cache, no timeout.
 
     It is `pre`, then `execute` inside what `around_execute` gives, then `post`, by the plugins of
@@ -33,12 +36,14 @@ async def make_attempt(attempt: Attempt, host: Host | None = None) -> Any:
     Args:
         attempt: the attempt.
         host: the run that wants it, which runs its children; None where there is none.
+        job: the job that does the work, of a task type that submits one, where nobody hosts the
+            attempt and it outlives this process; None for another job each time.
 
     Raises:
         Exception: whatever the attempt raises.
     """
     if host is None:
-        return await LocalRun(RunOptions()).attempt(attempt)
+        return await LocalRun(RunOptions()).attempt(attempt, job)
     learn(attempt.context.secrets.values())
     site = Site()
     try:

@@ -4,10 +4,23 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Protocol, get_args
 
 from tasksmithy._texts import shorten
 from tasksmithy.errors import FieldError
+
+
+class Place(Protocol):
+    """What an attempt holds of what is limited."""
+
+    async def take(self) -> None:
+        """Wait until it is free, and take it."""
+        ...
+
+    def leave(self) -> None:
+        """Give it back."""
+        ...
+
 
 JobPhase = Literal["queued", "running", "succeeded", "failed"]
 
@@ -44,6 +57,9 @@ class JobStatus:
 class Job:
     """The job of one call of a task, known for as long as this process lives.
 
+    Who makes attempts that outlive a process, as a server does, gives `make_attempt` a subclass
+    that keeps the handle and knows it the next time.
+
     Attributes:
         key: what a backend may tell submissions of the same job by.
         handle: what `submit` gave; None until then.
@@ -54,6 +70,13 @@ class Job:
         self.key = os.urandom(16).hex()
         self.handle: Any = None
         self.unwanted: Any = None
+
+    def begin(self, place: Place | None) -> None:
+        """An attempt begins.
+
+        Args:
+            place: what it holds of what is limited on this machine; None where nothing is.
+        """
 
     async def submitted(self, handle: Any) -> None:
         """The job is there; return once the handle is kept."""

@@ -1,4 +1,4 @@
-"""Renderer `flyte`: tasks as a Flyte 2 cluster takes them."""
+"""Renderer `flyte`: tasks as a Flyte 2 cluster takes them; the worker and the connector for it."""
 
 from tasksmithy_flyte.errors import LiteralError, RenderError
 from tasksmithy_flyte.policies import get_security_context

@@ -14,7 +14,6 @@ import asyncio
 import io
 import sys
 import tarfile
-import traceback
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -26,23 +25,14 @@ from flyteidl2.task import common_pb2
 from google.protobuf.message import DecodeError
 
 from tasksmithy import Attempt, TaskSpec, TaskTemplate, make_attempt, serialize
-from tasksmithy.errors import (
-    DefinitionError,
-    InputError,
-    NonRecoverableError,
-    PluginError,
-    SourceError,
-    TasksmithyError,
-)
+from tasksmithy.errors import SourceError
 from tasksmithy.extend import find_task, from_spec, load_module, masked
 from tasksmithy_flyte import storage
+from tasksmithy_flyte.failure import is_definite, told
 from tasksmithy_flyte.renderer import spec_of
 from tasksmithy_flyte.values import inputs_of, outputs_of
 
 Task = TaskTemplate[..., Any]
-
-_DEFINITE = (NonRecoverableError, SourceError, DefinitionError, InputError, PluginError)
-"""What is wrong the next time, too."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -71,14 +61,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def error_document(error: BaseException) -> execution_pb2.ErrorDocument:
     """The document of the error that an attempt has ended with, its secrets masked."""
-    trace = "".join(traceback.format_exception(error)).rstrip()
-    message = str(error) if isinstance(error, TasksmithyError) else trace
     return execution_pb2.ErrorDocument(
         error=execution_pb2.ContainerError(
             code=type(error).__name__,
-            message=masked(message),
+            message=told(error),
             kind=execution_pb2.ContainerError.NON_RECOVERABLE
-            if isinstance(error, _DEFINITE)
+            if is_definite(error)
             else execution_pb2.ContainerError.RECOVERABLE,
             origin=execution_pb2.ExecutionError.USER,
         )
