@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import builtins
 import importlib.util
-import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -28,7 +27,7 @@ from tasksmithy.values._annotations import importable_module, type_name
 from tasksmithy.values._bytecode import Import, described
 from tasksmithy.values._installed_code import is_installed, version_of
 from tasksmithy.values._json import not_json
-from tasksmithy.values._object_walk import ObjectWalk, qualified, short
+from tasksmithy.values._object_walk import ObjectWalk, is_own_class, qualified, short, unmatched
 
 Task = TaskTemplate[..., Any]
 
@@ -164,6 +163,8 @@ class CodeWalk(ObjectWalk):
         if value is _MISSING:
             if name in _BY_TEXT and hasattr(builtins, name):
                 return self._all_of(space, name)
+            if _is_own_code(added := vars(builtins).get(name)):
+                return f"{name}={self.named(f'builtins.{name}', added)}"
             return f"{name} is none of the module's"
         return f"{'.'.join((name, *attributes))}={self._taken(f'{home}.{name}', value, attributes)}"
 
@@ -176,7 +177,13 @@ class CodeWalk(ObjectWalk):
     def _taken(self, where: str, value: Any, attributes: tuple[str, ...]) -> str:
         """The value, or what the attributes lead to, as long as they are a module's."""
         for attribute in attributes:
-            if not isinstance(value, ModuleType) or is_installed(value.__name__):
+            if isinstance(value, TaskEnvironment) and attribute == "tasks":
+                where, value = f"{where}.tasks", dict(value.tasks)
+            if not isinstance(value, ModuleType):
+                break
+            if is_installed(value.__name__):
+                if _is_own_code(put := vars(value).get(attribute)):  # in the place of its own
+                    where, value = f"{value.__name__}.{attribute}", put
                 break
             where, module = f"{importable_module(value.__name__)}.{attribute}", value
             value = self._bound(vars(module), attribute)
@@ -256,7 +263,7 @@ class CodeWalk(ObjectWalk):
             if task is self._root:
                 raise
             self.doubts[f"the plugin of task {task.name} cannot be used: nothing matches"] = None
-            version, plugin, is_plugins = f"none-{os.urandom(16).hex()}", task.task_type, False
+            version, plugin, is_plugins = unmatched(), task.task_type, False
         about = {
             "version": version,
             "task type": plugin,
@@ -302,6 +309,12 @@ def _by_names(interface: NativeInterface) -> str:
         for name, (kind, default) in interface.inputs.items()
     ]
     return str([inputs, {name: type_name(kind) for name, kind in interface.outputs.items()}])
+
+
+def _is_own_code(value: object) -> bool:
+    if isinstance(value, FunctionType):
+        return not _is_foreign(value)
+    return isinstance(value, type) and is_own_class(value)
 
 
 def _is_foreign(func: FunctionType) -> bool:

@@ -23,6 +23,7 @@ from tasksmithy.values._reducers import holds_table, reducer_of
 
 _VERSION = b"tasksmithy.3"
 _DEEPEST = 100  # containers inside each other; what is deeper, or holds itself, is pickled whole
+_SCALARS = frozenset({type(None), bool, int, float, str, bytes})
 _PACKED = 16  # items from which on packing pays
 _SIZE = struct.Struct("<Q").pack
 _FLOAT = struct.Struct("<d").pack
@@ -115,9 +116,15 @@ class _CanonicalForm:
     def pickle(self, value: Any) -> None:
         """Write one value as a cloudpickle. Raises `_NoIdentityError` where it has none."""
         try:
-            self._sized(b"p", dumped(value, stand_in=self._code))
+            self._sized(b"p", dumped(value, stand_in=self._code and self._stand_in))
         except ValueEncodingError as error:
             raise _NoIdentityError(value, error.problem) from error.__cause__
+
+    def _stand_in(self, value: object) -> object:
+        """What is in a pickle instead of code, and of a set of plain values, which has no order."""
+        if isinstance(value, (set, frozenset)) and _SCALARS.issuperset(map(type, value)):
+            return self._apart(value)
+        return None if self._code is None else self._code(value)
 
     def _sized(self, tag: bytes, content: bytes) -> None:
         self._tagged(tag, len(content))

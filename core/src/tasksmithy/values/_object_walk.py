@@ -4,22 +4,31 @@ from __future__ import annotations
 
 import builtins
 import functools
+import os
 import re
 import sys
+import types
 import typing
+from _abc import _get_dump  # type: ignore[import-not-found]
+from abc import ABCMeta
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from contextvars import Context, ContextVar
 from hashlib import blake2b
 from types import (
     BuiltinFunctionType,
     FunctionType,
+    GetSetDescriptorType,
     MappingProxyType,
     MemberDescriptorType,
     MethodType,
 )
 from typing import Any, ClassVar
+from weakref import ReferenceType, WeakKeyDictionary, WeakSet, WeakValueDictionary
 
-from tasksmithy.errors import ValueEncodingError
+from tasksmithy._texts import shorten
+from tasksmithy.errors import TasksmithyError, ValueEncodingError
 from tasksmithy.values._annotations import by_importable_modules, importable_module
 from tasksmithy.values._identity import digest
 from tasksmithy.values._installed_code import is_installed, version_of
@@ -30,6 +39,8 @@ PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes, type(...)}
 _CONTAINERS: tuple[Any, ...] = (list, tuple, dict, set, frozenset, MappingProxyType, deque)
 _LARGE = 16  # items from which on a container is data, as a rule, and is written faster as that
 _DEEPEST = 50  # containers inside each other
+_TYPES = ("__supertype__", "__value__", "__bound__", "__constraints__", "__default__")
+"""What a `NewType`, a type alias and a type variable stand for, as far as they have it."""
 _WORD = re.compile(r"[^\W\d]\w*")
 
 _MADE_BY_PYTHON = frozenset(
@@ -62,7 +73,18 @@ class ObjectWalk:
         """Write what has been referred to, until there is nothing new."""
         while self._to_write:
             name, write = self._to_write.popleft()
-            self.parts[name] = short(write())
+            try:
+                text = write()
+            except TasksmithyError:
+                raise
+            except Exception as error:  # noqa: BLE001 - to read an object runs code of its own
+                text = self._unreadable(name, error)
+            self.parts[name] = short(text)
+
+    def _unreadable(self, what: str, error: Exception) -> str:
+        problem = shorten(f"{type(error).__name__}: {error}")
+        self.doubts[f"{what} cannot be read ({problem}): nothing matches"] = None
+        return unmatched()
 
     def part(self, value: object, name: str, write: Callable[[], str]) -> str:
         """The name of the part that an object is; it is written later.
@@ -97,13 +119,22 @@ class ObjectWalk:
         kind = type(value)
         if kind in PLAIN:
             return f"{kind.__name__} {value!r}"
+        try:
+            return self._reference(value, kind)
+        except TasksmithyError:
+            raise
+        except Exception as error:  # noqa: BLE001 - as in write_parts
+            # The name as type itself has it: that of a metaclass may raise, too.
+            return self._unreadable(f"an object of {type.__repr__(kind)}", error)
+
+    def _reference(self, value: Any, kind: type) -> str:
         if (code := self.code(value)) is not None:
             return code
         if kind in _CONTAINERS:
             return self._container(value, kind)
         if isinstance(value, type):
             return f"class {qualified(value)} of {version_of(value.__module__)}"
-        if not is_installed(kind.__module__):
+        if is_own_class(kind):
             name = f"object of class {qualified(kind)}"
             return self.part(value, name, lambda: self._object(value, kind))
         return self._foreign(value, kind)
@@ -111,7 +142,7 @@ class ObjectWalk:
     def code(self, value: Any) -> str | None:
         """The text for what has code of the user's own; None for any other value."""
         if isinstance(value, type) and not typing.get_args(value):
-            if is_installed(value.__module__):
+            if not is_own_class(value):
                 return None
             return self.part(value, f"class {qualified(value)}", lambda: self._class(value))
         for kind, write in self._OF_KIND.items():
@@ -124,9 +155,13 @@ class ObjectWalk:
         text = [self.reference(base) for base in (type(cls), *cls.__bases__)]
         space = vars(sys.modules.get(cls.__module__, builtins))
         for kind in vars(cls).get("__annotations__", {}).values():
-            # Of an annotation in quotes, the classes that it names.
+            # Of an annotation in quotes, the classes and aliases that it names.
             words = _WORD.findall(kind) if isinstance(kind, str) else ()
-            text += [self.reference(each) for word in words if _is_own(each := space.get(word))]
+            text += [
+                self.reference(each) for word in words if _is_own_kind(each := space.get(word))
+            ]
+        if isinstance(cls, ABCMeta):  # what it is told to be the base of
+            text += sorted(self.reference(weak()) for weak in _get_dump(cls)[0])
         for name, value in vars(cls).items():
             if name in _MADE_BY_PYTHON or name.startswith("__pydantic_"):
                 continue
@@ -162,6 +197,10 @@ class ObjectWalk:
             if isinstance(value, Mapping):
                 pairs = [(self.reference(k), self.reference(v)) for k, v in value.items()]
                 return f"{kind.__name__} {pairs!r}"
+            if kind in (set, frozenset):
+                # Parts have numbers in the order in which they are met, which is to be the same in
+                # any process.
+                value = sorted(value, key=_order)
             items = [self.reference(each) for each in value]
         finally:
             self._inside.discard(id(value))
@@ -169,6 +208,9 @@ class ObjectWalk:
 
     def _foreign(self, value: Any, kind: type) -> str:
         """An object of a class of a distribution, as the digest of an input has it."""
+        if any(hasattr(value, attribute) for attribute in _TYPES):  # its pickle is its name
+            name = f"type {importable_module(value.__module__)}.{value.__name__}"
+            return self.part(value, name, lambda: self._type(value))
         title = f"{qualified(kind)} of {version_of(kind.__module__)}"
         if (content := self._digest(value)) is not None:
             return f"{title} {content}"
@@ -178,10 +220,15 @@ class ObjectWalk:
         )
         plain = [
             f"{name}={self.reference(each)}"
-            for name, each in _fields(value, kind).items()
+            for name, each in (_attributes(value, kind) | _fields(value, kind)).items()
             if type(each) in PLAIN or self.code(each) is not None
         ]
         return "\n".join([title, *plain])
+
+    def _type(self, value: Any) -> str:
+        found = {name: getattr(value, name) for name in _TYPES if hasattr(value, name)}
+        texts = [f"{name}={self.reference(each)}" for name, each in found.items()]
+        return "\n".join([type(value).__name__, *texts])
 
     def _digest(self, value: Any) -> str | None:
         """The digest of a value with its code; None where it has no identity."""
@@ -221,6 +268,25 @@ class ObjectWalk:
         owner = "" if value.__module__ else self.reference(of)  # a method has an object instead
         return f"builtin {value.__module__}.{value.__qualname__} of {owner}"
 
+    def _context_variable(self, value: ContextVar[Any]) -> str:
+        self.doubts[
+            f"of context variable {value.name!r}, the default counts, and not what it is set to"
+        ] = None
+        try:
+            default = self.reference(Context().run(value.get))
+        except LookupError:
+            default = "none"
+        return f"context variable {value.name} {default}"
+
+    def _weak(self, value: ReferenceType[Any]) -> str:
+        return f"weak {self.reference(value())}"
+
+    def _weak_mapping(self, value: Mapping[Any, Any]) -> str:
+        return f"weak {self.reference(dict(value))}"
+
+    def _weak_set(self, value: WeakSet[Any]) -> str:
+        return f"weak {self.reference(set(value))}"
+
     _OF_KIND: ClassVar[dict[Any, Callable[[Any, Any], str]]] = {
         MethodType: _method,
         staticmethod: _wrapping,
@@ -230,6 +296,11 @@ class ObjectWalk:
         functools.partial: _partial,
         type(functools.lru_cache(int)): _lru_cache,
         BuiltinFunctionType: _builtin,
+        ContextVar: _context_variable,
+        ReferenceType: _weak,
+        WeakKeyDictionary: _weak_mapping,
+        WeakValueDictionary: _weak_mapping,
+        WeakSet: _weak_set,
     }
     """How what has code is written, by its type."""
 
@@ -244,8 +315,22 @@ def qualified(value: FunctionType | type) -> str:
     return f"{importable_module(value.__module__ or '')}.{value.__qualname__}"
 
 
-def _is_own(value: object) -> bool:
-    return isinstance(value, type) and not is_installed(value.__module__)
+def unmatched() -> str:
+    """A text that is that of nothing else, also the next time."""
+    return f"none-{os.urandom(16).hex()}"
+
+
+def _is_own_kind(value: object) -> bool:
+    if isinstance(value, type):
+        return is_own_class(value)
+    return typing.get_origin(value) is not None or any(hasattr(value, name) for name in _TYPES)
+
+
+def is_own_class(cls: type) -> bool:
+    """Whether a class is the user's own, and no distribution's."""
+    if cls.__module__ == "types":  # so it says of what its functions have made, whoever calls them
+        return not hasattr(types, cls.__qualname__)
+    return not is_installed(cls.__module__)
 
 
 def _fields(value: Any, cls: type) -> dict[str, Any]:
@@ -261,6 +346,17 @@ def _fields(value: Any, cls: type) -> dict[str, Any]:
     return found | getattr(value, "__dict__", {})
 
 
+def _attributes(value: Any, cls: type) -> dict[str, Any]:
+    """What an object of a class in C shows of itself."""
+    found = {}
+    for base in cls.__mro__:
+        for name, member in vars(base).items():
+            if isinstance(member, GetSetDescriptorType) and not name.startswith("__"):
+                with suppress(Exception):  # it has its reasons
+                    found[name] = member.__get__(value, cls)
+    return found
+
+
 def _of_data(value: Any) -> str | None:
     """The digest of a container without code; None of one with any, or without identity."""
     met: list[object] = []
@@ -269,6 +365,14 @@ def _of_data(value: Any) -> str | None:
     except (ValueEncodingError, RecursionError):
         return None
     return None if any(type(each) not in PLAIN for each in met) else text
+
+
+def _order(value: object) -> str:
+    """A place in an order that does not depend on hashes."""
+    try:
+        return digest(value)
+    except (ValueEncodingError, RecursionError):
+        return ""
 
 
 def _facts(field: Any) -> tuple[Any, ...]:
