@@ -79,25 +79,24 @@ class Packed(NamedTuple):
 
 
 Put = Callable[[object], Any]
-"""Gives what goes in the place of a value, beside the payload; None where the value is pickled."""
+"""Gives what goes in the place of a value, beside the payload; None where the value is pickled.
+
+It is asked about objects of classes, not about numbers, texts and the built-in collections.
+"""
 
 
 class _PartsPickler(_Pickler):
     def __init__(self, stream: io.BytesIO, put: Put) -> None:
         super().__init__(stream, pickle.HIGHEST_PROTOCOL)
         self._put = put
-        self._known: dict[int, tuple[int, object]] = {}  # with the object: its id stays its own
         self.parts: list[Any] = []
 
-    def persistent_id(self, obj: object) -> int | None:
-        if id(obj) in self._known:
-            return self._known[id(obj)][0]
+    def reducer_override(self, obj: Any) -> Any:
+        # Not `persistent_id`, which is asked about each text and number, too.
         if (part := self._put(obj)) is None:
-            return None
-        number = len(self.parts)
+            return super().reducer_override(obj)
         self.parts.append(part)
-        self._known[id(obj)] = number, obj
-        return number
+        return _part, (len(self.parts) - 1,)
 
 
 class _PartsUnpickler(pickle.Unpickler):
@@ -105,8 +104,14 @@ class _PartsUnpickler(pickle.Unpickler):
         super().__init__(stream)
         self._parts = parts
 
-    def persistent_load(self, number: int) -> Any:
-        return self._parts[number]
+    def find_class(self, module: str, name: str) -> Any:
+        found = super().find_class(module, name)
+        return self._parts.__getitem__ if found is _part else found
+
+
+def _part(number: int) -> Any:
+    """What stands in the bytes for a part: the one of this number, which is beside them."""
+    raise LookupError(f"part {number} did not come along")
 
 
 def dumps(value: object) -> bytes:
