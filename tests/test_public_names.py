@@ -98,6 +98,18 @@ def test_the_page_of_public_names_has_a_row_for_each(module: str) -> None:
     assert sorted(rows) == sorted(set(found.__all__) - elsewhere)
 
 
+@pytest.mark.parametrize("module", PUBLIC)
+def test_the_reference_has_an_entry_for_each(module: str) -> None:
+    page = (ROOT / "docs" / "api" / f"{module}.md").read_text()
+    entries = re.findall(rf"^::: {re.escape(module)}\.(\w+)$", page, re.MULTILINE)
+    section = re.search(
+        rf"^## `{re.escape(module)}`$(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE
+    )
+    assert section is not None
+    rows = re.findall(r"^\| `(\w+)` \|", section[1], re.MULTILINE)
+    assert entries == [name for name in rows if name != "__version__"]
+
+
 # What is outside of the core uses public names only
 
 

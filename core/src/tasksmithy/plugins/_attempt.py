@@ -22,13 +22,14 @@ class Attempt:
     Nothing in it is ambient: what the environment decided where the run is, and what was registered
     in code there, goes along in `registry`.
 
-    >>> from tasksmithy import Attempt, TaskEnvironment
-    >>> env = TaskEnvironment(name="sums")
-    >>> @env.task
-    ... def double(n: int) -> int:
-    ...     return 2 * n
-    >>> Attempt.of(double, n=4).inputs
-    {'n': 4}
+    Examples:
+        >>> from tasksmithy import Attempt, TaskEnvironment
+        >>> env = TaskEnvironment(name="sums")
+        >>> @env.task
+        ... def double(n: int) -> int:
+        ...     return 2 * n
+        >>> Attempt.of(double, n=4).inputs
+        {'n': 4}
 
     Attributes:
         task: the task.

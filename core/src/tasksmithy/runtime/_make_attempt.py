@@ -24,14 +24,15 @@ async def make_attempt(
     cluster retries, and whatever the task calls is run in this process. Its secrets are then looked
     for on this machine, and its result is checked.
 
-    >>> import asyncio
-    >>> from tasksmithy import Attempt, TaskEnvironment, make_attempt
-    >>> env = TaskEnvironment(name="sums")
-    >>> @env.task
-    ... def double(n: int) -> int:
-    ...     return 2 * n
-    >>> asyncio.run(make_attempt(Attempt.of(double, n=4)))
-    8
+    Examples:
+        >>> import asyncio
+        >>> from tasksmithy import Attempt, TaskEnvironment, make_attempt
+        >>> env = TaskEnvironment(name="sums")
+        >>> @env.task
+        ... def double(n: int) -> int:
+        ...     return 2 * n
+        >>> asyncio.run(make_attempt(Attempt.of(double, n=4)))
+        8
 
     Args:
         attempt: the attempt.

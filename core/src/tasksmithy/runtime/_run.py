@@ -130,5 +130,16 @@ def with_runcontext(**options: Any) -> Runner:
 
 
 _usual = Runner(RunOptions())
+
 run: Final = _usual.run
+"""Run a task on this machine and give its result: `run(task, *args, **inputs)`.
+
+It blocks, and also works in a notebook, whose loop is running. `with_runcontext(...)` has options.
+
+Raises:
+    InputError: the inputs do not fit the interface.
+    TasksmithyError: the run cannot be made; what the task raises comes through as it is.
+"""
+
 arun: Final = _usual.arun
+"""`run` for a caller that does not block: await it."""

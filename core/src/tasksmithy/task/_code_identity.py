@@ -49,15 +49,16 @@ def code_identity(value: object) -> str:
 
     It is for the hook `cache_version`: the identity of a task includes the answer.
 
-    >>> def rate():
-    ...     return 2
-    >>> def price(n):
-    ...     return n * rate()
-    >>> before = code_identity(price)
-    >>> def rate():
-    ...     return 3
-    >>> code_identity(price) == before
-    False
+    Examples:
+        >>> def rate():
+        ...     return 2
+        >>> def price(n):
+        ...     return n * rate()
+        >>> before = code_identity(price)
+        >>> def rate():
+        ...     return 3
+        >>> code_identity(price) == before
+        False
     """
     walk = _under_way.get()
     if walk is not None:

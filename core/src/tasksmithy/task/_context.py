@@ -110,8 +110,9 @@ os.register_at_fork(after_in_child=_leave)
 def current() -> RunContext:
     """The context of the attempt that runs here; falsy outside a run.
 
-    >>> bool(current())
-    False
+    Examples:
+        >>> bool(current())
+        False
     """
     return _current.get()
 

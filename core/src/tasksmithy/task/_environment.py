@@ -104,13 +104,14 @@ def _taking(
 class TaskEnvironment(SharedFields):
     """Where tasks are defined: what is given here is given to every task in it.
 
-    >>> from tasksmithy import Resources, TaskEnvironment
-    >>> env = TaskEnvironment(name="etl", resources=Resources(cpu=1, memory="500Mi"))
-    >>> @env.task(retries=2)
-    ... async def double(n: int) -> int:
-    ...     return 2 * n
-    >>> double.name
-    'etl.double'
+    Examples:
+        >>> from tasksmithy import Resources, TaskEnvironment
+        >>> env = TaskEnvironment(name="etl", resources=Resources(cpu=1, memory="500Mi"))
+        >>> @env.task(retries=2)
+        ... async def double(n: int) -> int:
+        ...     return 2 * n
+        >>> double.name
+        'etl.double'
 
     Raises:
         EnvironmentDefinitionError: a field is unknown or missing, or its value is not allowed.

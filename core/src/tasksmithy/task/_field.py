@@ -86,16 +86,17 @@ def task_field(
 ) -> Any:
     """Declare a field of a task, as `dataclasses.field` does of a dataclass.
 
-    >>> from collections.abc import Sequence
-    >>> from tasksmithy import Converted, FieldError, TaskTemplate, task_field
-    >>> def program(name, value):
-    ...     if isinstance(value, str) or not value:
-    ...         raise FieldError(name, value, "a program and its arguments, as a list")
-    ...     return tuple(value)
-    >>> class ShellTask(TaskTemplate, task_type="shell"):
-    ...     command: Converted[Sequence[str], tuple[str, ...]] = task_field(
-    ...         check=program, doc="the program and its arguments"
-    ...     )
+    Examples:
+        >>> from collections.abc import Sequence
+        >>> from tasksmithy import Converted, FieldError, TaskTemplate, task_field
+        >>> def program(name, value):
+        ...     if isinstance(value, str) or not value:
+        ...         raise FieldError(name, value, "a program and its arguments, as a list")
+        ...     return tuple(value)
+        >>> class ShellTask(TaskTemplate, task_type="shell"):
+        ...     command: Converted[Sequence[str], tuple[str, ...]] = task_field(
+        ...         check=program, doc="the program and its arguments"
+        ...     )
 
     What a class leaves out of a field that its base has is as the base declares it.
 

@@ -48,14 +48,15 @@ def from_spec(spec: TaskSpec) -> Task:
     Python file does: take it from nobody else. What a class sets in a constructor of its own and
     declares as no field is in no spec.
 
-    >>> from tasksmithy import NativeInterface, TaskTemplate, serialize
-    >>> from tasksmithy.extend import from_spec
-    >>> from tasksmithy_sql import SQLTask
-    >>> spec = serialize(SQLTask(name="one", query="select 1", output=int))
-    >>> from_spec(spec).query
-    'select 1'
-    >>> serialize(from_spec(spec)) == spec
-    True
+    Examples:
+        >>> from tasksmithy import NativeInterface, TaskTemplate, serialize
+        >>> from tasksmithy.extend import from_spec
+        >>> from tasksmithy_sql import SQLTask
+        >>> spec = serialize(SQLTask(name="one", query="select 1", output=int))
+        >>> from_spec(spec).query
+        'select 1'
+        >>> serialize(from_spec(spec)) == spec
+        True
 
     Args:
         spec: the spec.

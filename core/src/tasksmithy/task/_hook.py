@@ -23,7 +23,13 @@ from tasksmithy.task._answers import WrongAnswerError
 PROJECT: Final = "tasksmithy"
 
 hookspec: pluggy.HookspecMarker = pluggy.HookspecMarker(PROJECT)
+"""Marks a method as the declaration of a hook."""
+
 hookimpl: pluggy.HookimplMarker = pluggy.HookimplMarker(PROJECT)
+"""Marks a method of a task type or policy as the answer to a hook.
+
+`@hookimpl(wrapper=True)` is for policies: a generator around all other answers.
+"""
 
 P = ParamSpec("P")
 T = TypeVar("T")

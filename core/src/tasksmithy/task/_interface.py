@@ -46,8 +46,9 @@ class NativeInterface:
     ) -> NativeInterface:
         """An interface from `{name: type}`, or `{name: (type, default)}`, for each input.
 
-        >>> NativeInterface.from_types({"month": int, "day": (int, 1)}, {"o0": str}).describe()
-        'inputs: month: int, day: int = 1'
+        Examples:
+            >>> NativeInterface.from_types({"month": int, "day": (int, 1)}, {"o0": str}).describe()
+            'inputs: month: int, day: int = 1'
 
         Args:
             inputs: name to type, or to a pair of type and default, which is

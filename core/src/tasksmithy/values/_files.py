@@ -96,8 +96,9 @@ class _Location:
 class File(_OfContent["Content"], _Location):
     """A file, as an input or an output of a task. `File[T]` is the same, for those who read it.
 
-    >>> File("flights.csv").path
-    'flights.csv'
+    Examples:
+        >>> File("flights.csv").path
+        'flights.csv'
 
     Attributes:
         path: a path on this machine, or, where fsspec is installed, a URL (`s3://bucket/key`).
