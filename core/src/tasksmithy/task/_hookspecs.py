@@ -65,18 +65,18 @@ class TaskTemplateSpec:
     def config(self, task: Task, sctx: SerializationContext) -> dict[str, str] | None:
         """Key-value pairs that configure the execution environment. Default: none.
 
-        >>> from tasksmithy import NativeInterface, Registry, SerializationContext, TaskTemplate
-        >>> from tasksmithy import TaskType, hookimpl
-        >>> class Zoned(TaskType):
-        ...     task_type = "zoned"
-        ...
-        ...     @hookimpl
-        ...     def config(self, sctx):
-        ...         return {"zone": sctx.domain or "anywhere"}
-        >>> task = TaskTemplate(name="t", task_type="zoned", interface=NativeInterface())
-        >>> with Registry(task_types=[Zoned()]).entered():
-        ...     task.config(SerializationContext(domain="eu"))
-        {'zone': 'eu'}
+        Examples:
+            >>> from tasksmithy import NativeInterface, Registry, SerializationContext, TaskTemplate
+            >>> from tasksmithy import TaskType, hookimpl
+            >>> class Zoned(TaskType):
+            ...     task_type = "zoned"
+            ...     @hookimpl
+            ...     def config(self, sctx):
+            ...         return {"zone": sctx.domain or "anywhere"}
+            >>> task = TaskTemplate(name="t", task_type="zoned", interface=NativeInterface())
+            >>> with Registry(task_types=[Zoned()]).entered():
+            ...     task.config(SerializationContext(domain="eu"))
+            {'zone': 'eu'}
         """
         return {}
 
@@ -84,21 +84,21 @@ class TaskTemplateSpec:
     def custom_config(self, task: Task, sctx: SerializationContext) -> dict[str, Any] | None:
         """The task type's own configuration, as JSON values. Default: none.
 
-        >>> from dataclasses import dataclass
-        >>> from tasksmithy import NativeInterface, Registry, SerializationContext, TaskTemplate
-        >>> from tasksmithy import TaskType, hookimpl
-        >>> class SparkTask(TaskTemplate, task_type="spark"):
-        ...     executors: int = 2
-        >>> class Spark(TaskType):
-        ...     template = SparkTask
-        ...
-        ...     @hookimpl
-        ...     def custom_config(self, task):
-        ...         return {"sparkConf": {"spark.executor.instances": str(task.executors)}}
-        >>> task = SparkTask(name="t", interface=NativeInterface(), executors=4)
-        >>> with Registry(task_types=[Spark()]).entered():
-        ...     task.custom_config(SerializationContext())
-        {'sparkConf': {'spark.executor.instances': '4'}}
+        Examples:
+            >>> from dataclasses import dataclass
+            >>> from tasksmithy import NativeInterface, Registry, SerializationContext, TaskTemplate
+            >>> from tasksmithy import TaskType, hookimpl
+            >>> class SparkTask(TaskTemplate, task_type="spark"):
+            ...     executors: int = 2
+            >>> class Spark(TaskType):
+            ...     template = SparkTask
+            ...     @hookimpl
+            ...     def custom_config(self, task):
+            ...         return {"sparkConf": {"spark.executor.instances": str(task.executors)}}
+            >>> task = SparkTask(name="t", interface=NativeInterface(), executors=4)
+            >>> with Registry(task_types=[Spark()]).entered():
+            ...     task.custom_config(SerializationContext())
+            {'sparkConf': {'spark.executor.instances': '4'}}
         """
         return {}
 
@@ -106,18 +106,18 @@ class TaskTemplateSpec:
     def container_args(self, task: Task, sctx: SerializationContext) -> list[str] | None:
         """The arguments of the task's container. Default: none.
 
-        >>> from tasksmithy import NativeInterface, Registry, SerializationContext, TaskTemplate
-        >>> from tasksmithy import TaskType, hookimpl
-        >>> class Shell(TaskType):
-        ...     task_type = "shell"
-        ...
-        ...     @hookimpl
-        ...     def container_args(self, task, sctx):
-        ...         return ["run-script", task.name, "--inputs", sctx.input_path]
-        >>> task = TaskTemplate(name="tidy", task_type="shell", interface=NativeInterface())
-        >>> with Registry(task_types=[Shell()]).entered():
-        ...     task.container_args(SerializationContext())
-        ['run-script', 'tidy', '--inputs', '{{.input}}']
+        Examples:
+            >>> from tasksmithy import NativeInterface, Registry, SerializationContext, TaskTemplate
+            >>> from tasksmithy import TaskType, hookimpl
+            >>> class Shell(TaskType):
+            ...     task_type = "shell"
+            ...     @hookimpl
+            ...     def container_args(self, task, sctx):
+            ...         return ["run-script", task.name, "--inputs", sctx.input_path]
+            >>> task = TaskTemplate(name="tidy", task_type="shell", interface=NativeInterface())
+            >>> with Registry(task_types=[Shell()]).entered():
+            ...     task.container_args(SerializationContext())
+            ['run-script', 'tidy', '--inputs', '{{.input}}']
         """
         return []
 
@@ -125,18 +125,18 @@ class TaskTemplateSpec:
     def sql(self, task: Task, sctx: SerializationContext) -> Sql | str | None:
         """The statement for a SQL engine. Default: None, the task has none.
 
-        >>> from tasksmithy import NativeInterface, Registry, SerializationContext, Sql
-        >>> from tasksmithy import TaskTemplate, TaskType, hookimpl
-        >>> class Athena(TaskType):
-        ...     task_type = "athena"
-        ...
-        ...     @hookimpl
-        ...     def sql(self, task):
-        ...         return Sql("select 1", dialect="hive")
-        >>> task = TaskTemplate(name="t", task_type="athena", interface=NativeInterface())
-        >>> with Registry(task_types=[Athena()]).entered():
-        ...     task.sql(SerializationContext())
-        Sql(statement='select 1', dialect='hive')
+        Examples:
+            >>> from tasksmithy import NativeInterface, Registry, SerializationContext, Sql
+            >>> from tasksmithy import TaskTemplate, TaskType, hookimpl
+            >>> class Athena(TaskType):
+            ...     task_type = "athena"
+            ...     @hookimpl
+            ...     def sql(self, task):
+            ...         return Sql("select 1", dialect="hive")
+            >>> task = TaskTemplate(name="t", task_type="athena", interface=NativeInterface())
+            >>> with Registry(task_types=[Athena()]).entered():
+            ...     task.sql(SerializationContext())
+            Sql(statement='select 1', dialect='hive')
         """
 
     @first_answer(answers.data_loading)
@@ -147,18 +147,18 @@ class TaskTemplateSpec:
 
         Default: None, they are not.
 
-        >>> from tasksmithy import DataLoadingConfig, NativeInterface, Registry
-        >>> from tasksmithy import SerializationContext, TaskTemplate, TaskType, hookimpl
-        >>> class Fortran(TaskType):
-        ...     task_type = "fortran"
-        ...
-        ...     @hookimpl
-        ...     def data_loading_config(self, task):
-        ...         return DataLoadingConfig(input_path="/in", output_path="/out")
-        >>> task = TaskTemplate(name="t", task_type="fortran", interface=NativeInterface())
-        >>> with Registry(task_types=[Fortran()]).entered():
-        ...     task.data_loading_config(SerializationContext()).input_path
-        '/in'
+        Examples:
+            >>> from tasksmithy import DataLoadingConfig, NativeInterface, Registry
+            >>> from tasksmithy import SerializationContext, TaskTemplate, TaskType, hookimpl
+            >>> class Fortran(TaskType):
+            ...     task_type = "fortran"
+            ...     @hookimpl
+            ...     def data_loading_config(self, task):
+            ...         return DataLoadingConfig(input_path="/in", output_path="/out")
+            >>> task = TaskTemplate(name="t", task_type="fortran", interface=NativeInterface())
+            >>> with Registry(task_types=[Fortran()]).entered():
+            ...     task.data_loading_config(SerializationContext()).input_path
+            '/in'
         """
 
     @first_answer(answers.text)
@@ -168,16 +168,16 @@ class TaskTemplateSpec:
         Default: a digest of the fields that the task's class adds and of the answers to
         `custom_config`, `container_args` and `sql`, with the version of the plugin.
 
-        >>> from tasksmithy import NativeInterface, Registry, TaskTemplate, TaskType, hookimpl
-        >>> class Model(TaskType):
-        ...     task_type = "model"
-        ...
-        ...     @hookimpl
-        ...     def cache_version(self, task):
-        ...         return "weights-2026-03"
-        >>> task = TaskTemplate(name="t", task_type="model", interface=NativeInterface())
-        >>> Registry(task_types=[Model()]).hooks("model").cache_version(task)
-        'weights-2026-03'
+        Examples:
+            >>> from tasksmithy import NativeInterface, Registry, TaskTemplate, TaskType, hookimpl
+            >>> class Model(TaskType):
+            ...     task_type = "model"
+            ...     @hookimpl
+            ...     def cache_version(self, task):
+            ...         return "weights-2026-03"
+            >>> task = TaskTemplate(name="t", task_type="model", interface=NativeInterface())
+            >>> Registry(task_types=[Model()]).hooks("model").cache_version(task)
+            'weights-2026-03'
         """
 
     @first_answer(answers.awaitable, unwrapped=_UNWRAPPED)
@@ -190,18 +190,19 @@ class TaskTemplateSpec:
         this hook, as it would see only the coroutine: `around_execute` is for policies.
         Default: `NotExecutableError`.
 
-        >>> from tasksmithy import NativeInterface, Registry, TaskTemplate, TaskType, hookimpl, run
-        >>> class Greeting(TaskType):
-        ...     task_type = "greeting"
-        ...
-        ...     @hookimpl
-        ...     async def execute(self, task, inputs):
-        ...         return f"hello {inputs['who']}"
-        >>> interface = NativeInterface.from_types({"who": str}, {"o0": str})
-        >>> task = TaskTemplate(name="greet", task_type="greeting", interface=interface)
-        >>> with Registry(task_types=[Greeting()]).entered():
-        ...     run(task, who="world")
-        'hello world'
+        Examples:
+            >>> from tasksmithy import NativeInterface, Registry, TaskTemplate, TaskType
+            >>> from tasksmithy import hookimpl, run
+            >>> class Greeting(TaskType):
+            ...     task_type = "greeting"
+            ...     @hookimpl
+            ...     async def execute(self, task, inputs):
+            ...         return f"hello {inputs['who']}"
+            >>> interface = NativeInterface.from_types({"who": str}, {"o0": str})
+            >>> task = TaskTemplate(name="greet", task_type="greeting", interface=interface)
+            >>> with Registry(task_types=[Greeting()]).entered():
+            ...     run(task, who="world")
+            'hello world'
         """
 
     @first_answer(answers.awaitable, unwrapped=_UNWRAPPED)
@@ -215,29 +216,29 @@ class TaskTemplateSpec:
         killed before it had the handle, it submits once more with the same `idempotency_key`, for
         which a backend gives the handle of the job that is there. Default: `NotExecutableError`.
 
-        >>> from tasksmithy import NativeInterface, Registry, TaskTemplate, TaskType, hookimpl, run
-        >>> from tasksmithy import JobStatus
-        >>> jobs = {}  # the backend
-        >>> class Batch(TaskType):
-        ...     task_type = "batch"
-        ...
-        ...     @hookimpl
-        ...     async def submit(self, inputs, idempotency_key):
-        ...         jobs.setdefault(idempotency_key, 2 * inputs["n"])
-        ...         return {"job": idempotency_key}
-        ...
-        ...     @hookimpl
-        ...     async def poll(self, handle):
-        ...         return JobStatus(phase="succeeded", result=jobs[handle["job"]])
-        ...
-        ...     @hookimpl
-        ...     async def cancel(self, handle):
-        ...         jobs.pop(handle["job"], None)
-        >>> interface = NativeInterface.from_types({"n": int}, {"o0": int})
-        >>> task = TaskTemplate(name="double", task_type="batch", interface=interface)
-        >>> with Registry(task_types=[Batch()]).entered():
-        ...     run(task, n=4), len(jobs)
-        (8, 1)
+        Examples:
+            >>> from tasksmithy import JobStatus, NativeInterface, Registry, TaskTemplate, TaskType
+            >>> from tasksmithy import hookimpl, run
+            >>> jobs = {}  # the backend
+            >>> class Batch(TaskType):
+            ...     task_type = "batch"
+            ...     @hookimpl
+            ...     async def submit(self, inputs, idempotency_key):
+            ...         jobs.setdefault(idempotency_key, 2 * inputs["n"])
+            ...         return {"job": idempotency_key}
+            ...
+            ...     @hookimpl
+            ...     async def poll(self, handle):
+            ...         return JobStatus(phase="succeeded", result=jobs[handle["job"]])
+            ...
+            ...     @hookimpl
+            ...     async def cancel(self, handle):
+            ...         jobs.pop(handle["job"], None)
+            >>> interface = NativeInterface.from_types({"n": int}, {"o0": int})
+            >>> task = TaskTemplate(name="double", task_type="batch", interface=interface)
+            >>> with Registry(task_types=[Batch()]).entered():
+            ...     run(task, n=4), len(jobs)
+            (8, 1)
         """
         raise _no_job(task, "submit")
 
@@ -245,17 +246,18 @@ class TaskTemplateSpec:
     def poll(self, task: Task, handle: Any, ctx: RunContext) -> Awaitable[JobStatus] | None:
         """How a job is: an awaitable of a `JobStatus`. What it raises is no failure of the job.
 
-        >>> import asyncio
-        >>> from tasksmithy import JobStatus, NativeInterface, Registry, RunContext, TaskTemplate
-        >>> from tasksmithy import hookimpl
-        >>> class Queued:
-        ...     @hookimpl
-        ...     async def poll(self, handle):
-        ...         return JobStatus(phase="queued", message=f"{handle} waits for a machine")
-        >>> task = TaskTemplate(name="t", task_type="python", interface=NativeInterface())
-        >>> hooks = Registry(policies={"queued": Queued()}).hooks("python")
-        >>> asyncio.run(hooks.poll(task, "j1", RunContext())).message
-        'j1 waits for a machine'
+        Examples:
+            >>> import asyncio
+            >>> from tasksmithy import JobStatus, NativeInterface, Registry, RunContext
+            >>> from tasksmithy import TaskTemplate, hookimpl
+            >>> class Queued:
+            ...     @hookimpl
+            ...     async def poll(self, handle):
+            ...         return JobStatus(phase="queued", message=f"{handle} waits for a machine")
+            >>> task = TaskTemplate(name="t", task_type="python", interface=NativeInterface())
+            >>> hooks = Registry(policies={"queued": Queued()}).hooks("python")
+            >>> asyncio.run(hooks.poll(task, "j1", RunContext())).message
+            'j1 waits for a machine'
         """
         raise _no_job(task, "poll")
 
@@ -263,18 +265,19 @@ class TaskTemplateSpec:
     def cancel(self, task: Task, handle: Any, ctx: RunContext) -> Awaitable[None] | None:
         """End a job that nobody wants any more: an awaitable. One that has ended is left as it is.
 
-        >>> import asyncio
-        >>> from tasksmithy import NativeInterface, Registry, RunContext, TaskTemplate, hookimpl
-        >>> jobs = {"j1": "running"}
-        >>> class Ends:
-        ...     @hookimpl
-        ...     async def cancel(self, handle):
-        ...         jobs.pop(handle, None)
-        >>> task = TaskTemplate(name="t", task_type="python", interface=NativeInterface())
-        >>> hooks = Registry(policies={"ends": Ends()}).hooks("python")
-        >>> asyncio.run(hooks.cancel(task, "j1", RunContext()))
-        >>> jobs
-        {}
+        Examples:
+            >>> import asyncio
+            >>> from tasksmithy import NativeInterface, Registry, RunContext, TaskTemplate, hookimpl
+            >>> jobs = {"j1": "running"}
+            >>> class Ends:
+            ...     @hookimpl
+            ...     async def cancel(self, handle):
+            ...         jobs.pop(handle, None)
+            >>> task = TaskTemplate(name="t", task_type="python", interface=NativeInterface())
+            >>> hooks = Registry(policies={"ends": Ends()}).hooks("python")
+            >>> asyncio.run(hooks.cancel(task, "j1", RunContext()))
+            >>> jobs
+            {}
         """
         raise _no_job(task, "cancel")
 
@@ -288,27 +291,28 @@ class TaskTemplateSpec:
         the run around a whole attempt, `pre` to `post`, wherever it is made; that of the task type
         is entered around `execute`, where the attempt is made.
 
-        >>> from contextlib import asynccontextmanager
-        >>> from tasksmithy import NativeInterface, Registry, TaskTemplate, TaskType, hookimpl, run
-        >>> class Traced(TaskType):
-        ...     task_type = "traced"
-        ...
-        ...     @hookimpl
-        ...     @asynccontextmanager
-        ...     async def around_execute(self, task, inputs, ctx):
-        ...         print("before", task.name)
-        ...         yield
-        ...         print("after", task.name)
-        ...
-        ...     @hookimpl
-        ...     async def execute(self, inputs):
-        ...         return 42
-        >>> task = TaskTemplate(name="t", task_type="traced", interface=NativeInterface())
-        >>> with Registry(task_types=[Traced()]).entered():
-        ...     run(task)
-        before t
-        after t
-        42
+        Examples:
+            >>> from contextlib import asynccontextmanager
+            >>> from tasksmithy import NativeInterface, Registry, TaskTemplate, TaskType
+            >>> from tasksmithy import hookimpl, run
+            >>> class Traced(TaskType):
+            ...     task_type = "traced"
+            ...     @hookimpl
+            ...     @asynccontextmanager
+            ...     async def around_execute(self, task, inputs, ctx):
+            ...         print("before", task.name)
+            ...         yield
+            ...         print("after", task.name)
+            ...
+            ...     @hookimpl
+            ...     async def execute(self, inputs):
+            ...         return 42
+            >>> task = TaskTemplate(name="t", task_type="traced", interface=NativeInterface())
+            >>> with Registry(task_types=[Traced()]).entered():
+            ...     run(task)
+            before t
+            after t
+            42
         """
 
     @every_answer(answers.awaitable)
@@ -322,24 +326,24 @@ class TaskTemplateSpec:
         awaited, one after the other: those of the policies in their order, then that of the task
         type. Default: everything is admitted.
 
-        >>> from tasksmithy import NativeInterface, PolicyVetoError, Registry, TaskTemplate
-        >>> from tasksmithy import TaskType, hookimpl, run
-        >>> class Echo(TaskType):
-        ...     task_type = "echo"
-        ...
-        ...     @hookimpl
-        ...     async def execute(self, inputs):
-        ...         return inputs["text"]
-        >>> class Short:
-        ...     @hookimpl
-        ...     async def admit(self, task, inputs):
-        ...         if len(inputs["text"]) > 5:
-        ...             raise PolicyVetoError(f"{task.name} takes 5 letters")
-        >>> interface = NativeInterface.from_types({"text": str}, {"o0": str})
-        >>> task = TaskTemplate(name="echo", task_type="echo", interface=interface)
-        >>> with Registry(task_types=[Echo()], policies={"short": Short()}).entered():
-        ...     run(task, text="hello")
-        'hello'
+        Examples:
+            >>> from tasksmithy import NativeInterface, PolicyVetoError, Registry, TaskTemplate
+            >>> from tasksmithy import TaskType, hookimpl, run
+            >>> class Echo(TaskType):
+            ...     task_type = "echo"
+            ...     @hookimpl
+            ...     async def execute(self, inputs):
+            ...         return inputs["text"]
+            >>> class Short:
+            ...     @hookimpl
+            ...     async def admit(self, task, inputs):
+            ...         if len(inputs["text"]) > 5:
+            ...             raise PolicyVetoError(f"{task.name} takes 5 letters")
+            >>> interface = NativeInterface.from_types({"text": str}, {"o0": str})
+            >>> task = TaskTemplate(name="echo", task_type="echo", interface=interface)
+            >>> with Registry(task_types=[Echo()], policies={"short": Short()}).entered():
+            ...     run(task, text="hello")
+            'hello'
         """
 
     @first_answer(answers.task_spec)
@@ -348,39 +352,41 @@ class TaskTemplateSpec:
 
         Default: a `TaskSpec` of the other hooks' answers and the task's own fields.
 
-        >>> from tasksmithy import NativeInterface, PolicyVetoError, Registry, SerializationContext
-        >>> from tasksmithy import TaskTemplate, TaskType, hookimpl, serialize
-        >>> class Shell(TaskType):
-        ...     task_type = "shell"
-        >>> class OwnImages:
-        ...     @hookimpl(wrapper=True)
-        ...     def serialize(self, task, sctx):
-        ...         spec = yield
-        ...         if not (spec.image or "").startswith("registry.example.com/"):
-        ...             raise PolicyVetoError(f"{spec.image} is none of our images")
-        ...         return spec
-        >>> task = TaskTemplate(
-        ...     name="t", task_type="shell", interface=NativeInterface(), image="busybox:1"
-        ... )
-        >>> with Registry(task_types=[Shell()], policies={"own-images": OwnImages()}).entered():
-        ...     serialize(task)
-        Traceback (most recent call last):
-        tasksmithy.errors.PolicyVetoError: busybox:1 is none of our images
+        Examples:
+            >>> from tasksmithy import NativeInterface, PolicyVetoError, Registry
+            >>> from tasksmithy import SerializationContext, TaskTemplate, TaskType
+            >>> from tasksmithy import hookimpl, serialize
+            >>> class Shell(TaskType):
+            ...     task_type = "shell"
+            >>> class OwnImages:
+            ...     @hookimpl(wrapper=True)
+            ...     def serialize(self, task, sctx):
+            ...         spec = yield
+            ...         if not (spec.image or "").startswith("registry.example.com/"):
+            ...             raise PolicyVetoError(f"{spec.image} is none of our images")
+            ...         return spec
+            >>> task = TaskTemplate(
+            ...     name="t", task_type="shell", interface=NativeInterface(), image="busybox:1"
+            ... )
+            >>> with Registry(task_types=[Shell()], policies={"own-images": OwnImages()}).entered():
+            ...     serialize(task)
+            Traceback (most recent call last):
+            tasksmithy.errors.PolicyVetoError: busybox:1 is none of our images
         """
 
     @first_answer(answers.secret)
     def resolve_secret(self, secret: Secret) -> str | None:
         """The value of a secret, or None for what this plugin does not know.
 
-        >>> from tasksmithy import Registry, Secret, TaskType, hookimpl
-        >>> class Vault(TaskType):
-        ...     task_type = "vaulted"
-        ...
-        ...     @hookimpl
-        ...     def resolve_secret(self, secret):
-        ...         return {"token": "s3cr3t"}.get(secret.key)
-        >>> Registry(task_types=[Vault()]).hooks("vaulted").resolve_secret(Secret(key="token"))
-        's3cr3t'
+        Examples:
+            >>> from tasksmithy import Registry, Secret, TaskType, hookimpl
+            >>> class Vault(TaskType):
+            ...     task_type = "vaulted"
+            ...     @hookimpl
+            ...     def resolve_secret(self, secret):
+            ...         return {"token": "s3cr3t"}.get(secret.key)
+            >>> Registry(task_types=[Vault()]).hooks("vaulted").resolve_secret(Secret(key="token"))
+            's3cr3t'
         """
 
 
