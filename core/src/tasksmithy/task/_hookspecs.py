@@ -37,12 +37,10 @@ class Task(Protocol):
     @property
     def name(self) -> str:
         """Name of the task."""
-        ...
 
     @property
     def task_type(self) -> str:
         """Its task type."""
-        ...
 
 
 _UNWRAPPED: Final = "it would see a coroutine that has not begun; implement around_execute"
@@ -226,11 +224,9 @@ class TaskTemplateSpec:
             ...     async def submit(self, inputs, idempotency_key):
             ...         jobs.setdefault(idempotency_key, 2 * inputs["n"])
             ...         return {"job": idempotency_key}
-            ...
             ...     @hookimpl
             ...     async def poll(self, handle):
             ...         return JobStatus(phase="succeeded", result=jobs[handle["job"]])
-            ...
             ...     @hookimpl
             ...     async def cancel(self, handle):
             ...         jobs.pop(handle["job"], None)
@@ -303,7 +299,6 @@ class TaskTemplateSpec:
             ...         print("before", task.name)
             ...         yield
             ...         print("after", task.name)
-            ...
             ...     @hookimpl
             ...     async def execute(self, inputs):
             ...         return 42
