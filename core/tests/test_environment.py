@@ -270,6 +270,13 @@ def test_what_is_called_as_a_function_and_has_no_name_cannot_name_a_task() -> No
         TaskEnvironment(name="etl").task(functools.partial(double, n=1))
 
 
+def test_an_object_that_has_a_name_is_no_function_either() -> None:
+    named: Any = functools.partial(double, n=1)
+    named.__name__ = "double_of_one"
+    with pytest.raises(TaskDefinitionError, match="give a function with a name, by def"):
+        TaskEnvironment(name="etl").task(named)
+
+
 # Functions of one name
 
 ONE = "async def load() -> int:\n    return 1\n"

@@ -15,7 +15,7 @@ from core.tests.conftest import CommandLine
 
 from tasksmithy import run
 from tasksmithy.errors import SourceError
-from tasksmithy.task._source import find_task, load_file, tasks_in
+from tasksmithy.task._source import find_task, load_file, only_task, tasks_in
 
 FILE = """
 from tasksmithy import TaskEnvironment
@@ -309,3 +309,22 @@ def test_a_package_that_does_not_import_is_told(tmp_path: Path) -> None:
     (package / "flow.py").write_text("")
     with pytest.raises(SourceError, match=r"__init__\.py, line 1: RuntimeError: broken"):
         load_file(package / "flow.py")
+
+
+def test_the_entry_point_is_run_also_where_two_imported_tasks_have_one_name(
+    tmp_path: Path,
+) -> None:
+    task = "from tasksmithy import TaskEnvironment\nenv = TaskEnvironment(name='etl')\n"
+    for name in ("sales_etl", "hr_etl"):
+        (tmp_path / f"{name}.py").write_text(
+            f"{task}@env.task\ndef load() -> str:\n    return {name!r}\n"
+        )
+    (tmp_path / "both.py").write_text(
+        "from sales_etl import load as sales\nfrom hr_etl import load as hr\n"
+        "from tasksmithy import TaskEnvironment\nenv = TaskEnvironment(name='both')\n"
+        "@env.task(entrypoint=True)\ndef main() -> list[str]:\n    return [sales(), hr()]\n"
+    )
+    module = load_file(tmp_path / "both.py")
+    assert only_task(module).name == "both.main"
+    with pytest.raises(SourceError, match="different tasks of the name"):
+        find_task(module, "etl.load")

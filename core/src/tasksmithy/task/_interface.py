@@ -89,6 +89,8 @@ class NativeInterface:
         try:
             hints = typing.get_type_hints(func, include_extras=True)
         except Exception as error:  # noqa: BLE001 - an annotation in quotes is any code
+            if not hasattr(inspect.unwrap(func), "__code__"):  # a partial, an object to be called
+                raise FieldError("func", func, "a function with a name, by def") from None
             why = f"{error}; what is imported for type checkers only is not there"
             told = why if isinstance(error, NameError) else error
             raise FieldError("func", func, f"annotations that can be evaluated ({told})") from None

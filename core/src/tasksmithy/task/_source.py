@@ -217,6 +217,11 @@ def only_task(module: ModuleType) -> TaskTemplate[..., Any]:
     Raises:
         SourceError: there is none, or several; the message names them.
     """
+    every = [*_environments_tasks(module).values()]
+    every += [task for held in _held(module).values() for task in held.values()]
+    entrypoints = {task.name for task in every if task.entrypoint}
+    if len(entrypoints) == 1:  # then two others may have one name, as those of two modules do
+        return find_task(module, *entrypoints)
     tasks = tasks_in(module)
     chosen = [task for task in tasks.values() if task.entrypoint] or list(tasks.values())
     if not tasks:
