@@ -55,6 +55,7 @@ bench: $(VENV)/.installed  ## measure what things cost, beside a floor or a peer
 	$(VENV)-peers/bin/python benchmarks/bench_peers.py
 	$(VENV)-peers/bin/python benchmarks/bench_flyte.py
 	$(BIN)/python benchmarks/bench_children.py
+	$(BIN)/python benchmarks/bench_jobs.py
 	$(BIN)/python benchmarks/bench_values.py
 	$(BIN)/python benchmarks/bench_stores.py
 	$(BIN)/python benchmarks/bench_sql.py

@@ -14,6 +14,25 @@ def make_task(self): return self.task(secrets="token")
 """
 FAILING = "def make_failing_task(self): return self.task(text='failing')"
 
+JOBS = """
+from tasksmithy import JobStatus
+MADE = []
+"""
+SUBMITS = """
+
+@hookimpl
+async def submit(self, inputs, idempotency_key):
+    MADE.append(inputs["n"])
+    return len(MADE)
+
+@hookimpl
+async def poll(self): return JobStatus(phase="succeeded", result=42)
+"""
+CANCELS = """
+@hookimpl
+async def cancel(self, handle): pass
+"""
+
 PLUGINS = {
     "its_result_has_another_type": Plugin(
         "test_the_task_runs_and_its_result_fits_the_interface",
@@ -48,6 +67,38 @@ PLUGINS = {
         "test_the_task_runs_and_its_result_fits_the_interface",
         ("task 'answer' needs the inputs n (inputs: n: int)", "inputs = {'n': ...}"),
         test="inputs = None",
+    ),
+    "it_submits_a_key_twice": Plugin(
+        "test_a_key_submits_one_job",
+        ("submit gave the handle ", ", and for the same idempotency_key ", "; a key is one job"),
+        module=JOBS,
+        hooks="del execute" + SUBMITS + CANCELS,
+        everyday=True,
+    ),
+    "its_keys_are_one_job": Plugin(
+        "test_a_key_submits_one_job",
+        ("submit gave the handle 7 for two keys",),
+        module=JOBS,
+        hooks="del execute" + SUBMITS.replace("len(MADE)", "7") + CANCELS,
+    ),
+    "its_jobs_are_cancelled_once": Plugin(
+        "test_a_job_may_be_cancelled_twice",
+        ("a hook raised", "KeyError", "correct hook 'cancel'"),
+        module="from tasksmithy import JobStatus\nMADE = {}",
+        hooks="""
+        del execute
+
+        @hookimpl
+        async def submit(self, idempotency_key):
+            MADE[idempotency_key] = 42
+            return idempotency_key
+
+        @hookimpl
+        async def poll(self, handle): return JobStatus(phase="succeeded", result=MADE[handle])
+
+        @hookimpl
+        async def cancel(self, handle): del MADE[handle]
+        """,
     ),
     "it_changes_an_input": Plugin(
         "test_running_leaves_the_inputs_unchanged",

@@ -104,6 +104,35 @@ PLUGINS = {
         def make_failing_task(self): return self.task(text="failing", retries=1)
         """,
     ),
+    "its_work_is_a_job_elsewhere": Plugin(
+        "",
+        (),
+        module="from tasksmithy import JobStatus\nJOBS = {}",
+        hooks="""
+        del execute
+
+        @hookimpl
+        async def submit(self, inputs, idempotency_key):
+            JOBS.setdefault(idempotency_key, 2 * inputs["n"])
+            return idempotency_key
+
+        @hookimpl
+        async def poll(self, task, handle):
+            if task.text == "slow": return JobStatus(phase="running")
+            if task.text == "failing": return JobStatus(phase="failed", message="no")
+            return JobStatus(phase="succeeded", result=JOBS[handle])
+
+        @hookimpl
+        async def cancel(self, handle): JOBS.pop(handle, None)
+        """,
+        test="""
+        capabilities = frozenset({"cancellable"})
+
+        def make_slow_task(self): return self.task(text="slow")
+        def make_failing_task(self): return self.task(text="failing", retries=1)
+        """,
+        everyday=True,
+    ),
     "its_helpers_are_called_like_hooks": Plugin(
         "",
         (),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tasksmithy.testing._config import ConfigChecks
 from tasksmithy.testing._discovery import DiscoveryChecks
 from tasksmithy.testing._hooks import HookChecks
+from tasksmithy.testing._jobs import JobChecks
 from tasksmithy.testing._policies import PolicyChecks
 from tasksmithy.testing._purity import PurityChecks
 from tasksmithy.testing._running import RunningChecks
@@ -15,6 +16,7 @@ from tasksmithy.testing._wheel import WheelChecks
 class TaskTypeConformance(
     WheelChecks,
     PolicyChecks,
+    JobChecks,
     RunningChecks,
     ConfigChecks,
     TemplateChecks,

@@ -292,10 +292,6 @@ class RunningChecks(Subject):
                         "leave it out of what is printed, raised and serialized",
                     )
 
-    @property
-    def _inputs(self) -> Mapping[str, Any]:
-        return self.inputs or {}
-
     def _inputs_of(self, task: Task) -> dict[str, Any]:
         """Those of the inputs that another task takes."""
         return {k: v for k, v in self._inputs.items() if k in task.interface.inputs}

@@ -141,6 +141,10 @@ class Subject:
         pytest.skip(f"see {check}")
 
     @property
+    def _inputs(self) -> Mapping[str, Any]:
+        return self.inputs or {}
+
+    @property
     def _records(self) -> list[PluginRecord]:
         """The entry points of this name."""
         return [

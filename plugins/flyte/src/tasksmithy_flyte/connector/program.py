@@ -31,7 +31,7 @@ from grpc_health.v1.health import aio as health
 from tasksmithy import Registry, init
 from tasksmithy.errors import PluginError, SettingsError, TasksmithyError
 from tasksmithy.extend import masked, near_misses, state_folder
-from tasksmithy_flyte.connector.service import ConnectorService, MetadataService
+from tasksmithy_flyte.connector.service import ConnectorService, Decoding, MetadataService
 from tasksmithy_flyte.connector.store import Store
 from tasksmithy_flyte.connector.tasks import LogToStore, Tasks
 
@@ -115,9 +115,8 @@ async def serve(options: Options, registry: Registry) -> None:
     log = logging.StreamHandler()
     log.setFormatter(_Json())
     logging.basicConfig(level=logging.INFO, handlers=[log, LogToStore(tasks)])
-    interceptors = [_Token(options.token)] if options.token else []
     server = grpc.aio.server(
-        interceptors=interceptors,
+        interceptors=[*([_Token(options.token)] if options.token else []), Decoding()],
         options=[
             ("grpc.max_receive_message_length", options.most_bytes),
             ("grpc.max_send_message_length", -1),

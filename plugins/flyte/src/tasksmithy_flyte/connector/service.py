@@ -18,6 +18,7 @@ from flyteidl2.connector.service_pb2_grpc import (
 from flyteidl2.core.execution_pb2 import TaskExecution
 from flyteidl2.logs.dataplane import payload_pb2
 from flyteidl2.task import common_pb2
+from google.protobuf.message import DecodeError
 
 from tasksmithy.errors import PluginError, TasksmithyError, UnknownTaskTypeError
 from tasksmithy.extend import masked, near_misses
@@ -195,6 +196,38 @@ class MetadataService(ConnectorMetadataServiceServicer):  # type: ignore[misc]  
     async def ListConnectors(self, _: pb.ListConnectorsRequest, __: Any) -> Any:  # noqa: N802
         """The one connector that there is."""
         return pb.ListConnectorsResponse(connectors=[self._connector])
+
+
+class Decoding(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no types
+    """Refuses what is no message of the method; gRPC by itself would say that it does not know."""
+
+    async def intercept_service(
+        self, continuation: Callable[[Any], Awaitable[Any]], details: Any
+    ) -> Any:
+        """Have the requests of a method of the connector decoded here."""
+        handler = await continuation(details)
+        if handler is None or not details.method.startswith("/flyteidl2.connector."):
+            return handler
+
+        async def decoded(data: bytes, context: Any) -> Any:
+            async def decode() -> Any:
+                try:
+                    return handler.request_deserializer(data)
+                except DecodeError as error:
+                    problem = f"the request cannot be read: {error}"
+                    raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, problem) from None
+
+            return await _answered(decode, context)
+
+        async def unary(data: bytes, context: Any) -> Any:
+            return await handler.unary_unary(await decoded(data, context), context)
+
+        async def stream(data: bytes, context: Any) -> AsyncIterator[Any]:
+            async for answer in handler.unary_stream(await decoded(data, context), context):
+                yield answer
+
+        kind = {"unary_stream": stream} if handler.response_streaming else {"unary_unary": unary}
+        return handler._replace(request_deserializer=None, **kind)
 
 
 def _id(request: pb.CreateTaskRequest) -> str:
