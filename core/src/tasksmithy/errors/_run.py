@@ -165,7 +165,8 @@ class WorkerStartError(TasksmithyError):
     def __str__(self) -> str:
         return (
             f"task {self.task!r} needs a process of its own, and this machine could not start one: "
-            f"{self.reason}. Let fewer tasks run at once (max_concurrency), or raise the limit"
+            f"{self.reason}. If it is a limit, raise it, or let fewer tasks run at once "
+            "(max_concurrency)"
         )
 
 

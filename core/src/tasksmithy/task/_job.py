@@ -67,7 +67,7 @@ class Job:
     """
 
     def __init__(self) -> None:
-        self.key = os.urandom(16).hex()
+        self.key: str = os.urandom(16).hex()
         self.handle: Any = None
         self.unwanted: Any = None
 

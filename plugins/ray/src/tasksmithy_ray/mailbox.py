@@ -49,7 +49,7 @@ class RunMailbox:
         )
         ray.cloudpickle.register_pickle_by_value(_remote)
         actor: Any = ray.remote(_remote.Mailbox)
-        self.name = f"tasksmithy-{uuid4()}"
+        self.name: str = f"tasksmithy-{uuid4()}"
         self.objects = Objects()
         self._lost: ClusterError | None = None
         self._actor = actor.options(
@@ -137,7 +137,7 @@ class BoxChannel:
 
     def __init__(self, box: str, send: Callable[[str, Frame], None]) -> None:
         self.box = box
-        self.is_used = False
+        self.is_used: bool = False
         self.lost: BaseException | None = None
         self._to_box = send
         self._count = 0
