@@ -158,13 +158,19 @@ def test_the_end_of_the_driver_ends_its_attempts(
     file = tmp_path / "pid"
     (tmp_path / "program.py").write_text(PROGRAM)
     (tmp_path / "helper.py").write_text(f"from pathlib import Path\nFILE = Path({str(file)!r})\n")
-    driver = subprocess.Popen(
-        [sys.executable, tmp_path / "program.py", cluster.address], stderr=subprocess.DEVNULL
-    )
+    errors = tmp_path / "errors"
+    with errors.open("w") as stderr:
+        words = [sys.executable, tmp_path / "program.py", cluster.address]
+        driver = subprocess.Popen(words, stderr=stderr)
+
+    def has_begun() -> bool:
+        assert driver.poll() is None, errors.read_text()
+        return file.exists() and file.read_text() != ""
+
     try:
-        until(lambda: file.exists() and file.read_text() != "")
+        until(has_begun)
         driver.send_signal(how)
-        driver.wait(60)
+        driver.wait(120)
         until(lambda: not is_alive(int(file.read_text())))
     finally:
         driver.kill()

@@ -290,6 +290,52 @@ def test_a_run_that_has_lost_its_actor_ends_with_all_its_attempts(
     asyncio.run(lost())
 
 
+CANCELLED = """
+import asyncio
+from pathlib import Path
+
+from tasksmithy import TaskEnvironment, with_runcontext
+
+env = TaskEnvironment(name="cancelled")
+
+
+@env.task
+async def tidies() -> None:
+    Path("begun").touch()
+    try:
+        await asyncio.Event().wait()
+    finally:
+        Path("tidied").touch()
+
+
+async def main() -> None:
+    on_ray = with_runcontext(executor="ray", executor_options={"num_cpus": 1})
+    run = asyncio.create_task(on_ray.arun(tidies))
+    while not Path("begun").exists():
+        await asyncio.wait([run], timeout=0.05)
+        assert not run.done()
+    run.cancel()
+    await asyncio.wait([run])
+
+
+if __name__ == "__main__":
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.slow  # it starts a Ray of its own
+def test_a_cancelled_task_tidies_up_also_where_the_program_was_started_in_the_background(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "cancelled.py").write_text(CANCELLED)
+    done = subprocess.run(
+        ["sh", "-c", f"trap '' INT; exec {sys.executable} cancelled.py"],  # as a shell does for `&`
+        cwd=tmp_path, capture_output=True, text=True, timeout=300,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "tidied").exists()
+
+
 # Bad input
 
 

@@ -49,6 +49,10 @@ def made(
     Returns:
         How many letters it has sent to the run, and the frame with the result or the error.
     """
+    if not callable(signal.getsignal(signal.SIGINT)):
+        # A shell has what it starts in the background ignore it, with all that Ray starts there;
+        # Ray then cancels in vain.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     channel = BoxChannel(mailbox, box)
     parcel = Shipment(*shipment)
     if has_secrets:
