@@ -352,3 +352,27 @@ def test_an_outcome_is_told_by_a_mark_beside_its_colour(browser: Browser, outcom
     tasks = (call("main", None, 100, 110), call("a", "main", 101, 105, status=outcome))
     question = "return document.querySelectorAll('#rows .dot')[1].textContent"
     assert browser.asks(report(*tasks), question).strip() != ""
+
+
+def test_what_was_at_work_at_once_is_counted_by_time_and_not_by_pixels(browser: Browser) -> None:
+    calls = [
+        call(f"{lane}-{number}", "main", 100 + number / 50, 100 + (number + 1) / 50)
+        for lane in range(5)
+        for number in range(500)
+    ]
+    tasks = (call("main", None, 100, 110), *calls)
+    assert browser.asks(report(*tasks), "return atOnce") == 5
+
+
+def test_the_overview_has_the_colours_of_the_legend(browser: Browser) -> None:
+    retried = (AttemptRecord(1, 101, 102, "OSError"), AttemptRecord(2, 103, 104, None))
+    tasks = (
+        call("main", None, 100, 110),
+        call("again", "main", 101, 104)._replace(attempts=retried),
+        call("ended", "main", 105, 107, error="cancelled", status="cancelled"),
+    )
+    question = """
+        const most = (outcome) => Math.max(...densities(1000).sums.get(outcome));
+        return ["all", "retried", "cancelled", "failed"].map(most);
+    """
+    assert browser.asks(report(*tasks), question) == [1, 1, 1, 0]

@@ -102,30 +102,34 @@ function drawAxis() {
     + "Pale: waits for tasks that it calls. Grey: waits for its turn.";
 }
 
+// Who waits for calls is not at work.
+const spells = tasks.flatMap((task) => task.children.length ? [] :
+  task.attempts.map(([, began, ended], index) => [began, ended, task.outcomes[index]]));
+const atOnce = (() => {
+  const changes = spells.flatMap(([began, ended]) => [[began, 1], [ended, -1]]);
+  let now = 0, most = 0;
+  for (const [, change] of changes.sort((a, b) => a[0] - b[0] || a[1] - b[1])) most = Math.max(most, now += change);
+  return Math.max(most, 1);
+})();
+const SHOWN_APART = ["retried", "cancelled", "failed"]; // in front of all attempts
 let density = null;
 function densities(width) {
-  const all = new Float64Array(width + 1), bad = new Float64Array(width + 1), scale = width / whole.to;
-  const add = (sums, began, ended) => {
-    const first = Math.min(Math.floor(began * scale), width - 1);
-    sums[first] += 1;
-    sums[Math.min(Math.max(Math.ceil(ended * scale), first + 1), width)] -= 1;
-  };
-  for (const task of tasks) {
-    if (task.children.length) continue; // it waits for them
-    task.attempts.forEach(([, began, ended, error]) => {
-      add(all, began, ended);
-      if (error != null) add(bad, began, ended);
-    });
+  const sums = new Map(["all", ...SHOWN_APART].map((outcome) => [outcome, new Float64Array(width + 1)]));
+  const scale = width / whole.to;
+  for (const [began, ended, outcome] of spells) {
+    const first = Math.min(Math.round(began * scale), width - 1);
+    const last = Math.min(Math.max(Math.round(ended * scale), first + 1), width); // a pixel, however short
+    for (const each of [sums.get("all"), sums.get(outcome)]) if (each) { each[first] += 1; each[last] -= 1; }
   }
-  for (let x = 1; x <= width; x++) { all[x] += all[x - 1]; bad[x] += bad[x - 1]; }
-  return { width, all, bad, most: all.reduce((most, value) => Math.max(most, value), 1) };
+  for (const each of sums.values()) for (let x = 1; x <= width; x++) each[x] += each[x - 1];
+  return { width, sums, most: sums.get("all").reduce((most, value) => Math.max(most, value), 1) };
 }
 function drawOverview() {
   const [context, width, tall] = pen(overview), columns = Math.max(Math.floor(width), 1);
   if (density?.width !== columns) density = densities(columns);
-  for (const [sums, colour] of [[density.all, colours.succeeded], [density.bad, colours.failed]]) {
-    context.fillStyle = colour;
-    context.globalAlpha = colour === colours.succeeded ? 0.55 : 1;
+  for (const [outcome, sums] of density.sums) {
+    context.fillStyle = colours[outcome] ?? colours.succeeded;
+    context.globalAlpha = outcome === "all" ? 0.55 : 1;
     for (let x = 0; x < columns; x++) {
       const up = (sums[x] / density.most) * (tall - 16);
       if (up > 0) context.fillRect(x, tall - Math.max(up, 1), 1, Math.max(up, 1));
@@ -133,7 +137,7 @@ function drawOverview() {
   }
   context.globalAlpha = 1;
   context.fillStyle = colours.soft;
-  const most = `up to ${number(density.most)} at work at once`;
+  const most = `up to ${number(atOnce)} at work at once`;
   context.fillText(most, width - context.measureText(most).width - 8, 13);
   if (view.from > whole.from || view.to < whole.to || dragged) {
     const [from, to] = dragged ?? [view.from, view.to];
