@@ -15,7 +15,7 @@ from tasksmithy.values._storage import Encoded
 
 SCHEMA = Schema(
     holds="the record of runs",
-    mark=0x74737205,
+    mark=0x74737206,
     tables="""
     CREATE TABLE run (
         id TEXT PRIMARY KEY, file TEXT, task TEXT NOT NULL, inputs TEXT NOT NULL,
@@ -23,6 +23,7 @@ SCHEMA = Schema(
         started REAL NOT NULL, ended REAL, unrecorded INTEGER NOT NULL,
         paused REAL NOT NULL, digests TEXT NOT NULL
     );
+    CREATE INDEX run_by_time ON run (started);
     CREATE TABLE task (
         run TEXT NOT NULL, key TEXT NOT NULL, parent TEXT, task TEXT NOT NULL,
         task_type TEXT NOT NULL, group_name TEXT NOT NULL, status TEXT NOT NULL,
@@ -69,7 +70,11 @@ RUNS = """
         CAST(paused AS REAL)
     FROM run
 """
-CHOSEN_RUNS = "WHERE task = ifnull(?, task) AND started >= ifnull(?, started)"
+CHOSEN_RUNS = """
+    WHERE task = ifnull(?, task) AND started >= ifnull(?, started)
+        AND (status = 'running' OR ? = '[]' OR status IN (SELECT value FROM json_each(?)))
+    ORDER BY started DESC LIMIT ?
+"""
 TASKS = """
     SELECT CAST(run AS TEXT), CAST(key AS TEXT), CAST(parent AS TEXT), CAST(task AS TEXT),
         CAST(task_type AS TEXT), CAST(group_name AS TEXT), CAST(status AS TEXT),

@@ -143,8 +143,10 @@ class RunStore:
         Raises:
             StoreError: the records cannot be read.
         """
-        rows = self._rows(f"{RUNS} {CHOSEN_RUNS} ORDER BY started DESC", task, since)
-        runs = map(self._run, rows)
+        # Whether a run that has not ended is running or dead is not in its row.
+        wanted, most = json.dumps([*statuses]), -1 if limit is None or statuses else limit
+        chosen = self._rows(f"{RUNS} {CHOSEN_RUNS}", task, since, wanted, wanted, most)
+        runs = map(self._run, chosen)
         return [*islice((run for run in runs if not statuses or run.status in statuses), limit)]
 
     def find(self, run_id: str) -> RunRecord:
@@ -154,14 +156,16 @@ class RunStore:
             UnknownRunError: there is no such run, or more than one.
             StoreError: the records cannot be read.
         """
-        ids = [row[0] for row in self._rows("SELECT id FROM run ORDER BY started DESC")]
-        if run_id == "last" and ids:
-            run_id = ids[0]
-        meant = [known for known in ids if run_id and known.startswith(run_id)]
-        if run_id not in ids and len(meant) != 1:
-            raise UnknownRunError(run_id, self._reading.file, meant or ids)
-        chosen = run_id if run_id in ids else meant[0]
-        return self._run(self._rows(f"{RUNS} WHERE id = ?", chosen)[0])
+        if run_id == "last":
+            found = self._rows(f"{RUNS} ORDER BY started DESC LIMIT 1")
+        else:
+            found = self._rows(f"{RUNS} WHERE id = ?", run_id)
+        if not found and run_id:
+            found = self._rows(f"{RUNS} WHERE substr(id, 1, ?) = ?", len(run_id), run_id)
+        if len(found) != 1:
+            known = found or self._rows("SELECT CAST(id AS TEXT) FROM run")
+            raise UnknownRunError(run_id, self._reading.file, [row[0] for row in known])
+        return self._run(found[0])
 
     def show(self, run_id: str) -> RunDetails:
         """A run and its executions; the beginning of the id is enough.
