@@ -37,10 +37,12 @@ class Task(Protocol):
     @property
     def name(self) -> str:
         """Name of the task."""
+        ...
 
     @property
     def task_type(self) -> str:
         """Its task type."""
+        ...
 
 
 _UNWRAPPED: Final = "it would see a coroutine that has not begun; implement around_execute"
@@ -264,16 +266,14 @@ class TaskTemplateSpec:
         Examples:
             >>> import asyncio
             >>> from tasksmithy import NativeInterface, Registry, RunContext, TaskTemplate, hookimpl
-            >>> jobs = {"j1": "running"}
             >>> class Ends:
             ...     @hookimpl
             ...     async def cancel(self, handle):
-            ...         jobs.pop(handle, None)
+            ...         print("ending", handle)
             >>> task = TaskTemplate(name="t", task_type="python", interface=NativeInterface())
             >>> hooks = Registry(policies={"ends": Ends()}).hooks("python")
             >>> asyncio.run(hooks.cancel(task, "j1", RunContext()))
-            >>> jobs
-            {}
+            ending j1
         """
         raise _no_job(task, "cancel")
 

@@ -191,16 +191,16 @@ class _Token(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no t
         self._expected = f"Bearer {token}".encode()
 
     async def intercept_service(
-        self, continuation: Callable[[Any], Awaitable[Any]], details: Any
+        self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any
     ) -> Any:
         """Hand on a request that may be answered."""
-        given = dict(details.invocation_metadata).get("authorization", "")
+        given = dict(handler_call_details.invocation_metadata).get("authorization", "")
         if isinstance(given, str):
             given = given.encode()
-        if details.method.startswith(f"/{SERVICE_NAME}/") or hmac.compare_digest(
+        if handler_call_details.method.startswith(f"/{SERVICE_NAME}/") or hmac.compare_digest(
             given, self._expected
         ):
-            return await continuation(details)
+            return await continuation(handler_call_details)
         return grpc.unary_unary_rpc_method_handler(_refuse)
 
 

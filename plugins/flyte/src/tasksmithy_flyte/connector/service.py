@@ -193,7 +193,11 @@ class MetadataService(ConnectorMetadataServiceServicer):  # type: ignore[misc]  
 
         return await _answered(get, context)
 
-    async def ListConnectors(self, _: pb.ListConnectorsRequest, __: Any) -> Any:  # noqa: N802
+    async def ListConnectors(  # noqa: N802
+        self,
+        request: pb.ListConnectorsRequest,  # noqa: ARG002
+        context: Any,  # noqa: ARG002
+    ) -> Any:
         """The one connector that there is."""
         return pb.ListConnectorsResponse(connectors=[self._connector])
 
@@ -202,11 +206,11 @@ class Decoding(grpc.aio.ServerInterceptor):  # type: ignore[misc]  # grpc has no
     """Refuses what is no message of the method; gRPC by itself would say that it does not know."""
 
     async def intercept_service(
-        self, continuation: Callable[[Any], Awaitable[Any]], details: Any
+        self, continuation: Callable[[Any], Awaitable[Any]], handler_call_details: Any
     ) -> Any:
         """Have the requests of a method of the connector decoded here."""
-        handler = await continuation(details)
-        if handler is None or not details.method.startswith("/flyteidl2.connector."):
+        handler = await continuation(handler_call_details)
+        if handler is None or not handler_call_details.method.startswith("/flyteidl2.connector."):
             return handler
 
         async def decoded(data: bytes, context: Any) -> Any:

@@ -77,7 +77,7 @@ class StoredJob(Job):
         if self.handle is not None:
             self.is_there.set()
 
-    def begin(self, _: object) -> None:
+    def begin(self, place: object) -> None:  # noqa: ARG002 - it has one of its own
         """The attempt asks for its job."""
         self.has_begun.set()
 
