@@ -148,7 +148,7 @@ def test_show_prints_the_facts_of_a_run_and_its_call_tree(
         "TASK          STATUS     ATTEMPTS  SECONDS  INPUTS",
         "demo.lost     cancelled  0         -",
         "demo.main     failed     1         2.500    n=3",
-        "  demo.sum    succeeded  2         1.000    a=1",
+        "  demo.sum    succeeded  2         0.750    a=1",
         "    demo.add  cached     0         -",
     ]
     assert errors == ["demo.main: ValueError: no\n"]
@@ -217,7 +217,7 @@ def test_show_tells_where_a_task_was_made_if_that_is_known_of_any(
     shown = tasksmithy("runs", "show", "rab1", "--runs-dir", tmp_path).printed()
     assert re.search(r"TASK +STATUS +ATTEMPTS +SECONDS +PLACE +INPUTS\n", shown)
     assert re.search(r"demo\.main +failed +1 +2\.500 +- +n=3\n", shown)
-    assert re.search(r"  demo\.far +failed +1 +2\.500 +node 10\.0\.0\.7 \(ab12\) +n=3\n", shown)
+    assert re.search(r"  demo\.far +failed +1 +1\.000 +node 10\.0\.0\.7 \(ab12\) +n=3\n", shown)
 
 
 def test_show_prints_json(tasksmithy: CommandLine, recorded: Path) -> None:

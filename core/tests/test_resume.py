@@ -197,6 +197,9 @@ def test_the_time_before_a_run_was_resumed_is_none_of_its_time(tmp_path: Path) -
     assert run.started == first.started
     assert run.paused > 1
     assert run.seconds == pytest.approx(run.ended - run.started - run.paused)
+    [root] = [task for task in only_run(tmp_path).tasks if task.parent is None]
+    assert root.seconds is not None
+    assert root.ended - root.started > 1 > root.seconds
 
 
 def test_a_resumed_run_keeps_the_attempts_that_failed_before(tmp_path: Path) -> None:

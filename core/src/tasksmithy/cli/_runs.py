@@ -208,7 +208,7 @@ def _table(tasks: Sequence[TaskRecord]) -> list[tuple[str, ...]]:
             "  " * depth + task.task,
             task.status,
             str(len(task.attempts)),
-            _took(task.started, task.ended),
+            _shown(task.seconds),
             place or "-",
             task.inputs,
         )
@@ -236,10 +236,6 @@ def _tree(tasks: Sequence[TaskRecord]) -> Iterator[tuple[int, TaskRecord]]:
         depth, task = waiting.pop()
         yield depth, task
         waiting += [(depth + 1, child) for child in reversed(called[task.key])]
-
-
-def _took(started: float | None, ended: float | None) -> str:
-    return _shown(None if started is None or ended is None else ended - started)
 
 
 def _shown(seconds: float | None) -> str:

@@ -67,6 +67,11 @@ class TaskRecord(NamedTuple):
     code: str = ""
     traceback: str | None = None
 
+    @property
+    def seconds(self) -> float | None:
+        """How long its attempts took together; None where nothing ran."""
+        return sum(each.ended - each.started for each in self.attempts) if self.attempts else None
+
 
 class Kept(NamedTuple):
     """A result that a run has kept.

@@ -18,7 +18,8 @@ tasks.forEach((task, place) => {
   task.children = [];
   task.outcomes = task.attempts.map(([, , , error], index) =>
     error == null ? "succeeded" : index < task.attempts.length - 1 ? "retried" : task.status);
-  task.seconds = task.ended - (task.attempts.length ? task.attempts[0][1] : task.queued);
+  task.seconds = task.attempts.length
+    ? task.attempts.reduce((sum, [, began, ended]) => sum + ended - began, 0) : task.ended - task.queued;
 });
 const roots = [];
 for (const task of tasks) (tasks[task.parent]?.children ?? roots).push(task);
