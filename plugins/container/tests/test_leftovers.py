@@ -91,6 +91,31 @@ def test_the_next_task_removes_container_directories_and_secrets(
     assert secrets_in_memory() == []
 
 
+@pytest.mark.parametrize("engine", ["docker"], indirect=True)
+def test_a_client_that_has_missed_the_end_of_its_container_is_ended(
+    image: str, engine: str, left: Callable[[], set[str]]
+) -> None:
+    killed(image)
+    [name] = {lock.stem for lock in run_folder().glob("*.lock") if is_free(lock)}
+    words = ["sh", "-c", "sleep 1000; true", "docker", f"--name={name}", "image"]
+    with subprocess.Popen(words, start_new_session=True) as client:
+        run(task(image))
+        assert client.wait(60) == -signal.SIGKILL
+        with suppress(ProcessLookupError):
+            os.killpg(client.pid, signal.SIGKILL)
+    assert left() == set()
+
+
+def is_free(lock: Path) -> bool:
+    """Whether no process holds it."""
+    with lock.open() as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            return False
+    return True
+
+
 def test_they_are_found_also_from_a_job_with_other_folders(
     image: str, engine: str, left: Callable[[], set[str]], tmp_path: Path
 ) -> None:
@@ -106,11 +131,7 @@ def test_a_container_whose_lock_is_lost_is_found_by_its_label(
 ) -> None:
     killed(image)
     for lock in run_folder().glob("*.lock"):
-        with lock.open() as file:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                continue  # of a process that lives
+        if is_free(lock):
             lock.unlink()
     run(task(image))
     assert running(image) == []

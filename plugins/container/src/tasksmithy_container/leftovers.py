@@ -5,6 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import signal
+import time
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
@@ -20,6 +23,9 @@ _OWN_SECONDS = 10.0
 
 _OTHERS_SECONDS = 1.5
 """The same for other engines, which may never answer; the next attempt tries again."""
+
+_CLIENT_SECONDS = 2.0
+"""How long the client of a container that is removed has to end by itself."""
 
 _said: set[str] = set()
 _searched: set[Engine] = set()
@@ -68,7 +74,7 @@ class Sweep:
             if found.engine is None:
                 self._say(name, "its lock file is of another version, or damaged")
                 return
-            await found.engine.remove(name)
+            await _removed(found.engine, name)
             is_held = False
             await asyncio.shield(in_thread(found.scratch.remove))
         except Exception as error:  # noqa: BLE001 - cleaning up after others fails no task
@@ -82,7 +88,7 @@ class Sweep:
         try:
             for name, owner in await self._engine.labelled(OWNER):
                 if _is_gone(owner):
-                    await self._engine.remove(name)
+                    await _removed(self._engine, name)
         except Exception as error:  # noqa: BLE001 - cleaning up after others fails no task
             self._say("containers", error)
 
@@ -90,6 +96,35 @@ class Sweep:
         if name not in _said:
             _said.add(name)
             self._logger.warning("left for the next container task: %s: %s", name, problem)
+
+
+async def _removed(engine: Engine, name: str) -> None:
+    """Remove a container, and the client that has started it.
+
+    A client of a daemon ends with its container, but for one that has missed its end: that one
+    would wait for ever. Where the client is the engine, it has to tidy up.
+    """
+    await engine.remove(name)
+    if not engine.removes_by_itself:
+        await in_thread(_end_clients, name)
+
+
+def _end_clients(name: str) -> None:
+    patience = time.monotonic() + _CLIENT_SECONDS
+    while (clients := _clients(name)) and time.monotonic() < patience:
+        time.sleep(0.1)
+    for process in clients:
+        with suppress(OSError):  # it has ended meanwhile
+            os.kill(process, signal.SIGKILL)
+
+
+def _clients(name: str) -> list[int]:
+    argument, found = f"\0--name={name}\0".encode(), []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):  # it has ended, or is another user's
+            if argument in file.read_bytes():
+                found.append(int(file.parent.name))
+    return found
 
 
 @cache
