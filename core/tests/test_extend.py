@@ -238,7 +238,11 @@ OF_FLYTE = {  # `__all__` of Flyte 2.12.1
         "TokenEstimator model_streamer serialize serialize_env shell webhooks"
     ),
     "io": words("PARQUET DataFrame Dir EmptyDir File HashFunction"),
-    "models": words("CodeBundle NativeInterface SerializationContext TaskContext"),  # of plugins
+    "models": words(
+        "ActionID ActionPhase CLUSTERED_WORKER_ENV CallCounter CheckpointPaths CodeBundle "
+        "Docstring GroupData MAX_INLINE_IO_BYTES NULL_TASK_CONTEXT NativeInterface PathRewrite "
+        "RawDataPath SerializationContext TaskContext"
+    ),
     "report": words("Report Timeline current_report flush get_tab log replace"),
 }
 

@@ -219,3 +219,14 @@ def test_a_preference_for_a_name_with_a_dot_is_written_in_quotes(tmp_path: Path)
     assert 'a name with a dot is in quotes: {"acme.sql" = "acme-sql"}' in problem(tmp_path)
     write(tmp_path, '[tool.tasksmithy]\nprefer = {"acme.sql" = "acme-sql"}\n')
     assert load(tmp_path).preferred("acme.sql") == "acme-sql"
+
+
+def test_a_working_directory_that_is_gone_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    with pytest.raises(SettingsError, match="the working directory is gone"):
+        Settings.load()

@@ -14,7 +14,7 @@ from types import ModuleType
 from typing import Any
 
 from tasksmithy.cli._inputs_file import read
-from tasksmithy.cli._table import aligned
+from tasksmithy.cli._table import aligned, fitted
 from tasksmithy.errors import InputError
 from tasksmithy.task._interface import NO_DEFAULT
 from tasksmithy.task._source import tasks_in
@@ -101,7 +101,7 @@ def overview(file: str, module: ModuleType) -> str:
     for name, task in sorted(tasks_in(module).items()):
         inputs = task.interface.describe().removeprefix("inputs: ")
         rows.append((name, inputs, task.docs.short_description if task.docs is not None else ""))
-    return f"usage: tasksmithy run {file} TASK [--input value ...]\n\n{aligned(rows)}"
+    return f"usage: tasksmithy run {file} TASK [--input value ...]\n\n{fitted(aligned(rows))}"
 
 
 def _pairs(task: Task, words: Sequence[str]) -> Iterator[tuple[str, str | None]]:

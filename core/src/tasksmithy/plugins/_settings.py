@@ -186,7 +186,13 @@ def _path(folder: str, path: str) -> str:
 
 
 def _nearest_table(directory: str) -> tuple[dict[str, object], str]:
-    folder = os.path.abspath(directory)  # noqa: PTH100 - pathlib would double the start-up here
+    try:
+        folder = os.path.abspath(directory)  # noqa: PTH100 - pathlib would double the start-up here
+    except FileNotFoundError:
+        raise SettingsError(
+            f"the working directory is gone, and it may have had a pyproject.toml with {_TABLE}: "
+            "go to a directory that is there"
+        ) from None
     while True:
         file = f"{folder}/pyproject.toml"
         try:
