@@ -145,13 +145,18 @@ def test_a_job_that_was_submitted_and_not_recorded_is_submitted_again_and_is_the
         assert pipeline.count("asked") == JOBS + 2
 
 
+def kill_when_recorded(pipeline: Pipeline) -> None:
+    """Start a run, and kill it when two handles are kept."""
+    process = pipeline.start()
+    until(lambda: pipeline.recorded() and len(kept(pipeline)) == 2)
+    process.kill()
+    process.communicate()
+
+
 def test_a_job_that_was_recorded_is_polled_on_by_the_run_that_resumes(tmp_path: Path) -> None:
     with job_service.running(tmp_path / "log") as port:
         pipeline = Pipeline(tmp_path, port, seconds=1)
-        process = pipeline.start()
-        until(lambda: pipeline.recorded() and len(kept(pipeline)) == 2)
-        process.kill()
-        process.communicate()
+        kill_when_recorded(pipeline)
         check_each_once(pipeline, pipeline.finish(pipeline.start()))
         assert pipeline.count("asked") == JOBS
 
@@ -159,10 +164,7 @@ def test_a_job_that_was_recorded_is_polled_on_by_the_run_that_resumes(tmp_path: 
 def test_a_job_of_other_code_is_cancelled_and_made_anew(tmp_path: Path) -> None:
     with job_service.running(tmp_path / "log") as port:
         pipeline = Pipeline(tmp_path, port, seconds=1000)
-        process = pipeline.start()
-        until(lambda: pipeline.recorded() and len(kept(pipeline)) == 2)
-        process.kill()
-        process.communicate()
+        kill_when_recorded(pipeline)
         pipeline = Pipeline(tmp_path, port, seconds=0.1)
         assert len(pipeline.finish(pipeline.start())) == JOBS
         phases = Counter(job["phase"] for job in pipeline.jobs())

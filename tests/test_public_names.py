@@ -86,28 +86,27 @@ def test_a_star_import_gives_every_public_name() -> None:
     assert done.stdout == "\n"
 
 
-@pytest.mark.parametrize("module", PUBLIC)
-def test_the_page_of_public_names_has_a_row_for_each(module: str) -> None:
-    found = importlib.import_module(module)
+def rows_of(module: str) -> list[str]:
+    """The names that the page of public names has of a module."""
     section = re.search(
         rf"^## `{re.escape(module)}`$(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE
     )
     assert section is not None
-    rows = re.findall(r"^\| `(\w+)` \|", section[1], re.MULTILINE)
+    return re.findall(r"^\| `(\w+)` \|", section[1], re.MULTILINE)
+
+
+@pytest.mark.parametrize("module", PUBLIC)
+def test_the_page_of_public_names_has_a_row_for_each(module: str) -> None:
+    found = importlib.import_module(module)
     elsewhere = set(errors.__all__) if module == "tasksmithy" else set()
-    assert sorted(rows) == sorted(set(found.__all__) - elsewhere)
+    assert sorted(rows_of(module)) == sorted(set(found.__all__) - elsewhere)
 
 
 @pytest.mark.parametrize("module", PUBLIC)
 def test_the_reference_has_an_entry_for_each(module: str) -> None:
     page = (ROOT / "docs" / "api" / f"{module}.md").read_text()
     entries = re.findall(rf"^::: {re.escape(module)}\.(\w+)$", page, re.MULTILINE)
-    section = re.search(
-        rf"^## `{re.escape(module)}`$(.*?)(?=^## |\Z)", PAGE.read_text(), re.DOTALL | re.MULTILINE
-    )
-    assert section is not None
-    rows = re.findall(r"^\| `(\w+)` \|", section[1], re.MULTILINE)
-    assert entries == [name for name in rows if name != "__version__"]
+    assert entries == [name for name in rows_of(module) if name != "__version__"]
 
 
 # What is outside of the core uses public names only

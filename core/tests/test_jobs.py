@@ -238,16 +238,17 @@ def test_a_job_that_is_out_of_time_is_cancelled(port: int) -> None:
     assert [job["cancelled"] for job in jobs(port)] == [True]
 
 
-def test_a_cancelled_call_cancels_its_job(port: int) -> None:
-    async def main() -> None:
-        call = asyncio.ensure_future(arun(remote(port, seconds=1000), n=1))
-        while not await job_service.ask(port, "all"):
-            await asyncio.sleep(0.01)
-        call.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await call
+async def cancel_once_the_job_is_there(port: int) -> None:
+    call = asyncio.ensure_future(arun(remote(port, seconds=1000), n=1))
+    while not await job_service.ask(port, "all"):
+        await asyncio.sleep(0.01)
+    call.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await call
 
-    asyncio.run(main())
+
+def test_a_cancelled_call_cancels_its_job(port: int) -> None:
+    asyncio.run(cancel_once_the_job_is_there(port))
     assert [job["cancelled"] for job in jobs(port)] == [True]
 
 
@@ -256,15 +257,8 @@ def test_a_call_that_is_cancelled_while_it_submits_cancels_the_job_by_the_handle
 ) -> None:
     monkeypatch.setenv(job_service.DELAYS, "0 0.5")
 
-    async def main() -> None:
-        call = asyncio.ensure_future(arun(remote(port, seconds=1000), n=1))
-        while not await job_service.ask(port, "all"):  # it is there, and the answer under way
-            await asyncio.sleep(0.01)
-        call.cancel()
-        with pytest.raises(asyncio.CancelledError):
-            await call
-
-    asyncio.run(main())
+    # The job is there, and the answer under way.
+    asyncio.run(cancel_once_the_job_is_there(port))
     assert [job["cancelled"] for job in jobs(port)] == [True]
 
 
